@@ -1,0 +1,768 @@
+/*
+ * libntk: neural tangent kernels, exactly.
+ *
+ * Copyright (c) 2026 the libntk authors.  SPDX-License-Identifier: BSD-3-Clause
+ *
+ * This header is the whole public interface and its authoritative specification.
+ *
+ *
+ * INTRODUCTION
+ *
+ * Gradient descent on a neural network f(theta, x) is governed by its Jacobian J = df/dtheta.  With the squared
+ * error ½|f - y|² the outputs on the training set follow
+ *
+ *     df/dt = -K (f - y),      K = J Jᵀ   (the neural tangent kernel, NTK),
+ *
+ * and as the layers grow wide K becomes a deterministic function of the inputs, known in closed form.  libntk
+ * computes both kernels, and what follows from them:
+ *
+ *     description             kernel                      on one data set         answers
+ *     ntk_network ─infinite─> ntk_kernel ──── x ───────>  ntk_gram ─────────────> ntk_spectrum   (K and Fisher spectra)
+ *         └ + parameters ───> ntk_jacobian ────────────>     │                    ntk_solver     (K + ridge)⁻¹
+ *                                 ↑                          │                    ntk_predictor  (means, covariances)
+ *                             ntk_optimizer (D)           user's own matrix       ntk_dynamics   (f(t), theta(t))
+ *                                                                                 ntk_system     (Gramians)
+ *
+ * The main job, errors left out:
+ *
+ * @code
+ *     ntk_context_create(NULL, &ctx);
+ *     ntk_network_parse(ctx, json, &net);
+ *     ntk_kernel_from_network(ctx, net, NULL, &kernel);
+ *     ntk_gram_create(ctx, kernel, &x, NULL, &gram);
+ *     ntk_predictor_create(ctx, gram, &y, &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .ridge = 1e-3}, &model);
+ *     ntk_predictor_mean(ctx, model, &x_test, &f_test);
+ * @endcode
+ *
+ *
+ * CONVENTIONS, true everywhere unless a function says otherwise
+ *
+ *  - Grammar.  `ntk_<noun>_<verb>`.  A call that can fail takes the caller's context first and returns ntk_status;
+ *    a new handle comes out last.  If the call fails, the new handle is NULL and output arrays hold nothing of use.
+ *    Arguments may not be NULL; options may (defaults).  `_destroy(NULL)` does nothing.  Getters borrow.
+ *  - Threads.  A context belongs to one thread at a time.  Every other handle is immutable once made and may be used
+ *    from several threads at once, each with its own context.  The library has no global state, never prints, never exits.
+ *  - Lifetimes.  A handle keeps alive the handles it was made from, so handles may be destroyed in any order.  Data
+ *    arrays are copied or only read during the call, except where "borrowed" stands: then the caller's memory must
+ *    stay valid and unchanged until the handle that borrowed it *and every handle made from that* are destroyed.
+ *  - Arrays.  Row-major unless their strides say otherwise.  Inputs are [n] + (shape of one input); outputs of a network
+ *    [n, o].  Non-finite input is refused (NTK_ERROR_NOT_FINITE), and no function answers with a NaN.
+ *  - Symbols.  n samples, d input size, o outputs, p parameters, L layers; K kernel, Theta its NTK flavour, F Fisher,
+ *    J Jacobian, D preconditioner, y targets, eps the unit roundoff.
+ *  - FISHER.  Here the Fisher matrix F is JᵀJ, summed over samples and outputs: the Gauss-Newton matrix of the squared
+ *    error (the Fisher information of a Gaussian likelihood of unit variance).  It is not the softmax Fisher.
+ *  - "trace" kernels are the MEAN over outputs, (1/o) tr, not the sum.
+ *  - Precision.  NTK_F64 everywhere; functions that also work in NTK_F32 say so.
+ *
+ * CONTENTS
+ *   1 Version                 7 Optimizers            13 Predictor
+ *   2 Status                  8 Jacobians             14 Dynamics
+ *   3 Arrays                  9 Kernels               15 Training as a linear system
+ *   4 Context                10 Grams                 16 Scalar mathematics
+ *   5 Networks               11 Spectrum and duality
+ *   6 Finite networks        12 Solver
+ */
+#ifndef NTK_H
+#define NTK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define NTK_API __attribute__((visibility("default")))
+#else
+#define NTK_API
+#endif
+
+/* ================================================================================================================
+ * 1  Version
+ * ============================================================================================================= */
+
+#define NTK_VERSION_MAJOR 0
+#define NTK_VERSION_MINOR 1
+#define NTK_VERSION_PATCH 0
+#define NTK_VERSION_STRING "0.1.0"
+/** One comparable number: 10000 major + 100 minor + patch. */
+#define NTK_VERSION_NUMBER (10000 * NTK_VERSION_MAJOR + 100 * NTK_VERSION_MINOR + NTK_VERSION_PATCH)
+
+/** The version of the library in use, as NTK_VERSION_STRING was when it was built.  Never fails; static memory. */
+NTK_API const char *ntk_version(void);
+
+/** The same as a number, comparable with NTK_VERSION_NUMBER. */
+NTK_API int ntk_version_number(void);
+
+/* ================================================================================================================
+ * 2  Status
+ * ============================================================================================================= */
+
+/** Every status: X(NAME, number, sentence).  The numbers are part of the ABI; gaps leave room within a group. */
+#define NTK_STATUS_LIST(X)                                                                       \
+    X(OK, 0, "success")                                                                          \
+    X(ERROR_NULL, 1, "a required pointer is NULL")                                               \
+    X(ERROR_ARGUMENT, 2, "an argument is out of its range")                                      \
+    X(ERROR_SHAPE, 3, "array shapes do not fit together")                                        \
+    X(ERROR_DTYPE, 4, "an array has a type this call does not take")                             \
+    X(ERROR_NOT_FINITE, 5, "an input holds a NaN or an infinity")                                \
+    X(ERROR_OPTIONS, 6, "an options struct has a wrong size or sets fields this version lacks")  \
+    X(ERROR_OVERFLOW, 7, "a size or a result exceeds what its type can hold")                    \
+    X(ERROR_MEMORY, 20, "out of memory")                                                         \
+    X(ERROR_MEMORY_LIMIT, 21, "the job does not fit the memory limit of the context")            \
+    X(ERROR_CANCELLED, 22, "the progress callback asked to stop")                                \
+    X(ERROR_SYNTAX, 40, "the text is not valid JSON")                                            \
+    X(ERROR_NETWORK, 41, "the network description is not valid")                                 \
+    X(ERROR_NO_RULE, 42, "no exact rule is known for this network in the infinite-width limit")  \
+    X(ERROR_NOT_POSITIVE_DEFINITE, 60, "the matrix is not positive definite")                    \
+    X(ERROR_NOT_CONVERGED, 61, "an iteration did not converge")                                  \
+    X(ERROR_UNSTABLE, 62, "the linear system has a mode that does not decay")                    \
+    X(ERROR_CALLBACK, 80, "a callback reported a failure")                                       \
+    X(ERROR_UNSUPPORTED, 81, "this combination is not implemented")                              \
+    X(ERROR_INTERNAL, 82, "a defect of the library; please report it")
+
+#define NTK_STATUS_ENUMERATOR(name, number, sentence) NTK_##name = number,
+typedef enum ntk_status { NTK_STATUS_LIST(NTK_STATUS_ENUMERATOR) } ntk_status;
+#undef NTK_STATUS_ENUMERATOR
+
+/** A sentence for a status, e.g. "out of memory"; "unknown status" for other numbers.  Static memory. */
+NTK_API const char *ntk_status_message(ntk_status status);
+
+/*
+ * Every enum has a pair `ntk_<enum>_name` and `ntk_<enum>_from_name`.  Names are lower case as in the command line
+ * ("f64", "trace"); those of ntk_status are its constants without NTK_ ("ERROR_SHAPE").  `_name` returns NULL for a
+ * number that is no enumerator; `_from_name` returns 1 and fills *value if the name is known, else 0.
+ */
+
+/** Type of array elements. */
+typedef enum ntk_dtype { NTK_F64 = 0, NTK_F32 = 1, NTK_I64 = 2, NTK_U8 = 3 } ntk_dtype;
+/** Which kernel: NTK (J Jᵀ) or NNGP (covariance of the outputs at initialisation). */
+typedef enum ntk_kind { NTK_KIND_NTK = 0, NTK_KIND_NNGP = 1 } ntk_kind;
+/** What an empirical kernel keeps of its o x o block per pair: all; the mean of its diagonal; its diagonal. */
+typedef enum ntk_outputs { NTK_OUTPUTS_FULL = 0, NTK_OUTPUTS_TRACE = 1, NTK_OUTPUTS_DIAGONAL = 2 } ntk_outputs;
+/** Whose distribution a predictor describes; see ntk_predictor_create(). */
+typedef enum ntk_posterior { NTK_POSTERIOR_NTK = 0, NTK_POSTERIOR_NNGP = 1, NTK_POSTERIOR_NTKGP = 2 } ntk_posterior;
+/** How a matrix is taken apart: Cholesky (fast; positive definite; t = infinity) or eigenvectors (any t, singular too). */
+typedef enum ntk_decomposition { NTK_DECOMPOSITION_CHOLESKY = 0, NTK_DECOMPOSITION_EIGEN = 1 } ntk_decomposition;
+/** Squared error ½|f-y|² (SUM) or ½|f-y|²/(number of targets) (MEAN). */
+typedef enum ntk_loss_scale { NTK_LOSS_SCALE_SUM = 0, NTK_LOSS_SCALE_MEAN = 1 } ntk_loss_scale;
+/** Which Gramian. */
+typedef enum ntk_gramian { NTK_GRAMIAN_OBSERVABILITY = 0, NTK_GRAMIAN_CONTROLLABILITY = 1 } ntk_gramian;
+
+NTK_API const char *ntk_status_name(ntk_status value);
+NTK_API int ntk_status_from_name(const char *name, ntk_status *value);
+NTK_API const char *ntk_dtype_name(ntk_dtype value);
+NTK_API int ntk_dtype_from_name(const char *name, ntk_dtype *value);
+NTK_API const char *ntk_kind_name(ntk_kind value);
+NTK_API int ntk_kind_from_name(const char *name, ntk_kind *value);
+NTK_API const char *ntk_outputs_name(ntk_outputs value);
+NTK_API int ntk_outputs_from_name(const char *name, ntk_outputs *value);
+NTK_API const char *ntk_posterior_name(ntk_posterior value);
+NTK_API int ntk_posterior_from_name(const char *name, ntk_posterior *value);
+NTK_API const char *ntk_decomposition_name(ntk_decomposition value);
+NTK_API int ntk_decomposition_from_name(const char *name, ntk_decomposition *value);
+NTK_API const char *ntk_loss_scale_name(ntk_loss_scale value);
+NTK_API int ntk_loss_scale_from_name(const char *name, ntk_loss_scale *value);
+NTK_API const char *ntk_gramian_name(ntk_gramian value);
+NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
+
+/* ================================================================================================================
+ * 3  Arrays
+ * ============================================================================================================= */
+
+#define NTK_MAX_NDIM 6
+
+/**
+ * A view of the caller's memory; part of the ABI.  Element (i, j, ...) is at data + i strides[0] + j strides[1] + ...,
+ * counted in elements.  Strides may be negative or zero for input, never zero (beyond extent 1) for output.  The same
+ * information as DLPack and NumPy carry, so both convert without a copy.
+ */
+typedef struct ntk_array {
+    void *data;      /**< first element; may be NULL only if some extent is 0 */
+    ntk_dtype dtype; /**< element type */
+    int32_t ndim;    /**< 0 ... NTK_MAX_NDIM */
+    int64_t shape[NTK_MAX_NDIM];
+    int64_t strides[NTK_MAX_NDIM];
+} ntk_array;
+
+/** Bytes of one element; 0 for an unknown dtype. */
+NTK_API size_t ntk_dtype_size(ntk_dtype dtype);
+
+/** A dense row-major view of `ndim` extents (at most NTK_MAX_NDIM of them are read). */
+static inline ntk_array ntk_array_dense(const void *data, ntk_dtype dtype, int ndim, const int64_t *shape) {
+    ntk_array a;
+    int64_t step = 1;
+    int i, m = ndim < 0 ? 0 : ndim > NTK_MAX_NDIM ? NTK_MAX_NDIM : ndim;
+    a.data = (void *)(uintptr_t)data;
+    a.dtype = dtype;
+    a.ndim = ndim;
+    for (i = 0; i < NTK_MAX_NDIM; ++i) { a.shape[i] = 1; a.strides[i] = 1; }
+    for (i = m - 1; i >= 0; --i) {
+        a.shape[i] = shape[i];
+        a.strides[i] = step;
+        step = (int64_t)((uint64_t)step * (uint64_t)(shape[i] > 0 ? shape[i] : 1));
+    }
+    return a;
+}
+
+/** A dense vector [n] of double. */
+static inline ntk_array ntk_vector_f64(const double *data, int64_t n) { return ntk_array_dense(data, NTK_F64, 1, &n); }
+
+/** A dense row-major matrix [rows, columns] of double. */
+static inline ntk_array ntk_matrix_f64(const double *data, int64_t rows, int64_t columns) {
+    int64_t shape[2];
+    shape[0] = rows;
+    shape[1] = columns;
+    return ntk_array_dense(data, NTK_F64, 2, shape);
+}
+
+/** A dense row-major matrix [rows, columns] of float. */
+static inline ntk_array ntk_matrix_f32(const float *data, int64_t rows, int64_t columns) {
+    int64_t shape[2];
+    shape[0] = rows;
+    shape[1] = columns;
+    return ntk_array_dense(data, NTK_F32, 2, shape);
+}
+
+/* ================================================================================================================
+ * 4  Context
+ * ============================================================================================================= */
+
+/** The caller's side of every call: memory, threads, messages, progress and the last error.  One thread at a time. */
+typedef struct ntk_context ntk_context;
+/** Description of a network: layers and shapes, no parameters.  Immutable. */
+typedef struct ntk_network ntk_network;
+/** A network under construction; the only mutable handle beside the context. */
+typedef struct ntk_builder ntk_builder;
+/** J as an operator: rows = samples x outputs, columns = parameters.  Immutable. */
+typedef struct ntk_jacobian ntk_jacobian;
+/** What training does to a gradient before it is used: the diagonal D of D⁻¹.  Immutable. */
+typedef struct ntk_optimizer ntk_optimizer;
+/** A function of two inputs.  Immutable. */
+typedef struct ntk_kernel ntk_kernel;
+/** A kernel on one data set, as a symmetric operator.  Immutable. */
+typedef struct ntk_gram ntk_gram;
+/** Eigenvalues and vectors shared by K and F.  Immutable. */
+typedef struct ntk_spectrum ntk_spectrum;
+/** (K + ridge)⁻¹ and log-determinant.  Immutable. */
+typedef struct ntk_solver ntk_solver;
+/** Mean and covariance on new inputs.  Immutable. */
+typedef struct ntk_predictor ntk_predictor;
+/** Training as a function of time.  Immutable. */
+typedef struct ntk_dynamics ntk_dynamics;
+/** Training as a linear system x' = A x + B u, y = C x.  Immutable. */
+typedef struct ntk_system ntk_system;
+
+/**
+ * The allocator: grow from (NULL, 0), resize, or free (new_size 0, result ignored), in the manner of Lua.  Returns NULL
+ * on failure, leaving the old block as it was.  Must be callable from any thread that uses or destroys a handle made
+ * with it, and must outlive those handles.  Blocks must be aligned for max_align_t.
+ */
+typedef void *(*ntk_allocate_fn)(void *user, void *block, size_t old_size, size_t new_size);
+
+/**
+ * Called from the caller's thread during long work with the share done in [0, 1].  Return 0 to go on, anything else to
+ * cancel: the call then ends with NTK_ERROR_CANCELLED.
+ */
+typedef int (*ntk_progress_fn)(void *user, double done);
+
+/** Receives warnings, one sentence each without a newline. */
+typedef void (*ntk_log_fn)(void *user, const char *sentence);
+
+typedef struct ntk_context_options {
+    size_t struct_size;       /**< NTK_CONTEXT_OPTIONS_INIT */
+    ntk_allocate_fn allocate; /**< NULL: the C library's */
+    void *allocate_user;
+    ntk_log_fn log; /**< NULL: silence */
+    void *log_user;
+    ntk_progress_fn progress; /**< NULL: none */
+    void *progress_user;
+    uint64_t memory_limit; /**< bytes one call may hold at once; 0: no limit */
+    int32_t threads;       /**< threads of the library's own loops; 0: all processors this process may use.  BLAS keeps its own count */
+    int32_t reserved;      /**< 0 */
+} ntk_context_options;
+#define NTK_CONTEXT_OPTIONS_INIT sizeof(ntk_context_options)
+
+/** Makes a context.  Errors: NULL, OPTIONS, ARGUMENT (threads < 0), MEMORY.  There is no sentence: no context to ask. */
+NTK_API ntk_status ntk_context_create(const ntk_context_options *options, ntk_context **context);
+NTK_API void ntk_context_destroy(ntk_context *context);
+
+/** The status of the last call that failed with this context (NTK_OK: none yet; ERROR_NULL for a NULL context). */
+NTK_API ntk_status ntk_context_error(const ntk_context *context);
+
+/** The sentence of that failure, with names, shapes and values; "" if none.  Valid until the next call with the context. */
+NTK_API const char *ntk_context_error_message(const ntk_context *context);
+
+/** Threads that the library's own loops use; 0 for a NULL context. */
+NTK_API int ntk_context_threads(const ntk_context *context);
+
+/** The instruction set of the hot loops: "avx512", "avx2" or "c".  The environment variable NTK_CPU, read when a context
+ *  is made, forces a lower one.  NULL for a NULL context. */
+NTK_API const char *ntk_context_cpu(const ntk_context *context);
+
+/* ================================================================================================================
+ * 5  Networks
+ *
+ * One description, two readings: with a flat parameter vector a finite network (section 6), without one its
+ * infinite-width limit (section 9).  The JSON form is specified in docs/network-format.md; the builder takes the same
+ * layer names and keys.  Parameterisations: `ntk` z = (w_std/sqrt(n)) W x + b_std b; `standard` W ~ N(0, w_std²/n);
+ * `textbook` f(x) = n^-1/2 sum v_i phi(u_i . x).
+ * ============================================================================================================= */
+
+/**
+ * Reads a network from zero-terminated UTF-8 JSON.  Errors: SYNTAX (with line and column), NETWORK (with the layer's
+ * path, such as `layers[3].branches[0][1]`, and what was expected), OVERFLOW, MEMORY.  Cost: linear in the text and in
+ * the unrolled layers.
+ */
+NTK_API ntk_status ntk_network_parse(ntk_context *ctx, const char *json, ntk_network **network);
+
+/**
+ * Writes a network as JSON that ntk_network_parse() reads back to the same network.  Numbers survive to the bit.
+ * @param text      receives a zero-terminated string of at most `capacity` bytes; may be NULL if capacity is 0
+ * @param needed    receives the size needed, with the zero; NULL if not wanted
+ * Errors: ARGUMENT if capacity is positive but too small (then `needed` still says enough), MEMORY.
+ */
+NTK_API ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed);
+
+NTK_API void ntk_network_destroy(ntk_network *network);
+
+/** Parameters p of the finite network; -1 for NULL. */
+NTK_API int64_t ntk_network_parameters(const ntk_network *network);
+
+/** Outputs o: the last extent of the network's output shape; -1 for NULL. */
+NTK_API int64_t ntk_network_outputs(const ntk_network *network);
+
+/** Parametric layers in the order of the flat vector, repeats unrolled; -1 for NULL. */
+NTK_API int64_t ntk_network_layers(const ntk_network *network);
+
+/** Shape of one input: fills shape[0 ... ndim-1] and returns ndim; -1 for NULL. */
+NTK_API int ntk_network_input(const ntk_network *network, int64_t shape[NTK_MAX_NDIM]);
+
+/** One key of a layer.  A list of them ends with one whose key is NULL. */
+typedef struct ntk_attribute {
+    const char *key;  /**< as in the JSON form, e.g. "units" */
+    double number;    /**< value of a number, integer or boolean key */
+    const char *text; /**< value of a string key, else NULL */
+} ntk_attribute;
+
+/**
+ * Starts a network whose inputs have shape[0 ... ndim-1].
+ * @param parameterization  "ntk", "standard" or "textbook"; NULL: "ntk"
+ */
+NTK_API ntk_status ntk_builder_create(ntk_context *ctx, int ndim, const int64_t *shape, const char *parameterization, ntk_builder **builder);
+
+/** Appends a layer, e.g. ("dense", {{"units", 64}, {"w_std", 1.5}, {NULL}}).  NULL attributes: none.  Errors: NETWORK with its path. */
+NTK_API ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
+
+/** Opens a layer that holds lists of layers ("branch", "repeat"); layers added now go into its first list. */
+NTK_API ntk_status ntk_builder_begin(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
+
+/** Goes on to the next list of the innermost open layer (the next branch).  Errors: NETWORK if that layer has one list only. */
+NTK_API ntk_status ntk_builder_next(ntk_context *ctx, ntk_builder *builder);
+
+/** Closes the innermost open layer.  Errors: NETWORK if none is open. */
+NTK_API ntk_status ntk_builder_end(ntk_context *ctx, ntk_builder *builder);
+
+/** Makes the network; the builder stays as it is and may be added to again.  Errors: NETWORK (open layers, shapes that do not fit). */
+NTK_API ntk_status ntk_builder_finish(ntk_context *ctx, const ntk_builder *builder, ntk_network **network);
+NTK_API void ntk_builder_destroy(ntk_builder *builder);
+
+/** Names of the ops and of the activations, for completion and bindings: index 0 ... count-1; NULL outside. */
+NTK_API int ntk_op_count(void);
+NTK_API const char *ntk_op_name(int index);
+NTK_API int ntk_activation_count(void);
+NTK_API const char *ntk_activation_name(int index);
+
+/* ================================================================================================================
+ * 6  Finite networks
+ *
+ * theta is the flat parameter vector [p]: layers in document order (depth first through branches), each layer its
+ * weights row-major [units, fan_in], then its bias.  Layers with "lr" r or "train": false (r = 0) are differentiated
+ * like all others here; r enters where an NTK is formed (section 8: J is scaled by sqrt(r)).
+ * ============================================================================================================= */
+
+/**
+ * Draws theta [p] as the parameterisation says.  Counter-based random numbers (Philox4x32-10): the same seed gives the
+ * same bits on every machine and with any number of threads.  Cost O(p).
+ */
+NTK_API ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta);
+
+/** f [n, o] = f(theta, x), x [n] + input.  Cost: one forward pass. */
+NTK_API ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f);
+
+/** df [n, o] = J v, v [p]: the change of the outputs per change of theta along v.  Cost: about two forward passes. */
+NTK_API ntk_status ntk_network_jvp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *v, ntk_array *df);
+
+/** g [p] = Jᵀ u, u [n, o]: the gradient of sum(u * f).  Cost: about three forward passes. */
+NTK_API ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *u, ntk_array *g);
+
+/* ================================================================================================================
+ * 7  Optimizers:  theta' = -D⁻¹ Jᵀ (f - y),  so  K_D = J D⁻¹ Jᵀ
+ * ============================================================================================================= */
+
+/** Plain gradient descent, D = I, for any number of parameters. */
+NTK_API ntk_status ntk_optimizer_identity(ntk_context *ctx, ntk_optimizer **optimizer);
+
+/** Adam with a frozen second moment: D = diag(sqrt(v) + epsilon), v [p] >= 0, epsilon >= 0 (mathematics §6; Kingma & Ba 2015).
+ *  Errors: ARGUMENT where an entry of D would not be positive. */
+NTK_API ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer);
+
+/** Any positive diagonal D [p]. */
+NTK_API ntk_status ntk_optimizer_diagonal(ntk_context *ctx, const ntk_array *d, ntk_optimizer **optimizer);
+NTK_API void ntk_optimizer_destroy(ntk_optimizer *optimizer);
+
+/** Length p of D; 0 for the identity (any p); -1 for NULL. */
+NTK_API int64_t ntk_optimizer_parameters(const ntk_optimizer *optimizer);
+
+/** Copies D into d [p]; for the identity fills d with ones, whatever its length. */
+NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimizer *optimizer, ntk_array *d);
+
+/* ================================================================================================================
+ * 8  Jacobians:  J [n o, p], row = sample o + output
+ * ============================================================================================================= */
+
+/**
+ * J of a network at theta on x [n] + input.  A layer's columns are multiplied by sqrt(r) of its "lr" r (frozen: 0), so
+ * that J Jᵀ is the NTK of network-format.md.  theta and x are copied.  Nothing is computed yet.
+ */
+NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian);
+
+/** The caller's own J [n outputs, p]; borrowed.  `outputs` o must divide the rows. */
+NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
+NTK_API void ntk_jacobian_destroy(ntk_jacobian *jacobian);
+
+/** Rows n o, columns p, outputs o; -1 for NULL. */
+NTK_API int64_t ntk_jacobian_rows(const ntk_jacobian *jacobian);
+NTK_API int64_t ntk_jacobian_columns(const ntk_jacobian *jacobian);
+NTK_API int64_t ntk_jacobian_outputs(const ntk_jacobian *jacobian);
+
+/** out [n o] = J v, v [p]. */
+NTK_API ntk_status ntk_jacobian_apply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
+
+/** out [p] = Jᵀ u, u [n o]. */
+NTK_API ntk_status ntk_jacobian_apply_transposed(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *u, ntk_array *out);
+
+/** Rows first ... first + m - 1 of J as numbers, m = extent 0 of out [m, p].  Cost of a network's: o backward passes. */
+NTK_API ntk_status ntk_jacobian_get_rows(ntk_context *ctx, const ntk_jacobian *jacobian, int64_t first, ntk_array *out);
+
+/* ================================================================================================================
+ * 9  Kernels
+ * ============================================================================================================= */
+
+typedef struct ntk_kernel_options {
+    size_t struct_size;  /**< NTK_KERNEL_OPTIONS_INIT */
+    ntk_outputs outputs; /**< empirical kernels only: full (default), trace, diagonal */
+    int32_t reserved;    /**< 0 */
+} ntk_kernel_options;
+#define NTK_KERNEL_OPTIONS_INIT sizeof(ntk_kernel_options)
+
+/**
+ * The infinite-width kernels of a network: NNGP K and NTK Theta, one number per pair (for o outputs they stand for
+ * K x I_o).  Distances are propagated, not covariances (docs/mathematics.md §4), so that nearly equal inputs lose no
+ * digits.  Works in NTK_F64 and NTK_F32.
+ * Errors: NO_RULE with the layer's path and the reason where no exact rule exists.
+ */
+NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network, const ntk_kernel_options *options, ntk_kernel **kernel);
+
+/**
+ * The empirical kernels of a finite network at theta (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
+ * @param optimizer  D; NULL: identity
+ * Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
+ */
+NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
+
+/**
+ * A kernel of the caller: fills k [n1, n2] (row stride ldk) for x1 [n1, d], x2 [n2, d], dense row-major doubles.
+ * Returns 0, or another number to report failure (NTK_ERROR_CALLBACK).
+ */
+typedef int (*ntk_kernel_fn)(void *user, int64_t d, int64_t n1, const double *x1, int64_t n2, const double *x2, double *k, int64_t ldk);
+
+/** Wraps a callback as the kernel of kind `kind`.  `user` must outlive the kernel and all made from it. */
+NTK_API ntk_status ntk_kernel_from_callback(ntk_context *ctx, ntk_kernel_fn function, void *user, ntk_kind kind, ntk_kernel **kernel);
+NTK_API void ntk_kernel_destroy(ntk_kernel *kernel);
+
+/** What one evaluation shall deliver; all come out of one pass.  NULL arrays are not wanted. */
+typedef struct ntk_request {
+    size_t struct_size; /**< NTK_REQUEST_INIT */
+    ntk_array *nngp;    /**< shape of the kernel, see there */
+    ntk_array *ntk;     /**< the same */
+    ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite kernels) */
+} ntk_request;
+#define NTK_REQUEST_INIT sizeof(ntk_request)
+
+/**
+ * Evaluates a kernel block by block into the caller's arrays.
+ * @param x1 [n1] + input;  @param x2 [n2] + input, or NULL: x1 with itself, each pair once, symmetric to the bit
+ * All arrays have one dtype.  n1 or n2 may be 0.
+ * Errors: SHAPE, DTYPE, NOT_FINITE, OVERFLOW (a kernel value exceeds its dtype), CANCELLED, MEMORY.
+ * Cost (infinite): n1 n2 (2 d + c L) flop, halved for x2 NULL; working memory O(blocks).
+ */
+NTK_API ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x1, const ntk_array *x2, const ntk_request *request);
+
+/** Only the pairs (x_i, x_i), by the exact formulas of the diagonal: [n] (infinite, callback, trace), [n o] (full), [n, o] (diagonal). */
+NTK_API ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_request *request);
+
+/* ================================================================================================================
+ * 10  Grams: a kernel on one data set, as a symmetric operator K of size N
+ *
+ * N = n when K has one value per pair (and stands for K x I_o), N = n o when it is full.  A gram holds the NTK, the
+ * NNGP, or both; `kind` says which is meant, and a kind that the gram lacks is NTK_ERROR_ARGUMENT.
+ * ============================================================================================================= */
+
+typedef struct ntk_gram_options {
+    size_t struct_size; /**< NTK_GRAM_OPTIONS_INIT */
+    int32_t nngp;       /**< keep the NNGP too (one pass delivers both) */
+    int32_t no_ntk;     /**< keep the NNGP only; needs nngp */
+} ntk_gram_options;
+#define NTK_GRAM_OPTIONS_INIT sizeof(ntk_gram_options)
+
+/** K(x, x) of a kernel; x [n] + input (f64 or f32) is copied, so that the gram can meet new inputs later.
+ *  Errors as ntk_kernel_eval(), MEMORY_LIMIT with the bytes needed.  Memory: N² numbers per kind. */
+NTK_API ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_gram_options *options, ntk_gram **gram);
+
+/** The caller's own symmetric matrix K [N, N] as an NTK; borrowed, never written.  Errors: SHAPE, NOT_FINITE, ARGUMENT if
+ *  it is not symmetric: |K_ij - K_ji| <= 1e-8 max|K| (f32: 1e-3); the lower triangle is what counts. */
+NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, ntk_gram **gram);
+
+/** The same with both kinds; either may be NULL, not both; one shape and one dtype. */
+NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
+
+/** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_parameter_vectors() and theta(t).
+ *  Cost: (n o)² p flop and the rows of J in blocks. */
+NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
+NTK_API void ntk_gram_destroy(ntk_gram *gram);
+
+/** Size N of the operator; -1 for NULL. */
+NTK_API int64_t ntk_gram_size(const ntk_gram *gram);
+
+/** 1 if the gram holds this kind, else 0. */
+NTK_API int ntk_gram_has(const ntk_gram *gram, ntk_kind kind);
+
+/** diagonal [N]. */
+NTK_API ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out);
+
+/** Entries [row ... row + m - 1, column ... column + k - 1] into out [m, k]. */
+NTK_API ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out);
+
+/** out [N, m] = K v, v [N, m].  Cost 2 N² m flop. */
+NTK_API ntk_status ntk_gram_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, const ntk_array *v, ntk_array *out);
+
+/* ================================================================================================================
+ * 11  Spectrum and duality: K = J D⁻¹ Jᵀ and F = D^-1/2 Jᵀ J D^-1/2 share their non-zero eigenvalues
+ *
+ * With K u = lambda u:  v = D^-1/2 Jᵀ u / sqrt(lambda)  is the unit eigenvector of F, and u = J D^-1/2 v / sqrt(lambda).
+ * Eigenvalues come largest first.  Rank counts eigenvalues above `tolerance` times the largest.
+ * ============================================================================================================= */
+
+typedef struct ntk_spectrum_options {
+    size_t struct_size;  /**< NTK_SPECTRUM_OPTIONS_INIT */
+    ntk_kind kind;       /**< which kernel of the gram */
+    int32_t values_only; /**< no vectors: a third of the time */
+    double tolerance;    /**< of the rank, relative; 0: N eps (of a Jacobian: max(N, p) eps on the singular values) */
+} ntk_spectrum_options;
+#define NTK_SPECTRUM_OPTIONS_INIT sizeof(ntk_spectrum_options)
+
+/** All eigenvalues and vectors of a gram.  Cost: dsyevd, about 9 N³ flop; 2 N² numbers. */
+NTK_API ntk_status ntk_spectrum_create(ntk_context *ctx, const ntk_gram *gram, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
+
+/** The same from the singular values of J D^-1/2 itself: K squares the condition number, this does not.
+ *  min(N, p) eigenvalues; cost O(N p min(N, p)).  optimizer NULL: D = I. */
+NTK_API ntk_status ntk_spectrum_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
+NTK_API void ntk_spectrum_destroy(ntk_spectrum *spectrum);
+
+/** Number of eigenvalues held; -1 for NULL. */
+NTK_API int64_t ntk_spectrum_size(const ntk_spectrum *spectrum);
+/** Eigenvalues above the tolerance; -1 for NULL. */
+NTK_API int64_t ntk_spectrum_rank(const ntk_spectrum *spectrum);
+/** Largest over smallest eigenvalue; infinity when the smallest is not positive; NaN only for NULL. */
+NTK_API double ntk_spectrum_condition(const ntk_spectrum *spectrum);
+
+/** values [size], largest first. */
+NTK_API ntk_status ntk_spectrum_get_values(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *values);
+
+/** Function-space vectors: out [N, k], column j belongs to value j, k <= size. */
+NTK_API ntk_status ntk_spectrum_get_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
+
+/** Parameter-space vectors v: out [p, k], k <= rank.  Needs a spectrum made from a Jacobian or its gram. */
+NTK_API ntk_status ntk_spectrum_get_parameter_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
+
+/** out [p] = F v = Jᵀ (J v), never forming F. */
+NTK_API ntk_status ntk_fisher_multiply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
+
+/** |delta|_F = sqrt(deltaᵀ F delta) = |J delta|: how far a step delta [p] moves the outputs, to first order. */
+NTK_API ntk_status ntk_fisher_norm(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *delta, double *norm);
+
+/* ================================================================================================================
+ * 12  Solver: (K + ridge I) by Cholesky.  f64 and f32, the gram's.
+ * ============================================================================================================= */
+
+typedef struct ntk_solver_options {
+    size_t struct_size;    /**< NTK_SOLVER_OPTIONS_INIT */
+    ntk_kind kind;         /**< which kernel of the gram */
+    int32_t reserved;      /**< 0 */
+    double ridge;          /**< added to the diagonal, >= 0 */
+    double ridge_relative; /**< times trace(K)/N, added too, >= 0 */
+} ntk_solver_options;
+#define NTK_SOLVER_OPTIONS_INIT sizeof(ntk_solver_options)
+
+/** Factorises.  Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.  Cost N³/3 flop, N² numbers. */
+NTK_API ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver);
+NTK_API void ntk_solver_destroy(ntk_solver *solver);
+
+/** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory. */
+NTK_API ntk_status ntk_solver_solve(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, ntk_array *x);
+
+/** log det (K + ridge I). */
+NTK_API ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver, double *value);
+
+/** Normwise backward error of a solution, the worst column of |b - A x| / (|A| |x| + |b|) in the infinity norm
+ *  (Rigal & Gaches 1967): a few eps for a stable solve. */
+NTK_API ntk_status ntk_solver_backward_error(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, const ntk_array *x, double *error);
+
+/** The number that was added to the diagonal; NaN only for NULL. */
+NTK_API double ntk_solver_ridge(const ntk_solver *solver);
+
+/* ================================================================================================================
+ * 13  Predictor: mean and covariance on new inputs  (docs/mathematics.md §7; Lee et al. 2019)
+ *
+ * With K the NNGP, T the NTK, * = test-train, ~ = with the ridge, S_A(t) = (1 - exp(-eta t A~/c)) A~⁻¹, which is A~⁻¹ at
+ * t = infinity; c = number of targets for LOSS_SCALE_MEAN, 1 for SUM:
+ *
+ *     nngp   mean K* S_K(t) y    covariance K** - K* S_K(2t) K*ᵀ             last layer trained (t = inf: Bayes)
+ *     ntk    mean T* S_T(t) y    covariance K** - B K*ᵀ - K* Bᵀ + B K Bᵀ     ensemble of trained networks, B = T* S_T(t)
+ *     ntkgp  mean T* S_T(t) y    covariance T** - T* S_T(2t) T*ᵀ             Gaussian process with kernel T
+ *
+ * With a start f0 (a given network): mean f0* - T* S_T(t) (f0 - y).
+ * ============================================================================================================= */
+
+typedef struct ntk_predictor_options {
+    size_t struct_size;              /**< NTK_PREDICTOR_OPTIONS_INIT */
+    ntk_posterior posterior;         /**< default: ntk */
+    ntk_decomposition decomposition; /**< default: Cholesky, t = infinity only; eigen: every t, and singular K at ridge 0 */
+    ntk_loss_scale loss_scale;       /**< unit of time, see above */
+    int32_t reserved;                /**< 0 */
+    double ridge;                    /**< >= 0 */
+    double ridge_relative;           /**< times trace/N, added too, >= 0 */
+    double learning_rate;            /**< eta > 0; 0 means 1 */
+    const ntk_array *f0;             /**< outputs of the network on the training inputs at t = 0, shape of y; NULL: 0; copied */
+} ntk_predictor_options;
+#define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)
+
+/**
+ * Joins a gram and targets y (copied): [N] or [N, c]; for a full gram of n o rows, [n, o] (or [n o]).
+ * The gram must hold the kinds that the mean needs (the covariance of `ntk` needs both).  f64; f32 with Cholesky.
+ * Cost: one Cholesky or eigendecomposition.
+ */
+NTK_API ntk_status ntk_predictor_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_predictor_options *options, ntk_predictor **predictor);
+NTK_API void ntk_predictor_destroy(ntk_predictor *predictor);
+
+/** mean [m, c] on x [m] + input at t = infinity; the gram must come from a kernel.  Test inputs pass in blocks. */
+NTK_API ntk_status ntk_predictor_mean(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *x, ntk_array *mean);
+
+/** covariance [m, m] on x (it is the same for every column of y) at t = infinity. */
+NTK_API ntk_status ntk_predictor_covariance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *x, ntk_array *covariance);
+
+/** The blocks of the caller's own kernel on new inputs, or a time other than infinity.  NULL arrays: not needed. */
+typedef struct ntk_test_set {
+    size_t struct_size;            /**< NTK_TEST_SET_INIT */
+    const ntk_array *x;            /**< inputs [m] + input, when the gram comes from a kernel; else the blocks: */
+    const ntk_array *ntk;          /**< T* [m, N] */
+    const ntk_array *nngp;         /**< K* [m, N] */
+    const ntk_array *ntk_test;     /**< T** [m, m], for a covariance */
+    const ntk_array *nngp_test;    /**< K** [m, m], for a covariance */
+    const ntk_array *f0;           /**< start on the new inputs, shape of the mean; NULL: 0 */
+} ntk_test_set;
+#define NTK_TEST_SET_INIT sizeof(ntk_test_set)
+
+/** Mean and covariance (either may be NULL) at time t >= 0 or infinity.  Finite t needs the eigen decomposition. */
+NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean, ntk_array *covariance);
+
+/* ================================================================================================================
+ * 14  Dynamics of gradient flow on the squared error, exactly  (docs/mathematics.md §7.1)
+ *
+ *     f(t) = y + exp(-eta t K/c) (f(0) - y);   theta(t) = theta(0) - D⁻¹ Jᵀ S_K(t) (f(0) - y)
+ *
+ * For singular K: f(infinity) = P y + (1 - P) f(0), P the projector on the range, by the rank tolerance.
+ * ============================================================================================================= */
+
+typedef struct ntk_dynamics_options {
+    size_t struct_size;        /**< NTK_DYNAMICS_OPTIONS_INIT */
+    ntk_kind kind;             /**< which kernel of the gram */
+    ntk_loss_scale loss_scale; /**< c = 1 (sum) or the number of targets (mean) */
+    double learning_rate;      /**< eta > 0; 0 means 1 */
+    double tolerance;          /**< of the rank, relative; 0: N eps */
+    const ntk_array *f0;       /**< f(0), shape of y; NULL: 0; copied */
+} ntk_dynamics_options;
+#define NTK_DYNAMICS_OPTIONS_INIT sizeof(ntk_dynamics_options)
+
+/** Targets y [N] or [N, c]; for a full gram of n o rows, [n, o] or [n o].  Cost: one eigendecomposition; every later time O(N²). */
+NTK_API ntk_status ntk_dynamics_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_dynamics_options *options, ntk_dynamics **dynamics);
+NTK_API void ntk_dynamics_destroy(ntk_dynamics *dynamics);
+
+/** f [times] + shape of y, at times[0 ... n_times-1] >= 0, infinity allowed, in any order. */
+NTK_API ntk_status ntk_dynamics_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *f);
+
+/** Outputs on new inputs: f [times, m, c], K* [m, N], f0 [m, c] (NULL: 0). */
+NTK_API ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times, int64_t n_times, ntk_array *f);
+
+/** theta(t) - theta(0): out [times, p].  Needs a gram made from a Jacobian. */
+NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
+
+/** The loss at the times: out [times], in the loss scale of the options. */
+NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
+
+/** Rank of K as used at t = infinity; -1 for NULL. */
+NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);
+
+/* ================================================================================================================
+ * 15  Training as a linear system  (docs/mathematics.md §9)
+ *
+ * The error e = f - y of gradient flow obeys e' = -K e: the system A = -K, B = C = I.  Its Gramians are
+ *     W_o(T) = int_0^T exp(Aᵀt) Cᵀ C exp(At) dt,    W_c(T) = int_0^T exp(At) B Bᵀ exp(Aᵀt) dt,
+ * and for C = I, W_o = ½ K⁻¹ (1 - exp(-2KT)): spectral bias is finite-horizon observability.
+ * ============================================================================================================= */
+
+/** A = -K of a gram, B and C the identity. */
+NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system);
+
+/** The caller's A [s, s] (symmetric in this version, else UNSUPPORTED), B [s, i] and C [q, s]; NULL B or C: identity.  Copied. */
+NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
+NTK_API void ntk_system_destroy(ntk_system *system);
+
+/** State dimension s; -1 for NULL. */
+NTK_API int64_t ntk_system_size(const ntk_system *system);
+
+/**
+ * W [s, s] over [0, horizon]; horizon > 0 or infinity.
+ * Errors: UNSTABLE names the eigenvalue if at infinity a mode that does not decay is seen by C (driven by B).
+ * Cost: one eigendecomposition at creation, then two products.
+ */
+NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
+
+/** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of an infinite-horizon W. */
+NTK_API ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *w, double *residual);
+
+/* ================================================================================================================
+ * 16  Scalar mathematics
+ * ============================================================================================================= */
+
+/** Arc-cosine kernels of order 0 and 1 in He scale, of the cosine t in [-1, 1] (Cho & Saul 2009):
+ *  kappa0 = (pi - acos t)/pi,  kappa1 = (sqrt(1 - t²) + t (pi - acos t))/pi.  Outside: NaN. */
+NTK_API double ntk_kappa0(double t);
+NTK_API double ntk_kappa1(double t);
+
+/**
+ * The NTK of the two-layer ReLU network f(x) = m^-1/2 sum_i v_i relu(u_i . x), u ~ N(0, w_std² I), v ~ N(0, v_std²), for
+ * one pair of vectors of d numbers:
+ *     Theta = v_std² (x . x') E[relu'(u.x) relu'(u.x')] + E[relu(u.x) relu(u.x')].
+ * The mean over initialisations of the empirical NTK equals it at every width m.  Accurate for nearly equal vectors.
+ * Errors: NULL, ARGUMENT (d < 1, negative or non-finite deviations), NOT_FINITE.
+ */
+NTK_API ntk_status ntk_relu_two_layer_ntk(ntk_context *ctx, int64_t d, const double *x1, const double *x2, double w_std, double v_std, double *theta);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NTK_H */

@@ -1,0 +1,100 @@
+/* The context: options with their defaults, the last error, log and progress. */
+#include "core.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *default_allocate(void *user, void *block, size_t old_size, size_t new_size)
+{
+    (void)user;
+    (void)old_size;
+    if (new_size == 0) {
+        free(block);
+        return NULL;
+    }
+    return realloc(block, new_size);
+}
+
+static int available_processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 0 ? count : 1;
+}
+
+static ntk_status fill_defaults(ntk_context_options *o)
+{
+    if (o->threads < 0 || o->reserved != 0) return NTK_ERROR_ARGUMENT;
+    if (!o->allocate) o->allocate = default_allocate;
+    if (o->threads == 0) o->threads = available_processors();
+    return NTK_OK;
+}
+
+ntk_status ntk_context_create(const ntk_context_options *options, ntk_context **context)
+{
+    ntk_context start = {0};
+    ntk_status status;
+    if (!context) return NTK_ERROR_NULL;
+    *context = NULL;
+    NTK_TRY(NTK_OPTIONS_READ(&start, options, &start.options));
+    NTK_TRY(fill_defaults(&start.options));
+    start.cpu = ntk_cpu_detect();
+    NTK_TRY(NTK_NEW(&start, 1, context));
+    **context = start;
+done:
+    return status;
+}
+
+void ntk_context_destroy(ntk_context *context)
+{
+    ntk_free(context);
+}
+
+ntk_status ntk_context_error(const ntk_context *context)
+{
+    return context ? context->error : NTK_ERROR_NULL;
+}
+
+const char *ntk_context_error_message(const ntk_context *context)
+{
+    return context ? context->message : "the context is NULL";
+}
+
+int ntk_context_threads(const ntk_context *context)
+{
+    return context ? context->options.threads : 0;
+}
+
+const char *ntk_context_cpu(const ntk_context *context)
+{
+    return context ? ntk_cpu_name(context->cpu) : NULL;
+}
+
+ntk_status ntk_fail(ntk_context *ctx, ntk_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    ctx->error = status;
+    vsnprintf(ctx->message, sizeof ctx->message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+void ntk_log(const ntk_context *ctx, const char *format, ...)
+{
+    char sentence[512];
+    va_list arguments;
+    if (!ctx->options.log) return;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    ctx->options.log(ctx->options.log_user, sentence);
+}
+
+ntk_status ntk_progress(ntk_context *ctx, double done)
+{
+    if (!ctx->options.progress || ctx->options.progress(ctx->options.progress_user, done) == 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_CANCELLED, "cancelled by the progress callback at %.0f %%", 100 * done);
+}

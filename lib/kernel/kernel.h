@@ -1,0 +1,120 @@
+/*
+ * kernel: the kernel as a function of two inputs, and the gram, a kernel on one data set as a symmetric operator.
+ *
+ *   kernel.c       the handle, ntk_kernel_eval: tiles, symmetry, progress, any strides
+ *   infinite.c empirical.c callback.c      one class of kernel each
+ *   gram.c         the operator: storage, blocks, products
+ *   cross.c        a gram meets new inputs: blocks K(test, train)
+ *   targets.c      y in the shape of the operator
+ */
+#ifndef NTK_KERNEL_H
+#define NTK_KERNEL_H
+
+#include "finite.h"
+#include "infinite.h"
+#include "linalg.h"
+
+/** Which kernels a pass delivers. */
+enum { NTK_WANT_NTK = 1, NTK_WANT_NNGP = 2, NTK_WANT_LAYERS = 4 };
+
+/** A data set as a kernel wants it: the per-sample work done once.  The class extends it. */
+typedef struct ntk_points {
+    ntk_dtype dtype;
+    int64_t n;         /* samples */
+    int64_t d;         /* numbers per sample */
+    const void *x;     /* dense [n, d] */
+    void *copy;        /* owned memory behind x, or NULL */
+    void *prepared;    /* of the class */
+} ntk_points;
+
+/** Where a tile of results goes: dense, row stride ld; NULL: not wanted.  layers: one plane per parametric layer. */
+typedef struct ntk_tile {
+    void *ntk, *nngp;
+    void *layers;
+    int64_t ld;           /* numbers per row of a plane */
+    int64_t layer_stride; /* numbers from one layer's plane to the next */
+} ntk_tile;
+
+typedef struct ntk_kernel_class {
+    const char *name;
+    /** Checks x against the kernel, and does the work that is per sample. */
+    ntk_status (*prepare)(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
+    void (*release)(ntk_points *points);
+    /** Samples [row, row + m) of a against [column, column + n) of b.  a == b: pairs above the diagonal need not be filled. */
+    ntk_status (*block)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                        int64_t column, int64_t n, const ntk_tile *tile);
+    /** Samples [row, row + m) each with itself: m * rows_per_sample * trailing numbers, dense. */
+    ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
+    void (*destroy)(ntk_kernel *k);
+} ntk_kernel_class;
+
+struct ntk_kernel {
+    ntk_object object;
+    const ntk_kernel_class *class;
+    int delivers;            /* NTK_WANT_* */
+    int64_t per_sample;      /* rows of the matrix per sample: o for full, else 1 */
+    int64_t trailing;        /* numbers per entry: o for diagonal, else 1 */
+    int64_t layers;          /* planes of NTK_WANT_LAYERS */
+    ntk_network *network;    /* NULL for a callback */
+    struct ntk_reading *reading; /* infinite */
+    ntk_outputs outputs;         /* empirical */
+    double *theta;
+    ntk_optimizer *optimizer;
+    ntk_kernel_fn function;      /* callback */
+    void *user;
+};
+
+/** Checks x (shape, dtype f64 or f32, finite) and prepares it.  `keep`: copy it, else it is borrowed for as long as the points live. */
+ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points);
+void ntk_points_close(const ntk_kernel *k, ntk_points *points);
+
+/** The whole matrix of prepared points, dense; b NULL: symmetric, both triangles filled. */
+ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out);
+
+/* ---- the gram, for the answers --------------------------------------------------------------------------------- */
+
+struct ntk_gram {
+    ntk_object object;
+    ntk_dtype dtype;
+    int64_t size;               /* N */
+    int64_t per_sample;         /* rows per sample: o for full grams, else 1; 0: not known (a user's matrix) */
+    const void *matrix[2];      /* by ntk_kind: dense [N, N], or NULL */
+    void *owned[2];
+    ntk_kernel *kernel;         /* NULL if not made from a kernel */
+    ntk_points points;          /* its data set */
+    ntk_jacobian *jacobian;     /* NULL if not made from one */
+    ntk_optimizer *optimizer;
+};
+
+/** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
+ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);
+
+/** All N² entries, symmetric, dense, into `dense`. */
+ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense);
+
+/** out = K v, both dense [N, m] of the gram's dtype. */
+ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out);
+
+/** Sum of the diagonal. */
+double ntk_gram_trace(const ntk_gram *gram, ntk_kind kind);
+
+/** Adds what ridge and ridge_relative mean for this kernel: absolute + relative * trace / N.  Refuses negative and non-finite ones. */
+ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double absolute, double relative, double *ridge);
+
+/**
+ * Targets, or anything of their shape, as dense [N, columns] of the gram's dtype (a copy, to be freed): [N] and [N, c] as
+ * they are; for a full gram of n samples and o outputs also [n, o], flattened to one column.  Checks shape and finiteness.
+ */
+ntk_status ntk_gram_targets(ntk_context *ctx, const ntk_gram *gram, const char *name, const ntk_array *y, int64_t *columns, void **dense);
+
+/** New inputs beside the gram's own.  The gram must come from a kernel. */
+ntk_status ntk_cross_open(ntk_context *ctx, const ntk_gram *gram, const ntk_array *x, ntk_points *test);
+void ntk_cross_close(const ntk_gram *gram, ntk_points *test);
+
+/** Test samples [row, row + m) against the training set: dense [m per_sample, N] per kind; NULL: not wanted. */
+ntk_status ntk_cross_block(ntk_context *ctx, const ntk_gram *gram, const ntk_points *test, int64_t row, int64_t m, void *ntk, void *nngp);
+
+/** Test samples with themselves: dense [M, M], M = n per_sample, symmetric. */
+ntk_status ntk_cross_square(ntk_context *ctx, const ntk_gram *gram, const ntk_points *test, void *ntk, void *nngp);
+
+#endif

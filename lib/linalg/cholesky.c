@@ -1,0 +1,38 @@
+/*
+ * Cholesky A = L Lᵀ by LAPACK potrf.
+ *
+ * LAPACK counts columns first, so a row-major lower triangle is its upper one: potrf('U') on the same memory gives
+ * A = Uᵀ U with U = Lᵀ, that is, the row-major lower factor L.
+ */
+#include "linalg.h"
+
+#include <cblas.h>
+#include <lapack.h>
+#include <limits.h>
+
+ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda)
+{
+    lapack_int info, size = (lapack_int)n, stride = (lapack_int)lda;
+    if (n > INT_MAX || lda > INT_MAX) return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "potrf: the size %lld exceeds the integers of LAPACK", (long long)n);
+    if (n == 0) return NTK_OK;
+    if (dtype == NTK_F64) LAPACK_dpotrf("U", &size, a, &stride, &info);
+    else LAPACK_spotrf("U", &size, a, &stride, &info);
+    if (info == 0) return NTK_OK;
+    if (info < 0) return ntk_fail(ctx, NTK_ERROR_INTERNAL, "potrf refused its argument %d", -(int)info);
+    return ntk_fail(ctx, NTK_ERROR_NOT_POSITIVE_DEFINITE,
+                    "the matrix of size %lld is not positive definite: its leading minor of order %d fails; a larger ridge may help",
+                    (long long)n, (int)info);
+}
+
+ntk_status ntk_cholesky_solve(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t ldl, int64_t m, void *b, int64_t ldb)
+{
+    if (n > INT_MAX || m > INT_MAX || ldl > INT_MAX || ldb > INT_MAX)
+        return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "trsm: %lld x %lld exceeds the integers of the BLAS", (long long)n, (long long)m);
+    if (n == 0 || m == 0) return NTK_OK;
+    for (int pass = 0; pass < 2; ++pass) { /* L z = b, then Lᵀ x = z */
+        CBLAS_TRANSPOSE t = pass ? CblasTrans : CblasNoTrans;
+        if (dtype == NTK_F64) cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasNonUnit, (int)n, (int)m, 1.0, l, (int)ldl, b, (int)ldb);
+        else cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasNonUnit, (int)n, (int)m, 1.0f, l, (int)ldl, b, (int)ldb);
+    }
+    return NTK_OK;
+}

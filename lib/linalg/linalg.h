@@ -1,0 +1,61 @@
+/*
+ * linalg: the only room that speaks CBLAS and LAPACK.
+ *
+ * All matrices are dense row-major with leading dimension ld (row stride) and hold NTK_F64 or NTK_F32.  Symmetric
+ * matrices are given by their lower triangle.  Sizes are checked against the BLAS integer here, `info` becomes a status
+ * here.
+ *
+ *   products         ntk_gemm  ntk_syrk  ntk_symm
+ *   triangles        ntk_mirror
+ *   Cholesky         ntk_cholesky  ntk_cholesky_solve
+ *   eigenvectors     ntk_eigen          (f64)
+ *   singular values  ntk_svd            (f64)
+ *   which kernels    ntk_blas_name
+ */
+#ifndef NTK_LINALG_H
+#define NTK_LINALG_H
+
+#include "core.h"
+
+typedef enum ntk_transpose { NTK_PLAIN, NTK_TRANSPOSED } ntk_transpose;
+
+/** C [m, n] = alpha op(A) op(B) + beta C, inner dimension k. */
+ntk_status ntk_gemm(ntk_context *ctx, ntk_dtype dtype, ntk_transpose ta, ntk_transpose tb, int64_t m, int64_t n, int64_t k, double alpha,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+/** Lower triangle of C [n, n] = alpha A Aᵀ + beta C, A [n, k]; transposed: alpha Aᵀ A, A [k, n]. */
+ntk_status ntk_syrk(ntk_context *ctx, ntk_dtype dtype, ntk_transpose t, int64_t n, int64_t k, double alpha, const void *a, int64_t lda,
+                    double beta, void *c, int64_t ldc);
+
+/** C [n, m] = A B, A [n, n] symmetric. */
+ntk_status ntk_symm(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, const void *a, int64_t lda, const void *b, int64_t ldb, void *c,
+                    int64_t ldc);
+
+/** Copies the lower triangle of A [n, n] onto the upper one, tile by tile: symmetric to the bit. */
+void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);
+
+/** A [n, n] becomes its lower Cholesky factor.  NOT_POSITIVE_DEFINITE names the failing minor. */
+ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);
+
+/** B [n, m] = (L Lᵀ)⁻¹ B. */
+ntk_status ntk_cholesky_solve(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t ldl, int64_t m, void *b, int64_t ldb);
+
+/**
+ * Eigenvalues of the symmetric A [n, n], largest first, into w [n].  With `vectors`, row i of A becomes the unit
+ * eigenvector of w[i]; without, A is destroyed.
+ */
+ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vectors);
+
+/**
+ * A [m, n] = U diag(s) Vᵀ with k = min(m, n), s [k] largest first, u [m, k] (columns), vt [k, n] (rows).  NULL u and vt:
+ * values only.  A is destroyed.
+ */
+ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s, double *u, double *vt);
+
+/** Frobenius norm of A [m, n], without overflow. */
+double ntk_norm(int64_t m, int64_t n, const double *a);
+
+/** The kernels the BLAS runs ("SkylakeX", "Haswell", ...), or NULL where it cannot be asked. */
+const char *ntk_blas_name(void);
+
+#endif

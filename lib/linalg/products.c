@@ -1,0 +1,114 @@
+/* Products through CBLAS, and the mirror that makes a computed triangle a symmetric matrix. */
+#include "linalg.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <string.h>
+
+/* The BLAS counts in int: every size that reaches it passes here. */
+static ntk_status check_sizes(ntk_context *ctx, const char *routine, int count, const int64_t *sizes)
+{
+    for (int i = 0; i < count; ++i)
+        if (sizes[i] < 0 || sizes[i] > INT_MAX)
+            return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s: the size %lld exceeds the integers of the BLAS", routine, (long long)sizes[i]);
+    return NTK_OK;
+}
+#define CHECK_SIZES(ctx, routine, ...) \
+    check_sizes(ctx, routine, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+
+static ntk_status check_float(ntk_context *ctx, const char *routine, ntk_dtype dtype)
+{
+    if (dtype == NTK_F64 || dtype == NTK_F32) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_DTYPE, "%s works in f64 and f32, not in %s", routine, ntk_dtype_name(dtype));
+}
+
+static CBLAS_TRANSPOSE cblas_transpose(ntk_transpose t)
+{
+    return t == NTK_TRANSPOSED ? CblasTrans : CblasNoTrans;
+}
+
+ntk_status ntk_gemm(ntk_context *ctx, ntk_dtype dtype, ntk_transpose ta, ntk_transpose tb, int64_t m, int64_t n, int64_t k, double alpha,
+                    const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+{
+    ntk_status status;
+    NTK_TRY(check_float(ctx, "gemm", dtype));
+    NTK_TRY(CHECK_SIZES(ctx, "gemm", m, n, k, lda, ldb, ldc));
+    if (m == 0 || n == 0) return NTK_OK;
+    lda = NTK_MAX(lda, 1);
+    ldb = NTK_MAX(ldb, 1);
+    if (dtype == NTK_F64)
+        cblas_dgemm(CblasRowMajor, cblas_transpose(ta), cblas_transpose(tb), (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    else
+        cblas_sgemm(CblasRowMajor, cblas_transpose(ta), cblas_transpose(tb), (int)m, (int)n, (int)k, (float)alpha, a, (int)lda, b, (int)ldb, (float)beta, c, (int)ldc);
+done:
+    return status;
+}
+
+ntk_status ntk_syrk(ntk_context *ctx, ntk_dtype dtype, ntk_transpose t, int64_t n, int64_t k, double alpha, const void *a, int64_t lda,
+                    double beta, void *c, int64_t ldc)
+{
+    ntk_status status;
+    NTK_TRY(check_float(ctx, "syrk", dtype));
+    NTK_TRY(CHECK_SIZES(ctx, "syrk", n, k, lda, ldc));
+    if (n == 0) return NTK_OK;
+    lda = NTK_MAX(lda, 1);
+    if (dtype == NTK_F64)
+        cblas_dsyrk(CblasRowMajor, CblasLower, cblas_transpose(t), (int)n, (int)k, alpha, a, (int)lda, beta, c, (int)ldc);
+    else
+        cblas_ssyrk(CblasRowMajor, CblasLower, cblas_transpose(t), (int)n, (int)k, (float)alpha, a, (int)lda, (float)beta, c, (int)ldc);
+done:
+    return status;
+}
+
+ntk_status ntk_symm(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, const void *a, int64_t lda, const void *b, int64_t ldb, void *c,
+                    int64_t ldc)
+{
+    ntk_status status;
+    NTK_TRY(check_float(ctx, "symm", dtype));
+    NTK_TRY(CHECK_SIZES(ctx, "symm", n, m, lda, ldb, ldc));
+    if (n == 0 || m == 0) return NTK_OK;
+    if (dtype == NTK_F64)
+        cblas_dsymm(CblasRowMajor, CblasLeft, CblasLower, (int)n, (int)m, 1.0, a, (int)lda, b, (int)ldb, 0.0, c, (int)ldc);
+    else
+        cblas_ssymm(CblasRowMajor, CblasLeft, CblasLower, (int)n, (int)m, 1.0f, a, (int)lda, b, (int)ldb, 0.0f, c, (int)ldc);
+done:
+    return status;
+}
+
+/* ---- mirror ---------------------------------------------------------------------------------------------------- */
+
+#define TILE 64
+
+typedef struct mirror_job {
+    ntk_dtype dtype;
+    int64_t n, lda;
+    void *a;
+} mirror_job;
+
+#define MIRROR_TILE(T)                                                                                    \
+    static void mirror_tile_##T(const mirror_job *j, int64_t row, int64_t column)                         \
+    {                                                                                                     \
+        T *a = j->a;                                                                                      \
+        int64_t row_end = NTK_MIN(row + TILE, j->n);                                                      \
+        for (int64_t c = column; c < NTK_MIN(column + TILE, row_end); ++c)                                \
+            for (int64_t r = NTK_MAX(row, c + 1); r < row_end; ++r) a[c * j->lda + r] = a[r * j->lda + c]; \
+    }
+MIRROR_TILE(double)
+MIRROR_TILE(float)
+
+static void mirror_rows(void *user, int64_t begin, int64_t end, int worker)
+{
+    const mirror_job *j = user;
+    (void)worker;
+    for (int64_t t = begin; t < end; ++t)
+        for (int64_t column = 0; column <= t * TILE; column += TILE) {
+            if (j->dtype == NTK_F64) mirror_tile_double(j, t * TILE, column);
+            else mirror_tile_float(j, t * TILE, column);
+        }
+}
+
+void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda)
+{
+    mirror_job j = {dtype, n, lda, a};
+    ntk_parallel(ctx, (n + TILE - 1) / TILE, 1, mirror_rows, &j);
+}
