@@ -79,7 +79,7 @@ ntk_status ntk_check_output(ntk_context *ctx, const char *name, const ntk_array 
     return status;
 }
 
-static bool is_dense(const ntk_array *a)
+bool ntk_is_dense(const ntk_array *a)
 {
     int64_t step = 1;
     for (int i = a->ndim - 1; i >= 0; --i) {
@@ -158,7 +158,7 @@ ntk_status ntk_borrow(ntk_context *ctx, const ntk_array *a, const void **dense, 
     ntk_status status = NTK_OK;
     *copy = NULL;
     *dense = a->data;
-    if (is_dense(a)) return NTK_OK;
+    if (ntk_is_dense(a)) return NTK_OK;
     status = ntk_copy_dense(ctx, a, copy);
     *dense = *copy;
     return status;

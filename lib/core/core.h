@@ -105,9 +105,8 @@ typedef struct ntk_object {
     atomic_int references;
 } ntk_object;
 
-/** Another owner.  Returns the handle, so `g->kernel = ntk_retain(kernel)`.  NULL stays NULL. */
-#define ntk_retain(handle) ((__typeof__(handle))ntk_object_retain((const void *)(handle)))
-void *ntk_object_retain(const void *handle);
+/** Another owner of a handle, even of a const one: only the count changes.  Returns the handle, so `g->kernel = ntk_retain(kernel)`.  NULL stays NULL. */
+void *ntk_retain(const void *handle);
 
 /** Drops an owner; true when it was the last and the caller must free the insides. */
 bool ntk_object_release(void *handle);
@@ -147,6 +146,9 @@ ntk_status ntk_check_finite(ntk_context *ctx, const char *name, const ntk_array 
  * The elements as dense row-major memory: the caller's own where it is, else a copy (*copy, to be freed; else NULL).
  */
 ntk_status ntk_borrow(ntk_context *ctx, const ntk_array *a, const void **dense, void **copy);
+
+/** Dense and row-major? */
+bool ntk_is_dense(const ntk_array *a);
 
 /** A dense copy, always. */
 ntk_status ntk_copy_dense(ntk_context *ctx, const ntk_array *a, void **copy);

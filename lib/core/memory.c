@@ -82,7 +82,7 @@ ntk_status ntk_object_new(ntk_context *ctx, size_t size, void **handle)
     return status;
 }
 
-void *ntk_object_retain(const void *handle)
+void *ntk_retain(const void *handle)
 {
     ntk_object *object = (void *)(uintptr_t)handle;
     if (object) atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);

@@ -1,32 +1,145 @@
 /*
  * infinite: the network without parameters, in the limit of infinite width.
  *
- *   reading.c      may this network be read so, and if not, why
- *   norms.c        per sample: |z| at every step (the square root of the same-sample second moment)
- *   pairs.c        per pair: the program on runs of pairs, in distance form
- *   start.c        the first state of a pair from x·x', with |x̂ - x̂'|² from the vectors where the product loses digits
- *   affine.c activation.c branch.c    one op each      relu.c erf.c    one activation each
+ *   reading.c      may this network be read so, and if not, why; where each value of the program lives
+ *   affine.c activation.c branch.c     one op each: its plan, its norms, its pairs
+ *   relu.c erf.c                       one activation each: its functions and its dual
+ *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
+ *   tile.c         runs the program over a tile of pairs, in parallel
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
+ *   hot.h          how the hot loops are compiled: once per type and instruction set
  *
- * The state of a pair (u, v) of jointly Gaussian pre-activations, carried in normalised distance form
- * (docs/mathematics.md §4.2):
+ * The state of a pair (u, v) of jointly Gaussian pre-activations, in normalised distance form (docs/mathematics.md §4.2):
  *
- *     rho    = E[uv] / (alpha beta)              alpha = sqrt E[u²], beta = sqrt E[v²]: per sample, not per pair
- *     gap    = 1 - |rho|                         half the squared distance of u/alpha and ±v/beta, propagated as a sum of
- *                                                non-negative terms: no subtraction, so nothing is lost where inputs agree
+ *     rho    = E[uv] / (alpha beta),    alpha = sqrt E[u²], beta = sqrt E[v²]: per sample, not per pair
+ *     gap    = 1 - |rho|: half the squared distance of u/alpha and ±v/beta.  It is propagated as a sum of non-negative terms,
+ *              never formed by subtraction, so that nothing is lost where inputs nearly agree (or nearly oppose)
  *     theta  = the NTK so far
  *
- * NNGP = alpha beta rho.  A zero sample (alpha = 0) has rho = 0, gap = 1.
+ * NNGP = alpha beta rho.  A sample with alpha = 0 enters every formula multiplied by 0: its rho and gap mean nothing.
  */
 #ifndef NTK_INFINITE_H
 #define NTK_INFINITE_H
 
 #include "network.h"
 
-/** Pairs per run: the arrays of one run fit the first-level cache. */
-#define NTK_RUN 256
+#define NTK_RUN 256      /* pairs per run: the arrays of a run stay in the first-level cache */
+#define NTK_CONSTANTS 6  /* numbers a plan may keep */
 
-/** The state of a run of pairs.  double or float, as the dtype of the computation. */
-typedef struct ntk_pairs {
-    void *rho, *gap, *theta; /* [NTK_RUN] */
-} ntk_pairs;
+typedef struct ntk_plan ntk_plan;
+typedef struct ntk_reading ntk_reading;
+
+/** A run of pairs: one sample of the rows against `count` consecutive samples of the columns.  Arrays hold the run's real type. */
+typedef struct ntk_run {
+    int64_t count;
+    char *slots;             /* slot s: rho, gap, theta, NTK_RUN numbers each */
+    const void *row, *column; /* tables of per-sample numbers, at the run's first sample */
+    int64_t row_stride, column_stride; /* numbers from one table column to the next */
+    int64_t only;            /* keep the own term of this parametric layer alone; -1: all */
+} ntk_run;
+
+/** Hot loops come in one variant per type (f64, f32) and instruction set. */
+typedef void (*ntk_pairs_fn)(const ntk_plan *plan, const ntk_run *run);
+typedef struct ntk_pairs_variants {
+    ntk_pairs_fn of[2][NTK_CPU_COUNT];
+} ntk_pairs_variants;
+
+/** How one op is read. */
+typedef struct ntk_infinite_op {
+    /** Is there an exact rule here?  Fills the plan's constants and says what the output is (gaussian, fresh). */
+    ntk_status (*plan)(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan);
+    /** The output's alpha and the plan's own table columns, for n samples; table column c is table + c * n. */
+    void (*norms)(const ntk_plan *plan, int64_t n, double *table);
+    /** The hot loop. */
+    const ntk_pairs_variants *(*pairs)(const ntk_plan *plan);
+} ntk_infinite_op;
+
+extern const ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch;
+
+/** The dual of an activation: the same three beats. */
+typedef struct ntk_dual {
+    int columns; /* per-sample numbers it wants beside alpha */
+    void (*constants)(const double *p, double *constants);
+    void (*norms)(const ntk_plan *plan, int64_t n, double *table);
+    const ntk_pairs_variants *pairs;
+} ntk_dual;
+
+/** One step, ready to run. */
+struct ntk_plan {
+    const ntk_step *step;
+    int input_slot;       /* of the first input */
+    int output_slot;
+    int input_alpha, output_alpha; /* table columns */
+    int first_column;     /* of the plan's own table columns */
+    int columns;
+    const int *input_slots;   /* branch: of every input */
+    const int *input_alphas;
+    double k[NTK_CONSTANTS];
+    ntk_pairs_fn pairs[2]; /* by dtype, chosen for the processor of the context that made the reading */
+};
+
+/** What is known of a value. */
+typedef struct ntk_nature {
+    bool gaussian; /* jointly Gaussian over inputs: an activation may follow */
+    bool fresh;    /* zero mean and independent of all that came before: the output of weights of its own */
+    int slot;
+} ntk_nature;
+
+struct ntk_reading {
+    ntk_network *network;
+    ntk_plan *plans;      /* [n_steps] */
+    ntk_nature *natures;  /* [n_values] */
+    int *lists;           /* memory of input_slots and input_alphas */
+    int slots;            /* live states at once */
+    int columns;          /* of the per-sample tables: alpha of every value, then the plans' own */
+    ntk_cpu cpu;
+};
+
+/** NO_RULE with the layer's path where no exact rule exists. */
+ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading);
+void ntk_reading_destroy(ntk_reading *reading);
+
+/** Per-sample start: the length |x| of each row of x [n, d] and 1/|x| (0 for a zero row), without overflow. */
+void ntk_lengths(ntk_dtype dtype, int64_t n, int64_t d, const void *x, double *length, double *inverse);
+
+/** A prepared side of a tile: samples [first, first + n) of a data set. */
+typedef struct ntk_side {
+    int64_t n;
+    const void *x;          /* dense [n, d], of the dtype */
+    const double *length, *inverse;
+} ntk_side;
+
+/** Where results go; NULL: not wanted.  Rows are `ld` numbers apart, planes of `layers` by layer_stride. */
+typedef struct ntk_results {
+    void *ntk, *nngp, *layers;
+    int64_t ld, layer_stride;
+} ntk_results;
+
+/**
+ * The kernels of every pair of two sides.  diagonal >= 0: both are of one data set and row i meets itself in column
+ * i + diagonal; pairs beyond are left out.  diagonal < 0: all pairs.
+ */
+#define NTK_ALL_PAIRS INT64_MIN
+ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *rows, const ntk_side *columns,
+                            int64_t diagonal, const ntk_results *out);
+
+/** Each sample with itself: out->ntk [n] and so on. */
+ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, const ntk_results *out);
+
+/* ---- the first state (start.c) ---------------------------------------------------------------------------------- */
+
+/** Products x·x' of one row sample with `count` column samples become rho and gap of slot 0; theta = 0. */
+typedef struct ntk_start {
+    int64_t count, d;
+    const void *products;
+    const void *x;              /* the row sample [d] */
+    const void *columns;        /* the column samples [count, d] */
+    double inverse;             /* 1/|x| */
+    const double *inverses;     /* 1/|x'| */
+    int64_t itself;             /* the column that is the same sample, or -1 */
+    void *rho, *gap, *theta;
+} ntk_start;
+typedef void (*ntk_start_fn)(const ntk_start *s);
+extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
+
+#endif

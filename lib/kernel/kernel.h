@@ -37,16 +37,18 @@ typedef struct ntk_tile {
 
 typedef struct ntk_kernel_class {
     const char *name;
+    bool single; /* works in f32 too */
     /** Checks x against the kernel, and does the work that is per sample. */
     ntk_status (*prepare)(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
     void (*release)(ntk_points *points);
     /** Samples [row, row + m) of a against [column, column + n) of b.  a == b: pairs above the diagonal need not be filled. */
     ntk_status (*block)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                         int64_t column, int64_t n, const ntk_tile *tile);
-    /** Samples [row, row + m) each with itself: m * rows_per_sample * trailing numbers, dense. */
+    /** Samples [row, row + m) each with itself: m per_sample trailing numbers, dense. */
     ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
-    void (*destroy)(ntk_kernel *k);
 } ntk_kernel_class;
+
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_callback_kernel;
 
 struct ntk_kernel {
     ntk_object object;
@@ -55,12 +57,13 @@ struct ntk_kernel {
     int64_t per_sample;      /* rows of the matrix per sample: o for full, else 1 */
     int64_t trailing;        /* numbers per entry: o for diagonal, else 1 */
     int64_t layers;          /* planes of NTK_WANT_LAYERS */
+    int64_t tile;            /* samples per side of a tile */
     ntk_network *network;    /* NULL for a callback */
-    struct ntk_reading *reading; /* infinite */
-    ntk_outputs outputs;         /* empirical */
+    ntk_reading *reading;    /* infinite */
+    ntk_outputs outputs;     /* empirical */
     double *theta;
     ntk_optimizer *optimizer;
-    ntk_kernel_fn function;      /* callback */
+    ntk_kernel_fn function;  /* callback */
     void *user;
 };
 

@@ -2,11 +2,13 @@
  * network: the description.  A tree of layers, as the user wrote it, and a straight-line program, as both readings
  * (lib/finite with parameters, lib/infinite without) execute it.
  *
- *   layer.c        one layer from its name and keys, checked against the op's table of keys
+ *   suggest.c      sentences about unknown names, and about layers by their paths
+ *   keys.c         one value checked against its key
+ *   layer.c        one layer from its name and keys; lists of layers
  *   ops.c          the table of ops           dense.c activation.c branch.c repeat.c identity.c   one op each
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
- *   json.c         tree <-> JSON              builder.c   tree from calls
+ *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
  *   network.c      the handle
  *
  * A new op is one record here and one line in ops.c; its finite and infinite readings are one file each in their rooms.
@@ -18,6 +20,10 @@
 #include "core.h"
 
 #define NTK_MAX_KEYS 8
+
+/* Limits that keep a hostile description from exhausting memory, stack or time. */
+#define NTK_MAX_NESTING 64       /* lists of layers inside each other; the outermost is the first */
+#define NTK_MAX_UNROLLED 1000000 /* layers and lists, with every copy of a repeat */
 
 typedef struct ntk_layer ntk_layer;
 typedef struct ntk_step ntk_step;
@@ -36,6 +42,48 @@ typedef struct ntk_key {
     double least;               /* smallest value allowed; -INFINITY: any finite one */
     const char *const *choices; /* NULL-terminated, for NTK_KEY_CHOICE */
 } ntk_key;
+
+/** Where a value comes from says what it may mean: JSON tells integers, reals and booleans apart, the builder does not. */
+typedef enum ntk_given_kind {
+    NTK_GIVEN_INTEGER, /* JSON 3 */
+    NTK_GIVEN_REAL,    /* JSON 3.0 */
+    NTK_GIVEN_BOOLEAN, /* JSON true; `number` is 0 or 1 */
+    NTK_GIVEN_TEXT,    /* a string, in `text` */
+    NTK_GIVEN_NUMBER,  /* a number of the builder: any of the first three */
+    NTK_GIVEN_OTHER    /* what no key takes; `text` says what it is: "a list" */
+} ntk_given_kind;
+
+typedef struct ntk_given {
+    ntk_given_kind kind;
+    double number;
+    const char *text;
+} ntk_given;
+
+/** The value of a key, or NETWORK with the path (NULL: of the network itself), what was given and what was expected. */
+ntk_status ntk_key_read(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, double *value);
+
+/** `given` in words, for sentences: 3, "sum", true, a list. */
+#define NTK_GIVEN_TEXT_SIZE 64
+const char *ntk_given_text(char text[NTK_GIVEN_TEXT_SIZE], const ntk_given *given);
+
+/* ---- sentences ------------------------------------------------------------------------------------------------- */
+
+/** ntk_fail() with "path: " in front; NULL: none.  A long path loses its middle. */
+ntk_status ntk_fail_at(ntk_context *ctx, ntk_status status, const char *path, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/** Name `index` of a table of any kind; NULL after the last. */
+typedef const char *(*ntk_name_at)(const void *table, int index);
+
+/** `"reluu" (did you mean "relu"?); expected one of dense, ...`: a name that the table lacks, the nearest, and all. */
+#define NTK_UNKNOWN_TEXT 400
+const char *ntk_unknown_text(char text[NTK_UNKNOWN_TEXT], const char *name, ntk_name_at at, const void *table);
+
+/** `"text"`, shortened, without control characters. */
+#define NTK_QUOTED_TEXT 48
+const char *ntk_quoted(char quoted[NTK_QUOTED_TEXT], const char *text);
+
+/** ntk_name_at of a NULL-terminated array of strings. */
+const char *ntk_string_at(const void *strings, int index);
 
 /* ---- activations ----------------------------------------------------------------------------------------------- */
 
@@ -66,11 +114,17 @@ typedef struct ntk_op {
     const ntk_key *keys;      /* NULL: none; of an activation, those of its record */
     ntk_children children;
     const char *children_key; /* "branches", "layers" */
-    /** Appends what the layer does to value `input` and says where the result is.  Checks the shapes. */
+    /** Appends what the layer does to value `input` and says where the result is.  Checks the shapes.  A layer leaves at
+     *  most one step, with at most one input for itself and each of its lists: the program was allocated for that. */
     ntk_status (*compile)(ntk_compiler *c, const ntk_layer *layer, int input, int *output);
+    /** How often the lists are compiled in sequence; NULL: once. */
+    int64_t (*copies)(const ntk_layer *layer);
     const struct ntk_finite_op *finite;     /* NULL for ops that leave no step (identity, repeat) */
     const struct ntk_infinite_op *infinite; /* the same */
 } ntk_op;
+
+extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch;
+extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch;
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity;
@@ -79,15 +133,19 @@ extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repea
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
 typedef enum ntk_parameterization { NTK_PARAMETERIZATION_NTK, NTK_PARAMETERIZATION_STANDARD, NTK_PARAMETERIZATION_TEXTBOOK } ntk_parameterization;
 extern const char *const ntk_parameterization_choices[];
+extern const ntk_key ntk_parameterization_key; /* at the top of a network */
 
 enum { NTK_BRANCH_MERGE };
+enum { NTK_REPEAT_TIMES };
 typedef enum ntk_merge { NTK_MERGE_SUM } ntk_merge;
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
 
 typedef struct ntk_layer_list {
-    int64_t count, capacity;
+    int64_t count;
     ntk_layer **layers;
+    char *path; /* "layers[3].branches[0]"; its layers append [0], [1], ... */
+    int depth;  /* 1: the list of the network itself */
 } ntk_layer_list;
 
 struct ntk_layer {
@@ -98,17 +156,33 @@ struct ntk_layer {
     int64_t n_lists;
     ntk_layer_list *lists;
     char *path; /* "layers[3].branches[0][1]" */
+    int depth;  /* of the list it stands in */
 };
 
-/** The key table of a layer. */
+/** The key table of a layer; empty rather than NULL. */
 const ntk_key *ntk_layer_keys(const ntk_layer *layer);
 
-/** A layer without children.  Unknown names and keys, wrong types and ranges: NETWORK with the path. */
-ntk_status ntk_layer_create(ntk_context *ctx, const char *path, const char *name, const ntk_attribute *attributes, ntk_layer **layer);
-ntk_status ntk_layer_copy(ntk_context *ctx, const ntk_layer *layer, ntk_layer **copy);
-void ntk_layer_destroy(ntk_layer *layer);
+/** "dense", "relu": what the user wrote as "op". */
+const char *ntk_layer_name(const ntk_layer *layer);
+
+/** A layer that will be the next of `list`, all keys at their fallbacks.  An unknown name: NETWORK with the path. */
+ntk_status ntk_layer_create(ntk_context *ctx, const ntk_layer_list *list, const char *name, ntk_layer **layer);
+/** Sets one key.  Unknown, set before, wrong type or range: NETWORK with the path. */
+ntk_status ntk_layer_set(ntk_context *ctx, ntk_layer *layer, const char *key, const ntk_given *given);
+/** Refuses a layer that lacks a required key. */
+ntk_status ntk_layer_check(ntk_context *ctx, const ntk_layer *layer);
+/** Opens one more list of layers. */
 ntk_status ntk_layer_add_list(ntk_context *ctx, ntk_layer *layer);
+void ntk_layer_destroy(ntk_layer *layer);
+
+/** An empty list.  The path is copied. */
+ntk_status ntk_layer_list_open(ntk_context *ctx, const char *path, int depth, ntk_layer_list *list);
+/** The path that the next layer of the list will have; to be freed. */
+ntk_status ntk_layer_list_next_path(ntk_context *ctx, const ntk_layer_list *list, char **path);
+/** Takes the layer over if it succeeds. */
 ntk_status ntk_layer_list_append(ntk_context *ctx, ntk_layer_list *list, ntk_layer *layer);
+/** `copy` shall be zero. */
+ntk_status ntk_layer_list_copy(ntk_context *ctx, const ntk_layer_list *list, ntk_layer_list *copy);
 void ntk_layer_list_clear(ntk_layer_list *list);
 
 /* ---- the program ----------------------------------------------------------------------------------------------- */
@@ -126,8 +200,9 @@ struct ntk_step {
     const ntk_op *op;
     const ntk_layer *layer;
     int n_inputs;
-    int *inputs; /* values; owned by the program */
+    int *inputs; /* values; inside ntk_network.inputs */
     int output;  /* value; outputs are 1, 2, 3, ... in the order of the steps */
+    int entry;   /* the value that the layer was given: of a branch, what all its lists read */
 
     /* parametric steps only (parametric >= 0): weights [units, fan_in], then the bias [units] if there is one */
     int64_t parametric;       /* index in the order of the flat vector, else -1 */
@@ -145,11 +220,13 @@ struct ntk_network {
     int ndim;
     int64_t shape[NTK_MAX_NDIM]; /* of one input */
     ntk_parameterization parameterization;
+    bool parameterization_given; /* written by the user */
     ntk_layer_list layers;
 
     int64_t n_values, n_steps;
     ntk_value *values;
     ntk_step *steps;
+    int *inputs; /* of all steps, one after the other */
     int result; /* the value that the network delivers */
     int64_t n_parameters, n_parametric;
 };
@@ -160,8 +237,20 @@ typedef struct ntk_affine {
 } ntk_affine;
 ntk_affine ntk_step_affine(const ntk_step *step);
 
+/** The head of a description: all that stands beside its layers. */
+typedef struct ntk_heading {
+    int ndim;
+    int64_t shape[NTK_MAX_NDIM];
+    ntk_parameterization parameterization;
+    bool parameterization_given;
+} ntk_heading;
+
+/** Fills in the input's shape: 1 to 5 extents of at least 1 (no more than 5 are read). */
+ntk_status ntk_heading_set_input(ntk_context *ctx, ntk_heading *heading, int64_t ndim, const ntk_given *extents);
+ntk_status ntk_heading_set_parameterization(ntk_context *ctx, ntk_heading *heading, const ntk_given *given);
+
 /** Takes over `layers` (emptied) and compiles. */
-ntk_status ntk_network_create(ntk_context *ctx, int ndim, const int64_t *shape, ntk_parameterization parameterization, ntk_layer_list *layers, ntk_network **network);
+ntk_status ntk_network_create(ntk_context *ctx, const ntk_heading *heading, ntk_layer_list *layers, ntk_network **network);
 
 /** Checks x [n] + input of the float type `dtype`, finite.  `name` opens the sentence. */
 ntk_status ntk_network_check_input(ntk_context *ctx, const ntk_network *network, const char *name, const ntk_array *x, ntk_dtype dtype);
@@ -174,16 +263,18 @@ int64_t ntk_network_input_size(const ntk_network *network);
 struct ntk_compiler {
     ntk_context *ctx;
     ntk_network *network;
-    int64_t value_capacity, step_capacity;
-    int depth; /* nesting of lists */
+    int64_t n_inputs; /* of ntk_network.inputs in use */
 };
+
+/** Fills in the program of a network whose tree is whole. */
+ntk_status ntk_network_compile(ntk_context *ctx, ntk_network *network);
 
 const ntk_value *ntk_compiler_value(const ntk_compiler *c, int value);
 
 /** Compiles the layers of a list one after the other. */
 ntk_status ntk_compile_list(ntk_compiler *c, const ntk_layer_list *list, int input, int *output);
 
-/** Appends a step that makes a value of this shape.  The caller fills in what a parametric step needs through *step. */
+/** Appends a step that makes a value of this shape; the result is (*step)->output. */
 ntk_status ntk_compile_step(ntk_compiler *c, const ntk_layer *layer, int n_inputs, const int *inputs, int ndim, const int64_t *shape, ntk_step **step);
 
 /** Makes the newest step parametric: rate, scales and place in the flat vector from the layer's keys and these sizes. */

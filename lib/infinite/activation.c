@@ -1,0 +1,33 @@
+/*
+ * Elementwise layers at infinite width: K' = E[phi(u) phi(v)], Theta' = E[phi'(u) phi'(v)] Theta, by the activation's dual.
+ * The expectation is known for jointly Gaussian (u, v) only, so what comes before must be Gaussian.
+ */
+#include "infinite.h"
+
+static ntk_status activation_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
+{
+    const ntk_step *s = plan->step;
+    const ntk_activation *a = s->layer->activation;
+    ntk_nature *out = &reading->natures[s->output];
+    if (!a->dual) return ntk_fail(ctx, NTK_ERROR_NO_RULE, "%s: %s has no closed-form kernel in this version", s->layer->path, a->name);
+    if (!reading->natures[s->inputs[0]].gaussian)
+        return ntk_fail(ctx, NTK_ERROR_NO_RULE,
+                        "%s: %s needs a Gaussian input in the infinite-width limit; put a parametric layer (dense) directly before it",
+                        s->layer->path, a->name);
+    a->dual->constants(s->layer->value, plan->k);
+    plan->columns = a->dual->columns;
+    out->gaussian = out->fresh = false;
+    return NTK_OK;
+}
+
+static void activation_norms(const ntk_plan *plan, int64_t n, double *table)
+{
+    plan->step->layer->activation->dual->norms(plan, n, table);
+}
+
+static const ntk_pairs_variants *activation_pairs(const ntk_plan *plan)
+{
+    return plan->step->layer->activation->dual->pairs;
+}
+
+const ntk_infinite_op ntk_infinite_activation = {activation_plan, activation_norms, activation_pairs};

@@ -1,0 +1,135 @@
+/*
+ * The infinite reading of a program: for each step its plan, for each value what is known of it and the slot where its pair
+ * state lives.  A slot is free again after the last use of its value, so a chain of any depth needs one.
+ */
+#include "infinite.h"
+
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
+
+/* owner[s]: the value in slot s, or -1. */
+typedef struct slot_pool {
+    int *owner;
+    int count;
+} slot_pool;
+
+static int take_slot(slot_pool *pool, int value)
+{
+    int s = 0;
+    while (s < pool->count && pool->owner[s] >= 0) ++s;
+    if (s == pool->count) ++pool->count;
+    pool->owner[s] = value;
+    return s;
+}
+
+/* An output may take the place of the step's first input (loops are elementwise), never of another one. */
+static void assign_slot(ntk_reading *r, slot_pool *pool, int64_t index)
+{
+    const ntk_step *s = &r->network->steps[index];
+    int first = r->natures[s->inputs[0]].slot;
+    bool in_place = r->network->values[s->inputs[0]].last_use == index;
+    r->natures[s->output].slot = in_place ? first : take_slot(pool, s->output);
+    if (in_place) pool->owner[first] = s->output;
+    for (int i = 1; i < s->n_inputs; ++i) {
+        int slot = r->natures[s->inputs[i]].slot;
+        if (r->network->values[s->inputs[i]].last_use == index && pool->owner[slot] == s->inputs[i]) pool->owner[slot] = -1;
+    }
+}
+
+static ntk_status assign_slots(ntk_context *ctx, ntk_reading *r)
+{
+    slot_pool pool = {NULL, 1};
+    ntk_status status = NTK_NEW(ctx, r->network->n_values, &pool.owner);
+    for (int64_t i = 0; status == NTK_OK && i < r->network->n_steps; ++i) assign_slot(r, &pool, i);
+    r->slots = pool.count;
+    ntk_free(pool.owner);
+    return status;
+}
+
+/* ---- plans ------------------------------------------------------------------------------------------------------ */
+
+static void link_plan(ntk_reading *r, ntk_plan *plan, int *slots, int *alphas)
+{
+    const ntk_step *s = plan->step;
+    for (int i = 0; i < s->n_inputs; ++i) {
+        slots[i] = r->natures[s->inputs[i]].slot;
+        alphas[i] = s->inputs[i];
+    }
+    plan->input_slots = slots;
+    plan->input_alphas = alphas;
+    plan->input_slot = slots[0];
+    plan->output_slot = r->natures[s->output].slot;
+    plan->input_alpha = s->inputs[0];
+    plan->output_alpha = s->output;
+}
+
+static ntk_status make_plan(ntk_context *ctx, ntk_reading *r, ntk_plan *plan)
+{
+    const ntk_infinite_op *op = plan->step->op->infinite;
+    ntk_status status;
+    plan->first_column = r->columns;
+    NTK_TRY(op->plan(ctx, r, plan));
+    r->columns += plan->columns;
+    plan->pairs[NTK_F64] = op->pairs(plan)->of[NTK_F64][r->cpu];
+    plan->pairs[NTK_F32] = op->pairs(plan)->of[NTK_F32][r->cpu];
+done:
+    return status;
+}
+
+static ntk_status make_plans(ntk_context *ctx, ntk_reading *r)
+{
+    const ntk_network *net = r->network;
+    int64_t total = 0;
+    int *next;
+    ntk_status status = NTK_OK;
+    for (int64_t i = 0; i < net->n_steps; ++i) total += 2 * net->steps[i].n_inputs;
+    NTK_TRY(NTK_NEW(ctx, total, &r->lists));
+    next = r->lists;
+    for (int64_t i = 0; i < net->n_steps; ++i) {
+        ntk_plan *plan = &r->plans[i];
+        plan->step = &net->steps[i];
+        link_plan(r, plan, next, next + plan->step->n_inputs);
+        next += 2 * plan->step->n_inputs;
+        NTK_TRY(make_plan(ctx, r, plan));
+    }
+done:
+    return status;
+}
+
+static ntk_status check_shape(ntk_context *ctx, const ntk_network *network)
+{
+    char text[NTK_SHAPE_TEXT];
+    if (network->ndim == 1) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the infinite-width reading takes vectors in this version; the network's input is %s",
+                    ntk_shape_text(text, network->ndim, network->shape));
+}
+
+ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading)
+{
+    ntk_status status;
+    ntk_reading *r = NULL;
+    *reading = NULL;
+    NTK_TRY(check_shape(ctx, network));
+    NTK_TRY(NTK_NEW(ctx, 1, &r));
+    r->network = ntk_retain(network);
+    r->cpu = ctx->cpu;
+    r->columns = (int)network->n_values;
+    NTK_TRY(NTK_NEW(ctx, network->n_values, &r->natures));
+    NTK_TRY(NTK_NEW(ctx, network->n_steps, &r->plans));
+    NTK_TRY(assign_slots(ctx, r));
+    NTK_TRY(make_plans(ctx, r));
+    *reading = r;
+    r = NULL;
+done:
+    ntk_reading_destroy(r);
+    return status;
+}
+
+void ntk_reading_destroy(ntk_reading *reading)
+{
+    if (!reading) return;
+    ntk_network_destroy(reading->network);
+    ntk_free(reading->plans);
+    ntk_free(reading->natures);
+    ntk_free(reading->lists);
+    ntk_free(reading);
+}

@@ -1,0 +1,237 @@
+/*
+ * Runs a reading over a tile of pairs.
+ *
+ *   1  x·x' of all pairs, by one matrix product, into the place of the results
+ *   2  per side: alpha at every step and what else the plans want per sample (the tables)
+ *   3  row by row, in parallel: runs of NTK_RUN pairs go through the whole program while they are in the cache
+ *
+ * Tables are made in double and rounded once to the type of the run.
+ */
+#include "infinite.h"
+#include "linalg.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
+
+static void fill_table(const ntk_reading *r, int64_t d, const ntk_side *side, double *table)
+{
+    double root = sqrt((double)d);
+    for (int64_t i = 0; i < side->n; ++i) table[i] = side->length[i] / root;
+    for (int64_t i = 0; i < r->network->n_steps; ++i) {
+        const ntk_plan *plan = &r->plans[i];
+        plan->step->op->infinite->norms(plan, side->n, table);
+    }
+}
+
+static void round_table(int64_t count, double *table)
+{
+    float *to = (float *)(void *)table; /* in place, front to back: the float never overtakes the double */
+    for (int64_t i = 0; i < count; ++i) {
+        float value = (float)table[i];
+        memcpy(&to[i], &value, sizeof value);
+    }
+}
+
+static ntk_status make_table(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, double **table)
+{
+    ntk_status status = NTK_NEW_RAW(ctx, side->n * r->columns, table);
+    if (status != NTK_OK) return status;
+    fill_table(r, d, side, *table);
+    if (dtype == NTK_F32) round_table(side->n * r->columns, *table);
+    return NTK_OK;
+}
+
+/* ---- one run --------------------------------------------------------------------------------------------------- */
+
+typedef struct tile_job {
+    const ntk_reading *r;
+    ntk_dtype dtype;
+    size_t size; /* of a number */
+    int64_t d;
+    const ntk_side *rows, *columns;
+    double *row_table, *column_table;
+    int64_t diagonal;
+    const ntk_results *out;
+    const void *products; /* [m, product_ld] */
+    int64_t product_ld;
+    char *scratch; /* per worker: slots, and one more for the start kept while layers are taken one by one */
+    int64_t scratch_size;
+    atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
+} tile_job;
+
+static void *at(const void *base, int64_t index, size_t size)
+{
+    return (char *)(uintptr_t)base + index * (int64_t)size;
+}
+
+static char *slot_of(const tile_job *j, char *slots, int slot)
+{
+    return slots + (int64_t)slot * 3 * NTK_RUN * (int64_t)j->size;
+}
+
+static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
+{
+    int64_t itself = j->diagonal == NTK_ALL_PAIRS ? -1 : i + j->diagonal - first;
+    ntk_start s = {
+        .count = count,
+        .d = j->d,
+        .products = at(j->products, i * j->product_ld + first, j->size),
+        .x = at(j->rows->x, i * j->d, j->size),
+        .columns = at(j->columns->x, first * j->d, j->size),
+        .inverse = j->rows->inverse[i],
+        .inverses = j->columns->inverse + first,
+        .itself = itself,
+        .rho = slots,
+        .gap = at(slots, NTK_RUN, j->size),
+        .theta = at(slots, 2 * NTK_RUN, j->size),
+    };
+    ntk_start_variants[j->dtype][j->r->cpu](&s);
+}
+
+static void run_program(const tile_job *j, const ntk_run *run)
+{
+    for (int64_t i = 0; i < j->r->network->n_steps; ++i) j->r->plans[i].pairs[j->dtype](&j->r->plans[i], run);
+}
+
+#define TAKE_NNGP(T)                                                                                                   \
+    static void take_nngp_##T(const ntk_run *run, const T *rho, int column, T *out)                                     \
+    {                                                                                                                  \
+        T alpha = ((const T *)run->row)[column * run->row_stride];                                                      \
+        const T *beta = (const T *)run->column + column * run->column_stride;                                          \
+        for (int64_t j = 0; j < run->count; ++j) out[j] = alpha * beta[j] * rho[j];                                    \
+    }
+TAKE_NNGP(double)
+TAKE_NNGP(float)
+
+static void check_results(tile_job *j, const void *values, int64_t count, int64_t position)
+{
+    int64_t bad = ntk_find_not_finite(j->dtype, values, count);
+    if (bad >= 0) atomic_store(&j->bad, position + bad);
+}
+
+static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t first)
+{
+    const ntk_results *out = j->out;
+    int result = j->r->network->result, slot = j->r->natures[result].slot;
+    char *state = slot_of(j, run->slots, slot);
+    int64_t where = i * out->ld + first;
+    if (out->ntk) {
+        memcpy(at(out->ntk, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)run->count * j->size);
+        check_results(j, at(out->ntk, where, j->size), run->count, i * j->columns->n + first);
+    }
+    if (out->nngp) {
+        if (j->dtype == NTK_F64) take_nngp_double(run, (double *)(void *)state, result, at(out->nngp, where, j->size));
+        else take_nngp_float(run, (float *)(void *)state, result, at(out->nngp, where, j->size));
+        check_results(j, at(out->nngp, where, j->size), run->count, i * j->columns->n + first);
+    }
+}
+
+/* The term of each layer: the program again from the kept start, with that layer's own term alone. */
+static void take_layers(const tile_job *j, ntk_run run, const char *start, int64_t i, int64_t first)
+{
+    char *state = slot_of(j, run.slots, j->r->natures[j->r->network->result].slot);
+    for (int64_t layer = 0; j->out->layers && layer < j->r->network->n_parametric; ++layer) {
+        run.only = layer;
+        memcpy(run.slots, start, 3 * NTK_RUN * j->size);
+        run_program(j, &run);
+        memcpy(at(j->out->layers, layer * j->out->layer_stride + i * j->out->ld + first, j->size), at(state, 2 * NTK_RUN, j->size),
+               (size_t)run.count * j->size);
+    }
+}
+
+static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
+{
+    char *start = slot_of(j, slots, j->r->slots);
+    ntk_run run = {.count = count, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
+                   .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1};
+    start_run(j, i, first, count, slots);
+    memcpy(start, slots, 3 * NTK_RUN * j->size);
+    run_program(j, &run);
+    take_results(j, &run, i, first);
+    take_layers(j, run, start, i, first);
+}
+
+/* ---- the tile -------------------------------------------------------------------------------------------------- */
+
+static void some_rows(void *user, int64_t begin, int64_t end, int worker)
+{
+    tile_job *j = user;
+    char *slots = j->scratch + worker * j->scratch_size;
+    for (int64_t i = begin; i < end; ++i) {
+        int64_t n = j->diagonal == NTK_ALL_PAIRS ? j->columns->n : NTK_MIN(j->columns->n, i + j->diagonal + 1);
+        for (int64_t first = 0; first < n; first += NTK_RUN) one_run(j, i, first, NTK_MIN((int64_t)NTK_RUN, n - first), slots);
+    }
+}
+
+static void some_samples(void *user, int64_t begin, int64_t end, int worker)
+{
+    tile_job *j = user;
+    for (int64_t i = begin; i < end; ++i) one_run(j, i, i, 1, j->scratch + worker * j->scratch_size);
+}
+
+static ntk_status open_job(ntk_context *ctx, tile_job *j)
+{
+    ntk_status status;
+    j->size = ntk_dtype_size(j->dtype);
+    j->scratch_size = (j->r->slots + 1) * 3 * NTK_RUN * (int64_t)j->size;
+    atomic_init(&j->bad, -1);
+    NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
+    NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table));
+    if (j->columns == j->rows) j->column_table = j->row_table;
+    else NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->columns, &j->column_table));
+done:
+    return status;
+}
+
+static void close_job(tile_job *j)
+{
+    if (j->column_table != j->row_table) ntk_free(j->column_table);
+    ntk_free(j->row_table);
+    ntk_free(j->scratch);
+}
+
+static ntk_status job_result(ntk_context *ctx, const tile_job *j)
+{
+    long long bad = atomic_load(&j->bad);
+    if (bad < 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+                    ntk_dtype_name(j->dtype), bad / NTK_MAX(j->columns->n, 1), bad % NTK_MAX(j->columns->n, 1));
+}
+
+ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *rows, const ntk_side *columns,
+                            int64_t diagonal, const ntk_results *out)
+{
+    tile_job j = {.r = r, .dtype = dtype, .d = d, .rows = rows, .columns = columns, .diagonal = diagonal, .out = out};
+    void *products = out->ntk ? out->ntk : out->nngp ? out->nngp : out->layers;
+    ntk_status status;
+    NTK_TRY(ntk_gemm(ctx, dtype, NTK_PLAIN, NTK_TRANSPOSED, rows->n, columns->n, d, 1, rows->x, d, columns->x, d, 0, products, out->ld));
+    j.products = products;
+    j.product_ld = out->ld;
+    NTK_TRY(open_job(ctx, &j));
+    ntk_parallel(ctx, rows->n, 8, some_rows, &j);
+    NTK_TRY(job_result(ctx, &j));
+done:
+    close_job(&j);
+    return status;
+}
+
+/* Every sample against itself is a run of one pair whose start is known: itself = 0. */
+ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, const ntk_results *out)
+{
+    ntk_results flat = *out;
+    tile_job j = {.r = r, .dtype = dtype, .d = d, .rows = side, .columns = side, .diagonal = 0, .out = &flat};
+    void *products = NULL;
+    ntk_status status;
+    flat.ld = 0; /* result i of sample i goes to place i: row i starts where row 0 does */
+    NTK_TRY(ntk_allocate(ctx, NTK_MAX(side->n, 1), 8, &products));
+    j.products = products;
+    NTK_TRY(open_job(ctx, &j));
+    ntk_parallel(ctx, side->n, 64, some_samples, &j);
+    NTK_TRY(job_result(ctx, &j));
+done:
+    close_job(&j);
+    ntk_free(products);
+    return status;
+}

@@ -1,0 +1,119 @@
+/*
+ * The empirical kernel of a finite network by Jacobian contraction (docs/mathematics.md §6.1, algorithm 1):
+ *
+ *     full      Theta = A Bᵀ,             A = J(x1) D^-1/2,  B = J(x2) D^-1/2,  rows (sample, output)
+ *     trace     (1/o) sum_o A_o B_oᵀ      one product with the rows of a sample joined: [n, o p]
+ *     diagonal  A_o B_oᵀ for each o       [n1, n2, o]
+ *
+ * and the same with f in the place of J for the NNGP.  Per sample: J, n o p numbers.
+ */
+#include "kernel.h"
+
+#include <string.h>
+
+/* Rows that meet: J D^-1/2 [n o, p] and f [n o, 1]. */
+typedef struct features {
+    double *jacobian, *f;
+} features;
+
+static void release(ntk_points *points)
+{
+    features *w = points->prepared;
+    ntk_free(w->jacobian);
+    ntk_free(w->f);
+    ntk_free(w);
+}
+
+static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, double *out)
+{
+    ntk_status status;
+    ntk_jacobian *j = NULL;
+    int64_t p = k->network->n_parameters, shape[NTK_MAX_NDIM];
+    ntk_array theta = ntk_vector_f64(k->theta, p), x;
+    shape[0] = points->n;
+    memcpy(shape + 1, k->network->shape, (NTK_MAX_NDIM - 1) * sizeof *shape);
+    x = ntk_array_dense(points->x, NTK_F64, k->network->ndim + 1, shape);
+    NTK_TRY(ntk_jacobian_from_network(ctx, k->network, &theta, &x, &j));
+    NTK_TRY(ntk_jacobian_dense_rows(ctx, j, 0, j->rows, out));
+    ntk_optimizer_scale(k->optimizer, j->rows, p, out, 0.5);
+done:
+    ntk_jacobian_destroy(j);
+    return status;
+}
+
+static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
+{
+    ntk_status status;
+    features *w = NULL;
+    int64_t rows, numbers, o = ntk_network_outputs(k->network);
+    NTK_TRY(ntk_size_product(ctx, "rows of the Jacobian", points->n, o, &rows));
+    NTK_TRY(ntk_size_product(ctx, "the Jacobian", rows, k->network->n_parameters, &numbers));
+    NTK_TRY(ntk_memory_require(ctx, "the Jacobian", 8.0 * (double)numbers));
+    NTK_TRY(NTK_NEW(ctx, 1, &w));
+    points->prepared = w;
+    NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));
+    NTK_TRY(NTK_NEW_RAW(ctx, rows, &w->f));
+    NTK_TRY(ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
+    NTK_TRY(jacobian_of(ctx, k, points, w->jacobian));
+done:
+    return status;
+}
+
+/* out (m x n per outputs rule) = contraction of rows of width p. */
+static ntk_status contract(ntk_context *ctx, const ntk_kernel *k, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
+                           double *out, int64_t ld)
+{
+    ntk_status status = NTK_OK;
+    double *plane = NULL;
+    if (k->outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, p, 1, a, p, b, p, 0, out, ld);
+    if (k->outputs == NTK_OUTPUTS_TRACE)
+        return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, 1.0 / (double)o, a, o * p, b, o * p, 0, out, ld);
+    NTK_TRY(NTK_NEW_RAW(ctx, m * n, &plane));
+    for (int64_t q = 0; q < o; ++q) {
+        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, p, 1, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
+        for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j) out[i * ld + j * o + q] = plane[i * n + j];
+    }
+done:
+    ntk_free(plane);
+    return status;
+}
+
+static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                        int64_t column, int64_t n, const ntk_tile *tile)
+{
+    const features *u = a->prepared, *v = b->prepared;
+    int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
+    ntk_status status = NTK_OK;
+    if (tile->ntk) NTK_TRY(contract(ctx, k, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
+    if (tile->nngp) NTK_TRY(contract(ctx, k, o, 1, u->f + row * o, m, v->f + column * o, n, tile->nngp, tile->ld));
+done:
+    return status;
+}
+
+static double square(const double *row, int64_t p)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < p; ++i) sum += row[i] * row[i];
+    return sum;
+}
+
+/* |row|² of every output, or their mean. */
+static void squares(const ntk_kernel *k, int64_t o, int64_t p, const double *rows, int64_t m, double *out)
+{
+    bool trace = k->outputs == NTK_OUTPUTS_TRACE;
+    int64_t width = trace ? o * p : p, count = trace ? m : m * o;
+    for (int64_t i = 0; i < count; ++i) out[i] = square(rows + i * width, width) / (trace ? (double)o : 1);
+}
+
+static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
+{
+    const features *u = a->prepared;
+    int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
+    (void)ctx;
+    if (tile->ntk) squares(k, o, p, u->jacobian + row * o * p, m, tile->ntk);
+    if (tile->nngp) squares(k, o, 1, u->f + row * o, m, tile->nngp);
+    return NTK_OK;
+}
+
+const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, prepare, release, block, diagonal};

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Prints the polynomials of lib/infinite/relu_polynomials.h (needs mpmath).
+
+For w = 1 - cos t in [0, 1]:   t = sqrt(w) P(w),   sin t - t cos t = w^(3/2) R(w).   P and R are analytic up to w = 2
+(docs/distance-form.md).  Interpolated in Chebyshev nodes with 60 digits, then written in powers of w.
+"""
+import sys
+from mpmath import mp, mpf, acos, asin, sqrt, sin, cos, chebyt, pi, matrix, lu_solve, nstr, taylor
+
+mp.dps = 60
+
+def P(w):
+    return sqrt(2) if w == 0 else 2 * asin(sqrt(w / 2)) / sqrt(w)
+
+def R(w):
+    if w < mpf(10) ** -12:
+        return 2 * sqrt(2) / 3 + w * mpf(0)
+    t = 2 * asin(sqrt(w / 2))
+    return (sin(t) - t * cos(t)) / (w * sqrt(w))
+
+def interpolate(f, degree):
+    nodes = [(1 + cos(pi * (2 * k + 1) / (2 * degree + 2))) / 2 for k in range(degree + 1)]
+    A = matrix(degree + 1, degree + 1)
+    b = matrix(degree + 1, 1)
+    for i, x in enumerate(nodes):
+        b[i] = f(x)
+        for j in range(degree + 1):
+            A[i, j] = x ** j
+    return list(lu_solve(A, b))
+
+def worst(f, c, points=400):
+    e = mpf(0)
+    for i in range(points + 1):
+        w = mpf(i) / points
+        if w == 0: w = mpf(10) ** -9
+        v = sum(c[j] * w ** j for j in range(len(c)))
+        e = max(e, abs(v / f(w) - 1))
+    return e
+
+print("/* Made by scripts/relu_coefficients.py.  Relative error of the polynomial, in exact arithmetic, beside each. */")
+for type, degrees in (("F64", (19, 18)), ("F32", (8, 7))):
+    for name, f, degree in (("P", P, degrees[0]), ("R", R, degrees[1])):
+        c = interpolate(f, degree)
+        print("#define NTK_%s_%s /* %s */ \\" % (name, type, nstr(worst(f, c), 2)))
+        print("    {" + ", ".join(nstr(x, 20 if type == "F64" else 10) + ("" if type == "F64" else "f") for x in c) + "}")
