@@ -13,8 +13,9 @@
  *     sin d1 = p (t + r² nu) / (p sqrt(1-y²) + r rho sqrt(1-p⁴)),   t = v - u = u v (A² - B²)       (d2: -t, p and r exchanged)
  * the squared distance is d1 + d2, and its part across unequal lengths (S - T)² = ((d1 - d2)/(S + T))², hence
  *     gap' = (d1 + d2 - ((d1 - d2)/(S + T))²) / (2 S T).
- * d1 and d2 have full relative precision; the subtraction loses digits only for inputs of unequal *small* norms (where erf
- * is nearly linear and both terms nearly equal): then sqrt(gap') is good to eps/sqrt(gap') instead of eps.
+ * d1 and d2 have full relative precision, and for lengths within a factor of two so has gap' where it matters.  For lengths
+ * further apart gap' = 1 - asin(y)/(S T) is as good.  Digits are lost only for proportional inputs of unequal *small* norms
+ * (where erf is nearly linear): then sqrt(gap') is good to eps/sqrt(gap') instead of eps, if a kinked layer follows.
  * phi is odd but for c, so rho < 0 is the same with v -> -v; c is a bias of the layer's output, mixed in as one.
  */
 #include "hot.h"
@@ -41,15 +42,16 @@ static inline void erf_pair(const sample *i, const sample *j, real slope, real *
     real y = i->p * j->p * mu, root_y = ntk_sqrt(i->u + j->u - i->u * j->u + (i->p * i->p) * (j->p * j->p) * nu);
     real root_i = ntk_sqrt(i->u * (1 + i->p * i->p)), root_j = ntk_sqrt(j->u * (1 + j->p * j->p));
     real t = (i->u * (i->a - j->a)) * (j->u * (i->a + j->a));
-    *theta *= slope * ntk_sqrt(i->u * j->u) / root_y;
+    *theta *= slope * (ntk_sqrt(i->u) / root_y) * ntk_sqrt(j->u); /* u v alone may underflow */
     if (!(st > 0)) {
         *rho = 0;
         *gap = 1;
     } else {
         real d1 = angle_to(i->p, j->p, mu, t, nu, root_y, root_i, y), d2 = angle_to(j->p, i->p, mu, -t, nu, root_y, root_j, y);
         real across = (d1 - d2) / (i->s + j->s), omega = (d1 + d2 - across * across) / (2 * st);
-        real size = omega < REAL(0.5) ? 1 - omega : ntk_atan2(y, root_y) / st;
-        *gap = omega < 0 ? 0 : omega < REAL(0.5) ? omega : 1 - size;
+        bool similar = i->s < 2 * j->s && j->s < 2 * i->s && omega < REAL(0.5);
+        real size = similar ? 1 - omega : ntk_atan2(y, root_y) / st, distance = similar ? omega : 1 - size;
+        *gap = distance > 0 ? distance : 0;
         *rho = *rho < 0 ? -size : size;
     }
     mix_bias(i->share, j->share, i->offset, j->offset, rho, gap);
@@ -134,7 +136,7 @@ static const ntk_key erf_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallba
                                    {0}};
 
 extern const ntk_activation ntk_activation_erf, ntk_activation_sigmoid_like;
-const ntk_activation ntk_activation_erf = {"erf", erf_keys, erf_value, erf_derivative, &erf_dual, "a erf(b x) + c"};
-const ntk_activation ntk_activation_sigmoid_like = {"sigmoid_like", NULL, sigmoid_like_value, sigmoid_like_derivative, &sigmoid_like_dual, "(1 + erf(x / 2.402...)) / 2, close to the logistic function"};
+const ntk_activation ntk_activation_erf = {"erf", erf_keys, erf_value, erf_derivative, &erf_dual, "a erf(b x) + c", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_sigmoid_like = {"sigmoid_like", NULL, sigmoid_like_value, sigmoid_like_derivative, &sigmoid_like_dual, "(1 + erf(x / 2.402...)) / 2, close to the logistic function", NTK_LAW_PRICE};
 
 #endif

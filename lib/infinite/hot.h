@@ -50,8 +50,11 @@ static inline const real *column_of(const ntk_run *run, int column)
     return (const real *)run->column + column * run->column_stride;
 }
 
-/** Input and output of a step may be the same slot; entry j of one never depends on another entry of the other. */
-#define NTK_RUN_LOOP(j, run) _Pragma("GCC ivdep") for (int64_t j = 0; j < (run)->count; ++j)
+/**
+ * Input and output of a step may be the same slot; entry j of one never depends on another entry of the other.  The count is
+ * rounded up to whole vectors: no pair ever goes through a scalar remainder, whose last bits may differ.
+ */
+#define NTK_RUN_LOOP(j, run) _Pragma("GCC ivdep") for (int64_t j = 0; j < ((run)->count & -(int64_t)NTK_LANES); ++j)
 
 /** Distances to the same and to the opposite side: omega = 1 - rho, opposite = 1 + rho, both to full relative precision. */
 static inline real omega_of(real rho, real gap)

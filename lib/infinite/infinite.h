@@ -24,6 +24,7 @@
 #include "network.h"
 
 #define NTK_RUN 256      /* pairs per run: the arrays of a run stay in the first-level cache */
+#define NTK_LANES 16     /* runs are padded to whole vectors of any type and instruction set */
 #define NTK_CONSTANTS 6  /* numbers a plan may keep */
 
 typedef struct ntk_plan ntk_plan;
@@ -31,7 +32,7 @@ typedef struct ntk_reading ntk_reading;
 
 /** A run of pairs: one sample of the rows against `count` consecutive samples of the columns.  Arrays hold the run's real type. */
 typedef struct ntk_run {
-    int64_t count;
+    int64_t count;           /* a multiple of NTK_LANES; what stands behind the last pair is computed and forgotten */
     char *slots;             /* slot s: rho, gap, theta, NTK_RUN numbers each */
     const void *row, *column; /* tables of per-sample numbers, at the run's first sample */
     int64_t row_stride, column_stride; /* numbers from one table column to the next */

@@ -104,9 +104,9 @@ static const ntk_key abrelu_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .req
                                       {0}};
 
 extern const ntk_activation ntk_activation_relu, ntk_activation_leaky_relu, ntk_activation_abrelu, ntk_activation_abs;
-const ntk_activation ntk_activation_relu = {"relu", NULL, relu_value, relu_derivative, &relu_dual, "max(x, 0)"};
-const ntk_activation ntk_activation_leaky_relu = {"leaky_relu", leaky_relu_keys, leaky_relu_value, leaky_relu_derivative, &leaky_relu_dual, "alpha min(x, 0) + max(x, 0)"};
-const ntk_activation ntk_activation_abrelu = {"abrelu", abrelu_keys, abrelu_value, abrelu_derivative, &abrelu_dual, "a min(x, 0) + b max(x, 0); abrelu(1, 1) is the identity"};
-const ntk_activation ntk_activation_abs = {"abs", NULL, abs_value, abs_derivative, &abs_dual, "|x| = abrelu(-1, 1)"};
+const ntk_activation ntk_activation_relu = {"relu", NULL, relu_value, relu_derivative, &relu_dual, "max(x, 0)", NTK_LAW_PRICE | NTK_LAW_HOMOGENEOUS};
+const ntk_activation ntk_activation_leaky_relu = {"leaky_relu", leaky_relu_keys, leaky_relu_value, leaky_relu_derivative, &leaky_relu_dual, "alpha min(x, 0) + max(x, 0)", NTK_LAW_PRICE | NTK_LAW_HOMOGENEOUS};
+const ntk_activation ntk_activation_abrelu = {"abrelu", abrelu_keys, abrelu_value, abrelu_derivative, &abrelu_dual, "a min(x, 0) + b max(x, 0); abrelu(1, 1) is the identity", NTK_LAW_PRICE | NTK_LAW_HOMOGENEOUS};
+const ntk_activation ntk_activation_abs = {"abs", NULL, abs_value, abs_derivative, &abs_dual, "|x| = abrelu(-1, 1)", NTK_LAW_PRICE | NTK_LAW_HOMOGENEOUS};
 
 #endif

@@ -46,17 +46,25 @@ static void cosines(const ntk_start *s, real *rho, real *gap, real *theta)
     }
 }
 
+/* Where the product is not good enough, from the vectors. */
+static void refine(const ntk_start *s, int64_t j, real *rho, real *gap)
+{
+    const real *columns = s->columns;
+    real sign = rho[j] < 0 ? REAL(-1) : REAL(1);
+    if (gap[j] >= NEAR || s->inverse == 0 || s->inverses[j] == 0) return;
+    gap[j] = half_square_distance(s->d, s->x, REAL(s->inverse), columns + j * s->d, sign * REAL(s->inverses[j]));
+    rho[j] = sign * (1 - gap[j]);
+}
+
 void NTK_HOT_NAME(start)(const ntk_start *s);
 void NTK_HOT_NAME(start)(const ntk_start *s)
 {
     real *rho = s->rho, *gap = s->gap;
-    const real *columns = s->columns;
     cosines(s, rho, gap, s->theta);
-    for (int64_t j = 0; j < s->count; ++j) {
-        real sign = rho[j] < 0 ? REAL(-1) : REAL(1);
-        if (gap[j] >= NEAR || s->inverse == 0 || s->inverses[j] == 0) continue;
-        gap[j] = j == s->itself ? 0 : half_square_distance(s->d, s->x, REAL(s->inverse), columns + j * s->d, sign * REAL(s->inverses[j]));
-        rho[j] = sign * (1 - gap[j]);
+    for (int64_t j = 0; j < s->count; ++j) refine(s, j, rho, gap);
+    if (s->itself >= 0 && s->itself < s->count) { /* a sample and itself: exactly 1, whatever was rounded */
+        rho[s->itself] = s->inverse == 0 ? 0 : 1;
+        gap[s->itself] = s->inverse == 0 ? 1 : 0;
     }
 }
 

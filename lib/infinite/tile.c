@@ -36,7 +36,7 @@ static void round_table(int64_t count, double *table)
 
 static ntk_status make_table(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, double **table)
 {
-    ntk_status status = NTK_NEW_RAW(ctx, side->n * r->columns, table);
+    ntk_status status = NTK_NEW(ctx, side->n * r->columns + NTK_LANES, table); /* the last run may read a vector beyond */
     if (status != NTK_OK) return status;
     fill_table(r, d, side, *table);
     if (dtype == NTK_F32) round_table(side->n * r->columns, *table);
@@ -96,11 +96,11 @@ static void run_program(const tile_job *j, const ntk_run *run)
 }
 
 #define TAKE_NNGP(T)                                                                                                   \
-    static void take_nngp_##T(const ntk_run *run, const T *rho, int column, T *out)                                     \
+    static void take_nngp_##T(const ntk_run *run, int64_t count, const T *rho, int column, T *out)                      \
     {                                                                                                                  \
         T alpha = ((const T *)run->row)[column * run->row_stride];                                                      \
         const T *beta = (const T *)run->column + column * run->column_stride;                                          \
-        for (int64_t j = 0; j < run->count; ++j) out[j] = alpha * beta[j] * rho[j];                                    \
+        for (int64_t j = 0; j < count; ++j) out[j] = alpha * beta[j] * rho[j];                                         \
     }
 TAKE_NNGP(double)
 TAKE_NNGP(float)
@@ -111,46 +111,48 @@ static void check_results(tile_job *j, const void *values, int64_t count, int64_
     if (bad >= 0) atomic_store(&j->bad, position + bad);
 }
 
-static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t first)
+static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t first, int64_t count)
 {
     const ntk_results *out = j->out;
     int result = j->r->network->result, slot = j->r->natures[result].slot;
     char *state = slot_of(j, run->slots, slot);
     int64_t where = i * out->ld + first;
     if (out->ntk) {
-        memcpy(at(out->ntk, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)run->count * j->size);
-        check_results(j, at(out->ntk, where, j->size), run->count, i * j->columns->n + first);
+        memcpy(at(out->ntk, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)count * j->size);
+        check_results(j, at(out->ntk, where, j->size), count, i * j->columns->n + first);
     }
     if (out->nngp) {
-        if (j->dtype == NTK_F64) take_nngp_double(run, (double *)(void *)state, result, at(out->nngp, where, j->size));
-        else take_nngp_float(run, (float *)(void *)state, result, at(out->nngp, where, j->size));
-        check_results(j, at(out->nngp, where, j->size), run->count, i * j->columns->n + first);
+        if (j->dtype == NTK_F64) take_nngp_double(run, count, (double *)(void *)state, result, at(out->nngp, where, j->size));
+        else take_nngp_float(run, count, (float *)(void *)state, result, at(out->nngp, where, j->size));
+        check_results(j, at(out->nngp, where, j->size), count, i * j->columns->n + first);
     }
 }
 
 /* The term of each layer: the program again from the kept start, with that layer's own term alone. */
-static void take_layers(const tile_job *j, ntk_run run, const char *start, int64_t i, int64_t first)
+static void take_layers(tile_job *j, ntk_run run, const char *start, int64_t i, int64_t first, int64_t count)
 {
     char *state = slot_of(j, run.slots, j->r->natures[j->r->network->result].slot);
     for (int64_t layer = 0; j->out->layers && layer < j->r->network->n_parametric; ++layer) {
+        int64_t where = layer * j->out->layer_stride + i * j->out->ld + first;
         run.only = layer;
         memcpy(run.slots, start, 3 * NTK_RUN * j->size);
         run_program(j, &run);
-        memcpy(at(j->out->layers, layer * j->out->layer_stride + i * j->out->ld + first, j->size), at(state, 2 * NTK_RUN, j->size),
-               (size_t)run.count * j->size);
+        memcpy(at(j->out->layers, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)count * j->size);
+        check_results(j, at(j->out->layers, where, j->size), count, i * j->columns->n + first);
     }
 }
 
 static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
 {
     char *start = slot_of(j, slots, j->r->slots);
-    ntk_run run = {.count = count, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
+    int64_t whole = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES;
+    ntk_run run = {.count = whole, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
                    .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1};
     start_run(j, i, first, count, slots);
     memcpy(start, slots, 3 * NTK_RUN * j->size);
     run_program(j, &run);
-    take_results(j, &run, i, first);
-    take_layers(j, run, start, i, first);
+    take_results(j, &run, i, first, count);
+    take_layers(j, run, start, i, first, count);
 }
 
 /* ---- the tile -------------------------------------------------------------------------------------------------- */

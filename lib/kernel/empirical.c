@@ -79,6 +79,15 @@ done:
     return status;
 }
 
+static ntk_status check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld)
+{
+    ntk_status status = NTK_OK;
+    if (tile->ntk) NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, rows, n, tile->ntk, ld));
+    if (tile->nngp) NTK_TRY(ntk_check_values(ctx, "an entry of f f'", NTK_F64, rows, n, tile->nngp, ld));
+done:
+    return status;
+}
+
 static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                         int64_t column, int64_t n, const ntk_tile *tile)
 {
@@ -87,6 +96,7 @@ static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points 
     ntk_status status = NTK_OK;
     if (tile->ntk) NTK_TRY(contract(ctx, k, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
     if (tile->nngp) NTK_TRY(contract(ctx, k, o, 1, u->f + row * o, m, v->f + column * o, n, tile->nngp, tile->ld));
+    NTK_TRY(check(ctx, m * k->per_sample, n * k->per_sample * k->trailing, tile, tile->ld));
 done:
     return status;
 }
@@ -110,10 +120,10 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
 {
     const features *u = a->prepared;
     int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
-    (void)ctx;
+    int64_t width = k->per_sample * k->trailing;
     if (tile->ntk) squares(k, o, p, u->jacobian + row * o * p, m, tile->ntk);
     if (tile->nngp) squares(k, o, 1, u->f + row * o, m, tile->nngp);
-    return NTK_OK;
+    return check(ctx, m, width, tile, width);
 }
 
 const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, prepare, release, block, diagonal};

@@ -105,6 +105,7 @@ static ntk_status adopt(ntk_context *ctx, ntk_gram *g, ntk_kind kind, const char
     NTK_TRY(ntk_check_shape(ctx, name, k, g->dtype, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_check_finite(ctx, name, k));
     NTK_TRY(ntk_borrow(ctx, k, &g->matrix[kind], &g->owned[kind]));
+    if (!g->matrix[kind]) NTK_TRY(new_matrix(ctx, g, kind)); /* size 0: no memory of the caller's to tell that it is there */
     NTK_TRY(check_symmetric(ctx, name, g->dtype, n, g->matrix[kind]));
 done:
     return status;
@@ -122,19 +123,17 @@ static ntk_status check_square(ntk_context *ctx, const char *name, const ntk_arr
     return NTK_OK;
 }
 
-ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram)
+/* Matrices by kind, one of them at least, and the names the caller knows them by. */
+static ntk_status from_matrices(ntk_context *ctx, const ntk_array *const k[2], const char *const names[2], ntk_gram **gram)
 {
     ntk_status status;
     ntk_gram *g = NULL;
-    const ntk_array *first = ntk ? ntk : nngp;
-    NTK_ENTER_NEW(ctx, gram);
-    if (!first) return ntk_fail(ctx, NTK_ERROR_NULL, "ntk and nngp are both NULL");
-    NTK_TRY(check_square(ctx, ntk ? "ntk" : "nngp", first));
+    int first = k[0] ? 0 : 1;
+    NTK_TRY(check_square(ctx, names[first], k[first]));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
-    g->dtype = first->dtype;
-    g->size = first->shape[0];
-    NTK_TRY(adopt(ctx, g, NTK_KIND_NTK, "ntk", ntk));
-    NTK_TRY(adopt(ctx, g, NTK_KIND_NNGP, "nngp", nngp));
+    g->dtype = k[first]->dtype;
+    g->size = k[first]->shape[0];
+    for (int kind = 0; kind < 2; ++kind) NTK_TRY(adopt(ctx, g, (ntk_kind)kind, names[kind], k[kind]));
     *gram = g;
     g = NULL;
 done:
@@ -142,20 +141,34 @@ done:
     return status;
 }
 
+ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram)
+{
+    NTK_ENTER_NEW(ctx, gram);
+    if (!ntk && !nngp) return ntk_fail(ctx, NTK_ERROR_NULL, "ntk and nngp are both NULL");
+    return from_matrices(ctx, (const ntk_array *const[]){ntk, nngp}, (const char *const[]){"ntk", "nngp"}, gram);
+}
+
 ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, ntk_gram **gram)
 {
     NTK_ENTER_NEW(ctx, gram);
     NTK_REQUIRE(ctx, k);
-    return ntk_gram_from_matrices(ctx, k, NULL, gram);
+    return from_matrices(ctx, (const ntk_array *const[]){k, NULL}, (const char *const[]){"k", NULL}, gram);
 }
 
 /* ---- J D⁻¹ Jᵀ --------------------------------------------------------------------------------------------------- */
 
-/* Rows of J D^-1/2 at once: about 64 MiB. */
-static int64_t rows_at_once(const ntk_jacobian *j)
+/* Rows of J D^-1/2 at once: about 64 MiB, or a part of the memory limit. */
+static int64_t rows_at_once(const ntk_context *ctx, const ntk_jacobian *j)
 {
-    int64_t rows = (64 << 20) / (8 * NTK_MAX(j->columns, 1));
+    double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(64 << 20, limit / 8) : 64 << 20;
+    int64_t rows = (int64_t)(budget / (8 * fmax((double)j->columns, 1)));
     return NTK_MIN(NTK_MAX(rows, 1), NTK_MAX(j->rows, 1));
+}
+
+/* The matrix and two blocks of rows. */
+static double bytes_of_contraction(const ntk_context *ctx, const ntk_jacobian *j)
+{
+    return 8 * ((double)j->rows * (double)j->rows + 2 * (double)rows_at_once(ctx, j) * (double)j->columns);
 }
 
 static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first, int64_t count, double *out)
@@ -168,7 +181,7 @@ static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first
 static ntk_status contract_jacobian(ntk_context *ctx, ntk_gram *g)
 {
     ntk_status status = NTK_OK;
-    int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(g->jacobian);
+    int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(ctx, g->jacobian);
     double *a = NULL, *b = NULL, *k = g->owned[NTK_KIND_NTK];
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &a));
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &b));
@@ -189,12 +202,6 @@ done:
     return status;
 }
 
-static ntk_status check_values(ntk_context *ctx, const ntk_gram *g)
-{
-    if (ntk_find_not_finite(NTK_F64, g->owned[NTK_KIND_NTK], g->size * g->size) < 0) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "an entry of J D^-1 J' exceeds the range of f64");
-}
-
 ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram)
 {
     ntk_status status;
@@ -208,10 +215,10 @@ ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian
     g->dtype = NTK_F64;
     g->size = jacobian->rows;
     g->per_sample = jacobian->outputs;
-    NTK_TRY(ntk_memory_require(ctx, "the gram", 8.0 * (double)g->size * (double)g->size));
+    NTK_TRY(ntk_memory_require(ctx, "the gram", bytes_of_contraction(ctx, jacobian)));
     NTK_TRY(new_matrix(ctx, g, NTK_KIND_NTK));
     NTK_TRY(contract_jacobian(ctx, g));
-    NTK_TRY(check_values(ctx, g));
+    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, g->size, g->size, g->matrix[NTK_KIND_NTK], g->size));
     *gram = g;
     g = NULL;
 done:
@@ -240,7 +247,7 @@ int64_t ntk_gram_size(const ntk_gram *gram)
 
 int ntk_gram_has(const ntk_gram *gram, ntk_kind kind)
 {
-    return gram && ntk_kind_name(kind) && (gram->matrix[kind] || (gram->size == 0 && gram->owned[kind]));
+    return gram && ntk_kind_name(kind) && gram->matrix[kind];
 }
 
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed)
@@ -343,6 +350,7 @@ ntk_status ntk_gram_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind ki
     NTK_TRY(ntk_borrow(ctx, v, &dense, &copy));
     NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(out), ntk_dtype_size(gram->dtype), &result));
     NTK_TRY(ntk_gram_product(ctx, gram, kind, v->shape[1], dense, result));
+    NTK_TRY(ntk_check_values(ctx, "an entry of K v", gram->dtype, gram->size, v->shape[1], result, v->shape[1]));
     ntk_store(out, result);
 done:
     ntk_free(result);

@@ -17,6 +17,15 @@ static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, n
     return NTK_OK;
 }
 
+static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *options, ntk_kernel_options *o)
+{
+    ntk_status status = NTK_OPTIONS_READ(ctx, options, o);
+    if (status != NTK_OK) return status;
+    if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
+    if (ntk_outputs_name(o->outputs)) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.outputs is %d; expected full, trace or diagonal", (int)o->outputs);
+}
+
 ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network, const ntk_kernel_options *options, ntk_kernel **kernel)
 {
     ntk_status status;
@@ -24,7 +33,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     ntk_kernel *k = NULL;
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, network);
-    NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
+    NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(make_kernel(ctx, &ntk_infinite_kernel, &k));
     NTK_TRY(ntk_reading_create(ctx, network, &k->reading));
     k->network = ntk_retain(network);
@@ -35,12 +44,6 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
 done:
     ntk_kernel_destroy(k);
     return status;
-}
-
-static ntk_status check_outputs(ntk_context *ctx, const ntk_kernel_options *o)
-{
-    if (ntk_outputs_name(o->outputs)) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "outputs is %d; expected full, trace or diagonal", (int)o->outputs);
 }
 
 static ntk_status check_theta(ntk_context *ctx, const ntk_network *network, const ntk_array *theta)
@@ -57,8 +60,8 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     int64_t outputs;
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, network);
-    NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
-    NTK_TRY(check_outputs(ctx, &o));
+    NTK_TRY(read_options(ctx, options, &o));
+    NTK_TRY(ntk_finite_check_network(ctx, network));
     NTK_TRY(check_theta(ctx, network, theta));
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, network->n_parameters));
     NTK_TRY(make_kernel(ctx, &ntk_empirical_kernel, &k));
@@ -141,6 +144,16 @@ void ntk_points_close(const ntk_kernel *k, ntk_points *points)
     points->prepared = NULL;
     ntk_free(points->copy);
     points->copy = NULL;
+}
+
+ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; ++i) {
+        int64_t at = ntk_find_not_finite(dtype, (const char *)values + i * ld * (int64_t)ntk_dtype_size(dtype), n);
+        if (at >= 0)
+            return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s exceeds the range of %s (at %lld, %lld)", what, ntk_dtype_name(dtype), (long long)i, (long long)at);
+    }
+    return NTK_OK;
 }
 
 /* ---- tiles ----------------------------------------------------------------------------------------------------- */
@@ -231,6 +244,7 @@ static ntk_status open_target(ntk_context *ctx, target *t, ntk_dtype dtype, int 
     NTK_TRY(ntk_check_output(ctx, t->name, t->array, dtype, ndim, shape));
     t->data = t->array->data;
     if (ntk_is_dense(t->array)) return NTK_OK;
+    NTK_TRY(ntk_memory_require(ctx, t->name, (double)ntk_array_size(t->array) * (double)ntk_dtype_size(dtype)));
     NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(t->array), ntk_dtype_size(dtype), &t->scratch));
     t->data = t->scratch;
 done:

@@ -71,6 +71,9 @@ struct ntk_kernel {
 ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points);
 void ntk_points_close(const ntk_kernel *k, ntk_points *points);
 
+/** OVERFLOW if `what`, rows of n numbers ld apart, holds one that is not finite. */
+ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld);
+
 /** The whole matrix of prepared points, dense; b NULL: symmetric, both triangles filled. */
 ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out);
 
