@@ -1,0 +1,154 @@
+/*
+ * JSON from the tree: only what the user wrote, one layer a line.
+ *
+ * Seventeen significant digits name every double; the decimal point is a point in every locale.  Nothing here needs
+ * escapes, since every name stands in a table.  Nothing is allocated.
+ */
+#include "network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Counts all that is written, keeps what fits. */
+typedef struct writer {
+    char *text;
+    size_t capacity, used;
+} writer;
+
+static void write_text(writer *w, const char *text)
+{
+    size_t length = strlen(text);
+    if (w->used < w->capacity) memcpy(w->text + w->used, text, NTK_MIN(length, w->capacity - w->used));
+    w->used += length;
+}
+
+static void write_integer(writer *w, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    write_text(w, text);
+}
+
+/* All that printf writes beyond digits, signs and exponents is the decimal separator of the locale, of one byte or more. */
+static void write_number(writer *w, double value)
+{
+    char text[64], number[64];
+    size_t used = 0;
+    bool is_integer = true;
+    snprintf(text, sizeof text, "%.17g", value);
+    for (const char *c = text; *c; ++c) {
+        bool plain = strchr("0123456789+-e", *c);
+        if (plain) number[used++] = *c;
+        else if (used > 0 && number[used - 1] != '.') number[used++] = '.';
+        is_integer &= plain && *c != 'e';
+    }
+    number[used] = 0;
+    write_text(w, number);
+    if (is_integer) write_text(w, ".0");
+}
+
+static void write_boolean(writer *w, double value)
+{
+    write_text(w, value != 0 ? "true" : "false");
+}
+
+static void write_value(writer *w, const ntk_key *key, double value)
+{
+    static void (*const write[])(writer *, double) = {
+        [NTK_KEY_INTEGER] = write_integer, [NTK_KEY_NUMBER] = write_number, [NTK_KEY_BOOLEAN] = write_boolean, [NTK_KEY_CHOICE] = NULL};
+    if (write[key->type]) {
+        write[key->type](w, value);
+        return;
+    }
+    write_text(w, "\"");
+    write_text(w, key->choices[(int)value]);
+    write_text(w, "\"");
+}
+
+static void write_name(writer *w, const char *before, const char *name)
+{
+    write_text(w, before);
+    write_text(w, "\"");
+    write_text(w, name);
+    write_text(w, "\": ");
+}
+
+static void write_line(writer *w, int indent)
+{
+    write_text(w, "\n");
+    for (int i = 0; i < indent; ++i) write_text(w, "  ");
+}
+
+static void write_list(writer *w, const ntk_layer_list *list, int indent);
+
+static void write_lists(writer *w, const ntk_layer *layer, int indent)
+{
+    bool several = layer->op->children == NTK_LISTS;
+    write_name(w, ", ", layer->op->children_key);
+    if (several) write_text(w, "[");
+    for (int64_t i = 0; i < layer->n_lists; ++i) {
+        if (i > 0) write_text(w, ", ");
+        write_list(w, &layer->lists[i], indent);
+    }
+    if (several) write_text(w, "]");
+}
+
+static void write_layer(writer *w, const ntk_layer *layer, int indent)
+{
+    const ntk_key *keys = ntk_layer_keys(layer);
+    write_text(w, "{\"op\": \"");
+    write_text(w, ntk_layer_name(layer));
+    write_text(w, "\"");
+    for (int i = 0; keys[i].name; ++i) {
+        if (!layer->given[i]) continue;
+        write_name(w, ", ", keys[i].name);
+        write_value(w, &keys[i], layer->value[i]);
+    }
+    if (layer->op->children != NTK_NO_CHILDREN) write_lists(w, layer, indent);
+    write_text(w, "}");
+}
+
+static void write_list(writer *w, const ntk_layer_list *list, int indent)
+{
+    write_text(w, "[");
+    for (int64_t i = 0; i < list->count; ++i) {
+        if (i > 0) write_text(w, ",");
+        write_line(w, indent + 1);
+        write_layer(w, list->layers[i], indent + 1);
+    }
+    if (list->count > 0) write_line(w, indent);
+    write_text(w, "]");
+}
+
+static void write_network(writer *w, const ntk_network *network)
+{
+    write_text(w, "{\n  \"format\": \"ntk-network\", \"version\": 1,\n  \"input\": [");
+    for (int i = 0; i < network->ndim; ++i) {
+        if (i > 0) write_text(w, ", ");
+        write_integer(w, (double)network->shape[i]);
+    }
+    write_text(w, "],\n");
+    if (network->parameterization_given) {
+        write_name(w, "  ", ntk_parameterization_key.name);
+        write_value(w, &ntk_parameterization_key, network->parameterization);
+        write_text(w, ",\n");
+    }
+    write_name(w, "  ", "layers");
+    write_list(w, &network->layers, 1);
+    write_text(w, "\n}\n");
+}
+
+ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed)
+{
+    writer w = {text, capacity, 0};
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    if (capacity > 0) NTK_REQUIRE(ctx, text);
+    write_network(&w, network);
+    if (needed) *needed = w.used + 1;
+    if (capacity == 0) return NTK_OK;
+    text[NTK_MIN(w.used, capacity - 1)] = 0;
+    if (w.used < capacity) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "capacity is %zu bytes; the text needs %zu", capacity, w.used + 1);
+}

@@ -1,0 +1,83 @@
+/* Every type of key against every kind of value. */
+#include "kit.h"
+#include "network.h"
+
+#include <math.h>
+
+static const char *const colours[] = {"red", "green", NULL};
+static const ntk_key integer = {.name = "units", .type = NTK_KEY_INTEGER, .least = 1};
+static const ntk_key any_integer = {.name = "shift", .type = NTK_KEY_INTEGER, .least = -INFINITY};
+static const ntk_key number = {.name = "w_std", .type = NTK_KEY_NUMBER, .least = 0};
+static const ntk_key any_number = {.name = "a", .type = NTK_KEY_NUMBER, .least = -INFINITY};
+static const ntk_key boolean = {.name = "train", .type = NTK_KEY_BOOLEAN};
+static const ntk_key choice = {.name = "colour", .type = NTK_KEY_CHOICE, .choices = colours};
+
+static void test_accepted(void **state)
+{
+    static const struct {
+        const ntk_key *key;
+        ntk_given given;
+        double value;
+    } cases[] = {
+        {&integer, {NTK_GIVEN_INTEGER, 1, NULL}, 1},
+        {&integer, {NTK_GIVEN_NUMBER, 0x1p53 - 1, NULL}, 0x1p53 - 1},
+        {&any_integer, {NTK_GIVEN_INTEGER, -7, NULL}, -7},
+        {&number, {NTK_GIVEN_INTEGER, 0, NULL}, 0},
+        {&number, {NTK_GIVEN_REAL, 0.1, NULL}, 0.1},
+        {&number, {NTK_GIVEN_NUMBER, 5e-324, NULL}, 5e-324},
+        {&any_number, {NTK_GIVEN_REAL, -1.5, NULL}, -1.5},
+        {&boolean, {NTK_GIVEN_BOOLEAN, 1, NULL}, 1},
+        {&boolean, {NTK_GIVEN_NUMBER, 0, NULL}, 0},
+        {&choice, {NTK_GIVEN_TEXT, 0, "green"}, 1},
+    };
+    ntk_context *ctx = *state;
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(cases); ++i) {
+        double value = -99;
+        kit_ok(ctx, ntk_key_read(ctx, NULL, cases[i].key, &cases[i].given, &value));
+        kit_near(value, cases[i].value, 0);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const ntk_key *key;
+        ntk_given given;
+        const char *sentence;
+    } cases[] = {
+        {&integer, {NTK_GIVEN_INTEGER, 0, NULL}, "here: units is 0; expected an integer >= 1 and below 2^53"},
+        {&integer, {NTK_GIVEN_REAL, 64, NULL}, "here: units is 64.0; expected an integer"},
+        {&integer, {NTK_GIVEN_NUMBER, 1.5, NULL}, "units is 1.5;"},
+        {&integer, {NTK_GIVEN_NUMBER, 0x1p53, NULL}, "units is 9.007"},
+        {&integer, {NTK_GIVEN_NUMBER, NAN, NULL}, "units is "},
+        {&integer, {NTK_GIVEN_NUMBER, INFINITY, NULL}, "units is inf"},
+        {&integer, {NTK_GIVEN_BOOLEAN, 1, NULL}, "units is true"},
+        {&integer, {NTK_GIVEN_TEXT, 0, "64"}, "units is \"64\""},
+        {&integer, {NTK_GIVEN_OTHER, 0, "a list"}, "units is a list"},
+        {&any_integer, {NTK_GIVEN_NUMBER, -INFINITY, NULL}, "shift is -inf; expected an integer between -2^53 and 2^53"},
+        {&number, {NTK_GIVEN_REAL, -0.5, NULL}, "w_std is -0.5; expected a finite number >= 0"},
+        {&number, {NTK_GIVEN_NUMBER, NAN, NULL}, "w_std is "},
+        {&number, {NTK_GIVEN_NUMBER, INFINITY, NULL}, "w_std is inf"},
+        {&number, {NTK_GIVEN_BOOLEAN, 1, NULL}, "w_std is true"},
+        {&number, {NTK_GIVEN_TEXT, 0, "1"}, "w_std is \"1\""},
+        {&any_number, {NTK_GIVEN_NUMBER, -INFINITY, NULL}, "a is -inf; expected a finite number"},
+        {&boolean, {NTK_GIVEN_INTEGER, 1, NULL}, "train is 1; expected true or false"},
+        {&boolean, {NTK_GIVEN_NUMBER, 2, NULL}, "train is 2;"},
+        {&boolean, {NTK_GIVEN_NUMBER, NAN, NULL}, "train is "},
+        {&boolean, {NTK_GIVEN_TEXT, 0, "true"}, "train is \"true\""},
+        {&choice, {NTK_GIVEN_TEXT, 0, "blue"}, "colour is \"blue\"; expected \"red\" or \"green\""},
+        {&choice, {NTK_GIVEN_NUMBER, 0, NULL}, "colour is 0;"},
+        {&choice, {NTK_GIVEN_OTHER, 0, "null"}, "colour is null;"},
+    };
+    ntk_context *ctx = *state;
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(cases); ++i) {
+        double value;
+        kit_fails(ctx, ntk_key_read(ctx, "here", cases[i].key, &cases[i].given, &value), NTK_ERROR_NETWORK, cases[i].sentence);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {kit_test(test_accepted), kit_test(test_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
