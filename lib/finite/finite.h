@@ -2,33 +2,48 @@
  * finite: the network with parameters.
  *
  *   initialize.c   draws theta
- *   tape.c         runs the program: forward (keeping every value), tangent, backward
+ *   tape.c         runs the program: forward, tangent, backward; owns the values
  *   dense.c activation.c branch.c     the finite reading of one op each
- *   forward.c      the public forward, jvp, vjp
- *   jacobian.c     J as an operator: of a network, of the user's matrix
+ *   forward.c      the public forward, jvp, vjp, in chunks of samples
+ *   jacobian.c     J as an operator: the handle, products, rows
+ *   jacobian_network.c jacobian_matrix.c      its two sources
  *
- * Values are [n, size] row-major, one per value of the program.
+ * Values are [n, size] row-major, one per value of the program; a value with positions is [n, positions, channels].
  */
 #ifndef NTK_FINITE_H
 #define NTK_FINITE_H
 
 #include "optimizer.h"
 
-/** One run of a network on n samples.  `value[v]` and `tangent[v]` / `cotangent[v]` are [n, size of v]. */
+/* ---- the tape -------------------------------------------------------------------------------------------------- */
+
+/**
+ * One run of a network on n samples.
+ *
+ * Backward carries `rows` cotangents per value, [rows, size]: of one functional of each sample (a vjp; rows = n), or of rows
+ * first, first + 1, ... of J, whose row i belongs to sample i / o.  So all outputs go back in one pass of large products.
+ */
 typedef struct ntk_tape {
     ntk_context *ctx;
     const ntk_network *network;
     int64_t n;
-    const double *theta;   /* [p] */
-    double **value;        /* by value; all kept after ntk_tape_forward */
-    double **tangent;      /* during ntk_tape_tangent */
-    double **cotangent;    /* during ntk_tape_backward */
-    const double *v;       /* [p]: the direction of the tangent */
-    double *gradient;      /* backward: [p] summed over samples, or [n, p] if per_sample */
-    bool per_sample;
+    const double *theta; /* [p] */
+    double **value;      /* by value, [n, size]; value[0] is x, the caller's */
+    double **tangent;    /* by value, [n, size]; NULL stands for zero */
+    double **cotangent;  /* by value, [rows, size]; NULL: none yet */
+    const double *v;     /* [p]: the direction of the tangent */
+    int64_t rows;        /* cotangents: see above */
+    int64_t first;       /* row 0 of the cotangents belongs to sample first / per_sample, and so on */
+    int64_t per_sample;
+    bool sum;            /* gradient: [p], added up over rows; else [rows, p], written */
+    double *gradient;
 } ntk_tape;
 
-/** How one op runs.  Each reads t->value[...] of the step's inputs and writes (forward, tangent) or adds to (backward). */
+/**
+ * How one op runs.  forward and tangent read value[] and tangent[] of the inputs and write those of the output, which the
+ * tape has allocated.  backward reads cotangent[] of the output, adds to those of the inputs (ntk_tape_cotangent), and
+ * puts the step's own parameters into the gradient.
+ */
 typedef struct ntk_finite_op {
     ntk_status (*forward)(ntk_tape *t, const ntk_step *s);
     ntk_status (*tangent)(ntk_tape *t, const ntk_step *s);
@@ -37,14 +52,52 @@ typedef struct ntk_finite_op {
 
 extern const ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch;
 
-/** x: dense [n, input]; theta: dense [p].  Both stay the caller's. */
+/** x: dense [n, input]; theta: dense [p].  Both stay the caller's.  On failure there is nothing to close. */
 ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, ntk_tape *tape);
-ntk_status ntk_tape_forward(ntk_tape *t);
-/** out: dense [n, o] = J v.  After a forward. */
-ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out);
-/** gradient: [p] += Jᵀ u, or with per_sample [n, p] (zeroed by the caller), u dense [n, o].  After a forward. */
-ntk_status ntk_tape_backward(ntk_tape *t, const double *u, bool per_sample, double *gradient);
 void ntk_tape_close(ntk_tape *t);
+
+/** Computes the values.  `keep` all of them, as tangent and backward need; else each goes with the last step that reads it. */
+ntk_status ntk_tape_forward(ntk_tape *t, bool keep);
+/** out: dense [n, o] = J v.  After a forward that kept the values. */
+ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out);
+/** gradient [p] += Jᵀ u, u dense [n, o].  After a forward that kept the values. */
+ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient);
+/** out: dense [count, p] = rows [first, first + count) of J.  After a forward that kept the values. */
+ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out);
+
+/** For the ops: the sample of a row of cotangents, and numbers per sample of a value. */
+static inline int64_t ntk_tape_sample(const ntk_tape *t, int64_t row) { return (t->first + row) / t->per_sample; }
+static inline int64_t ntk_tape_size(const ntk_tape *t, int value) { return t->network->values[value].size; }
+
+/** For the ops: the cotangent to add to, zero at first; *cotangent = NULL where none is wanted (no parameters before it). */
+ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent);
+
+/** A block of [count, size of the value] numbers, not zeroed. */
+ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block);
+
+/* ---- in chunks ------------------------------------------------------------------------------------------------- */
+
+/** Samples (or rows) that may be on a tape at once when each holds `copies` numbers per number of the network's values:
+ *  as many as fit the budget in bytes, at least 1.  MEMORY_LIMIT if not even one fits the limit of the context. */
+ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk);
+
+/** Refuses a network whose samples have outputs with more than one axis. */
+ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network);
+
+/** OVERFLOW with the place if a result holds a number that is not finite: a vector, or rows first, first + 1, ... of `width` numbers. */
+ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const double *values);
+ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const double *values);
+
+/* Dense in, dense out; arguments are trusted, results are finite or an error.  For the rooms above. */
+
+/** f [n, o] = f(x). */
+ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, double *f);
+/** df [n, o] = J v. */
+ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *v, double *df);
+/** g [p] = Jᵀ u. */
+ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *u, double *g);
+
+/* ---- Jacobians ------------------------------------------------------------------------------------------------- */
 
 /** A Jacobian is a few functions over its source. */
 typedef struct ntk_jacobian_class {
@@ -52,7 +105,6 @@ typedef struct ntk_jacobian_class {
     ntk_status (*apply)(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
     ntk_status (*apply_transposed)(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
     ntk_status (*rows)(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out); /* [count, p] */
-    void (*destroy)(ntk_jacobian *j);
 } ntk_jacobian_class;
 
 struct ntk_jacobian {
@@ -61,7 +113,7 @@ struct ntk_jacobian {
     int64_t rows, columns, outputs;
     /* of a network */
     ntk_network *network;
-    double *theta, *x;   /* dense copies */
+    double *theta, *x;    /* dense copies */
     /* of a matrix */
     const double *matrix; /* dense: the caller's own memory where it is dense, else copy */
     void *copy;
@@ -70,7 +122,8 @@ struct ntk_jacobian {
 /** Rows [first, first + count) of J, dense [count, p].  For the rooms above; arguments are trusted. */
 ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out);
 
-/** f(x): dense [n, o]; for the empirical NNGP. */
-ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, double *f);
+/** out [rows] = J v and out [p] = Jᵀ u, dense; arguments are trusted. */
+ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
+ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
 
 #endif

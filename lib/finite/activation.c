@@ -1,0 +1,82 @@
+/*
+ * Elementwise functions: y = phi(x), dy = phi'(x) dx, and backward dx += phi'(x) dy.  Backward may carry several rows of
+ * cotangents per sample, so phi' is computed once per sample first.
+ */
+#include "finite.h"
+
+/* Numbers per piece of work: enough to pay for a thread. */
+#define GRAIN 4096
+
+typedef struct map_job {
+    double (*function)(const double *p, double x);
+    const double *p;
+    const double *x;
+    double *out;
+} map_job;
+
+static void map_range(void *user, int64_t begin, int64_t end, int worker)
+{
+    const map_job *j = user;
+    (void)worker;
+    for (int64_t i = begin; i < end; ++i) j->out[i] = j->function(j->p, j->x[i]);
+}
+
+/* out [n, size] = value or derivative of the step's activation at its input. */
+static ntk_status map(ntk_tape *t, const ntk_step *s, double (*function)(const double *, double), double *out)
+{
+    map_job j = {function, s->layer->value, t->value[s->inputs[0]], out};
+    if (!function)
+        return ntk_fail(t->ctx, NTK_ERROR_UNSUPPORTED, "%s: %s has no finite reading", s->layer->path, s->layer->activation->name);
+    ntk_parallel(t->ctx, t->n * ntk_tape_size(t, s->output), GRAIN, map_range, &j);
+    return NTK_OK;
+}
+
+static ntk_status forward(ntk_tape *t, const ntk_step *s)
+{
+    return map(t, s, s->layer->activation->value, t->value[s->output]);
+}
+
+static ntk_status tangent(ntk_tape *t, const ntk_step *s)
+{
+    const double *dx = t->tangent[s->inputs[0]];
+    double *dy = t->tangent[s->output];
+    int64_t count = t->n * ntk_tape_size(t, s->output);
+    ntk_status status = map(t, s, s->layer->activation->derivative, dy);
+    for (int64_t i = 0; status == NTK_OK && i < count; ++i) dy[i] *= dx[i];
+    return status;
+}
+
+typedef struct slope_job {
+    const ntk_tape *t;
+    int64_t size;
+    const double *slope, *dy;
+    double *dx;
+} slope_job;
+
+static void add_rows(void *user, int64_t begin, int64_t end, int worker)
+{
+    const slope_job *j = user;
+    (void)worker;
+    for (int64_t r = begin; r < end; ++r) {
+        const double *slope = j->slope + ntk_tape_sample(j->t, r) * j->size, *dy = j->dy + r * j->size;
+        double *dx = j->dx + r * j->size;
+        for (int64_t i = 0; i < j->size; ++i) dx[i] += slope[i] * dy[i];
+    }
+}
+
+static ntk_status backward(ntk_tape *t, const ntk_step *s)
+{
+    ntk_status status;
+    slope_job j = {.t = t, .size = ntk_tape_size(t, s->output), .dy = t->cotangent[s->output]};
+    double *slope = NULL;
+    NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &j.dx)); /* wanted: the output's is, and this layer has no parameters */
+    NTK_TRY(ntk_tape_block(t, t->n, s->output, &slope));
+    NTK_TRY(map(t, s, s->layer->activation->derivative, slope));
+    j.slope = slope;
+    ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, j.size)), add_rows, &j);
+done:
+    ntk_free(slope);
+    return status;
+}
+
+const ntk_finite_op ntk_finite_activation = {forward, tangent, backward};

@@ -1,0 +1,221 @@
+/*
+ * The public forward, jvp and vjp.  Samples go through a tape in chunks, so that memory does not grow with n; a vjp adds up
+ * over the chunks.  Results are computed into scratch and stored at the end: an output may share memory with an input.
+ */
+#include "finite.h"
+
+#include <math.h>
+
+/* Bytes of values on one tape. */
+#define TAPE_BUDGET (256.0 * 1048576)
+
+ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk)
+{
+    double one = 0, limit = (double)ctx->options.memory_limit;
+    for (int64_t v = 1; v < network->n_values; ++v) one += (double)network->values[v].size;
+    one *= copies * (double)sizeof(double);
+    if (limit > 0) budget = fmin(budget, limit / 2); /* the other half is for the caller's results */
+    *chunk = (int64_t)fmin(fmax(budget / fmax(one, 1), 1), 1 << 24);
+    return ntk_memory_require(ctx, "one sample of the network", one);
+}
+
+ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network)
+{
+    char text[NTK_SHAPE_TEXT];
+    const ntk_value *result = &network->values[network->result];
+    if (result->ndim == 1) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_NETWORK, "the network delivers %s per sample; a finite network must end in one axis, the outputs",
+                    ntk_shape_text(text, result->ndim, result->shape));
+}
+
+ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const double *values)
+{
+    int64_t at = ntk_find_not_finite(NTK_F64, values, count);
+    if (at < 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s[%lld] exceeds the range of f64", name, (long long)at);
+}
+
+ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const double *values)
+{
+    int64_t at = ntk_find_not_finite(NTK_F64, values, rows * width);
+    if (at < 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s[%lld, %lld] exceeds the range of f64", name, (long long)(first + at / width),
+                    (long long)(at % width));
+}
+
+/* ---- chunks ---------------------------------------------------------------------------------------------------- */
+
+/* What a chunk does once its values are there: direction v or u in, result out. */
+typedef struct pass {
+    ntk_status (*run)(ntk_tape *t, const double *in, double *out);
+    bool keep;         /* the values, for a derivative */
+    int copies;        /* numbers held per number of the values */
+    int64_t in, out;   /* numbers per sample; 0: all samples share the array */
+} pass;
+
+static ntk_status copy_result(ntk_tape *t, const double *in, double *out)
+{
+    const double *f = t->value[t->network->result];
+    int64_t count = t->n * ntk_tape_size(t, t->network->result);
+    (void)in;
+    for (int64_t i = 0; i < count; ++i) out[i] = f[i];
+    return NTK_OK;
+}
+
+static ntk_status run_chunk(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const double *theta, const double *x,
+                            const double *in, double *out)
+{
+    ntk_tape t;
+    ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
+    if (status != NTK_OK) return status;
+    NTK_TRY(ntk_tape_forward(&t, p->keep));
+    NTK_TRY(p->run(&t, in, out));
+done:
+    ntk_tape_close(&t);
+    return status;
+}
+
+static ntk_status run_chunks(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const double *theta, const double *x,
+                             const double *in, double *out)
+{
+    ntk_status status;
+    int64_t chunk, d = ntk_network_input_size(network);
+    NTK_TRY(ntk_finite_chunk(ctx, network, p->copies, TAPE_BUDGET, &chunk));
+    for (int64_t i = 0; i < n; i += chunk)
+        NTK_TRY(run_chunk(ctx, network, p, NTK_MIN(chunk, n - i), theta, x + i * d, p->in ? in + i * p->in : in, out + i * p->out));
+done:
+    return status;
+}
+
+ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, double *f)
+{
+    int64_t o = ntk_network_outputs(network);
+    pass p = {copy_result, false, 1, 0, o};
+    ntk_status status;
+    NTK_TRY(run_chunks(ctx, network, &p, n, theta, x, x, f));
+    NTK_TRY(ntk_finite_check_rows(ctx, "f", 0, n, o, f));
+done:
+    return status;
+}
+
+ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *v, double *df)
+{
+    int64_t o = ntk_network_outputs(network);
+    pass p = {ntk_tape_tangent, true, 2, 0, o};
+    ntk_status status;
+    NTK_TRY(run_chunks(ctx, network, &p, n, theta, x, v, df));
+    NTK_TRY(ntk_finite_check_rows(ctx, "df", 0, n, o, df));
+done:
+    return status;
+}
+
+ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *u, double *g)
+{
+    pass p = {ntk_tape_backward, true, 3, ntk_network_outputs(network), 0};
+    ntk_status status;
+    for (int64_t j = 0; j < network->n_parameters; ++j) g[j] = 0;
+    NTK_TRY(run_chunks(ctx, network, &p, n, theta, x, u, g));
+    NTK_TRY(ntk_finite_check_vector(ctx, "g", network->n_parameters, g));
+done:
+    return status;
+}
+
+/* ---- the door -------------------------------------------------------------------------------------------------- */
+
+/* A checked f64 argument as dense memory. */
+typedef struct borrowed {
+    const double *dense;
+    void *copy;
+} borrowed;
+
+static ntk_status borrow(ntk_context *ctx, const ntk_array *a, borrowed *b)
+{
+    const void *dense = NULL;
+    ntk_status status = ntk_borrow(ctx, a, &dense, &b->copy);
+    b->dense = dense;
+    return status;
+}
+
+/* The same with its checks; ndim and shape as NTK_SHAPE. */
+static ntk_status borrow_checked(ntk_context *ctx, const char *name, const ntk_array *a, int ndim, const int64_t *shape, borrowed *b)
+{
+    ntk_status status;
+    NTK_TRY(ntk_check_shape(ctx, name, a, NTK_F64, ndim, shape));
+    NTK_TRY(ntk_check_finite(ctx, name, a));
+    NTK_TRY(borrow(ctx, a, b));
+done:
+    return status;
+}
+
+/* theta and x, common to all three. */
+static ntk_status open_point(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, borrowed *t, borrowed *b)
+{
+    ntk_status status;
+    NTK_TRY(ntk_finite_check_network(ctx, network));
+    NTK_TRY(borrow_checked(ctx, "theta", theta, NTK_SHAPE(network->n_parameters), t));
+    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_F64));
+    NTK_TRY(borrow(ctx, x, b));
+done:
+    return status;
+}
+
+ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f)
+{
+    ntk_status status;
+    borrowed t = {0}, b = {0};
+    double *out = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
+    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
+    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(f), &out));
+    NTK_TRY(ntk_finite_forward(ctx, network, x->shape[0], t.dense, b.dense, out));
+    ntk_store(f, out);
+done:
+    ntk_free(out);
+    ntk_free(b.copy);
+    ntk_free(t.copy);
+    return status;
+}
+
+ntk_status ntk_network_jvp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *v, ntk_array *df)
+{
+    ntk_status status;
+    borrowed t = {0}, b = {0}, direction = {0};
+    double *out = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
+    NTK_TRY(borrow_checked(ctx, "v", v, NTK_SHAPE(network->n_parameters), &direction));
+    NTK_TRY(ntk_check_output(ctx, "df", df, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
+    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(df), &out));
+    NTK_TRY(ntk_finite_jvp(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, out));
+    ntk_store(df, out);
+done:
+    ntk_free(out);
+    ntk_free(direction.copy);
+    ntk_free(b.copy);
+    ntk_free(t.copy);
+    return status;
+}
+
+ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *u, ntk_array *g)
+{
+    ntk_status status;
+    borrowed t = {0}, b = {0}, direction = {0};
+    double *out = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
+    NTK_TRY(borrow_checked(ctx, "u", u, NTK_SHAPE(x->shape[0], ntk_network_outputs(network)), &direction));
+    NTK_TRY(ntk_check_output(ctx, "g", g, NTK_F64, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(NTK_NEW_RAW(ctx, network->n_parameters, &out));
+    NTK_TRY(ntk_finite_vjp(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, out));
+    ntk_store(g, out);
+done:
+    ntk_free(out);
+    ntk_free(direction.copy);
+    ntk_free(b.copy);
+    ntk_free(t.copy);
+    return status;
+}

@@ -1,0 +1,108 @@
+/*
+ * J of a network.  It is never kept.  A layer's columns carry sqrt(r) of its rate, so that J Jᵀ is the NTK:
+ *
+ *     J v = (df/dtheta) S v,   Jᵀ u = S (df/dtheta)ᵀ u,   S = diag(sqrt r)
+ *
+ * Rows come in blocks: the samples that a block touches go forward once, and all of its rows go back together.
+ */
+#include "finite.h"
+
+#include <math.h>
+
+/* Bytes of values and cotangents behind a block of rows. */
+#define ROWS_BUDGET (64.0 * 1048576)
+
+/* Multiplies the columns of rows [rows, p] by sqrt(r). */
+static void scale_columns(const ntk_network *network, int64_t rows, double *j)
+{
+    for (int64_t k = 0; k < network->n_steps; ++k) {
+        const ntk_step *s = &network->steps[k];
+        double scale = sqrt(s->rate);
+        if (s->parametric < 0 || scale == 1) continue;
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t i = 0; i < s->n_parameters; ++i) j[r * network->n_parameters + s->offset + i] *= scale;
+    }
+}
+
+static ntk_status network_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+{
+    ntk_status status;
+    double *scaled = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, j->columns, &scaled));
+    for (int64_t i = 0; i < j->columns; ++i) scaled[i] = v[i];
+    scale_columns(j->network, 1, scaled);
+    NTK_TRY(ntk_finite_jvp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, scaled, out));
+done:
+    ntk_free(scaled);
+    return status;
+}
+
+static ntk_status network_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+{
+    ntk_status status;
+    NTK_TRY(ntk_finite_vjp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, u, out));
+    scale_columns(j->network, 1, out);
+done:
+    return status;
+}
+
+/* Rows [first, first + count) through one tape over the samples they belong to. */
+static ntk_status rows_block(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+{
+    int64_t sample = first / j->outputs, end = (first + count - 1) / j->outputs + 1;
+    ntk_tape t;
+    ntk_status status = ntk_tape_open(ctx, j->network, end - sample, j->theta, j->x + sample * ntk_network_input_size(j->network), &t);
+    if (status != NTK_OK) return status;
+    NTK_TRY(ntk_tape_forward(&t, true));
+    NTK_TRY(ntk_tape_rows(&t, first - sample * j->outputs, count, out));
+    scale_columns(j->network, count, out);
+    NTK_TRY(ntk_finite_check_rows(ctx, "J", first, count, j->columns, out));
+done:
+    ntk_tape_close(&t);
+    return status;
+}
+
+static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+{
+    ntk_status status;
+    int64_t block;
+    NTK_TRY(ntk_finite_chunk(ctx, j->network, 3, ROWS_BUDGET, &block));
+    for (int64_t i = 0; i < count; i += block) NTK_TRY(rows_block(ctx, j, first + i, NTK_MIN(block, count - i), out + i * j->columns));
+done:
+    return status;
+}
+
+static const ntk_jacobian_class of_network = {"network", network_apply, network_apply_transposed, network_rows};
+
+static ntk_status check_point(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x)
+{
+    ntk_status status;
+    NTK_TRY(ntk_finite_check_network(ctx, network));
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_F64, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_check_finite(ctx, "theta", theta));
+    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_F64));
+done:
+    return status;
+}
+
+ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian)
+{
+    ntk_status status;
+    ntk_jacobian *j = NULL;
+    NTK_ENTER_NEW(ctx, jacobian);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(check_point(ctx, network, theta, x));
+    NTK_TRY(NTK_NEW_HANDLE(ctx, &j));
+    j->class = &of_network;
+    j->network = ntk_retain(network);
+    j->outputs = ntk_network_outputs(network);
+    j->columns = network->n_parameters;
+    NTK_TRY(ntk_size_product(ctx, "rows of J", x->shape[0], j->outputs, &j->rows));
+    NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&j->theta));
+    NTK_TRY(ntk_copy_dense(ctx, x, (void **)&j->x));
+    *jacobian = j;
+    j = NULL;
+done:
+    ntk_jacobian_destroy(j);
+    return status;
+}

@@ -1,0 +1,165 @@
+/*
+ * The tape: runs the program of a network and owns its values.
+ *
+ * Values live from the step that writes them to the last step that reads them, or to the end where a derivative needs them.
+ * Tangents go the same way.  Cotangents go backward: a value that several steps read collects one term from each, and its
+ * memory is freed once the step that wrote the value has passed it on.  Zero tangents (no parameters before the value) and
+ * cotangents that no parameter would use are never formed.
+ */
+#include "finite.h"
+
+#include <string.h>
+
+ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block)
+{
+    int64_t numbers;
+    ntk_status status = ntk_size_product(t->ctx, "a value of the network", count, ntk_tape_size(t, value), &numbers);
+    *block = NULL;
+    return status == NTK_OK ? NTK_NEW_RAW(t->ctx, numbers, block) : status;
+}
+
+static void release(double **blocks, int64_t value)
+{
+    ntk_free(blocks[value]);
+    blocks[value] = NULL;
+}
+
+ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, ntk_tape *tape)
+{
+    ntk_status status;
+    ntk_tape t = {.ctx = ctx, .network = network, .n = n, .theta = theta};
+    NTK_TRY(NTK_NEW(ctx, network->n_values, &t.value));
+    NTK_TRY(NTK_NEW(ctx, network->n_values, &t.tangent));
+    NTK_TRY(NTK_NEW(ctx, network->n_values, &t.cotangent));
+    t.value[0] = (double *)(uintptr_t)x; /* never written: steps write values 1, 2, ... */
+    *tape = t;
+    return NTK_OK;
+done:
+    ntk_free(t.tangent);
+    ntk_free(t.value);
+    return status;
+}
+
+void ntk_tape_close(ntk_tape *t)
+{
+    for (int64_t v = 0; v < t->network->n_values; ++v) {
+        release(t->cotangent, v);
+        release(t->tangent, v);
+        if (v > 0) release(t->value, v);
+    }
+    ntk_free(t->cotangent);
+    ntk_free(t->tangent);
+    ntk_free(t->value);
+}
+
+/* Frees what step i was the last to read. */
+static void release_inputs(const ntk_tape *t, double **blocks, int64_t i)
+{
+    const ntk_step *s = &t->network->steps[i];
+    for (int k = 0; k < s->n_inputs; ++k)
+        if (s->inputs[k] > 0 && t->network->values[s->inputs[k]].last_use == i) release(blocks, s->inputs[k]);
+}
+
+ntk_status ntk_tape_forward(ntk_tape *t, bool keep)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t i = 0; i < t->network->n_steps; ++i) {
+        const ntk_step *s = &t->network->steps[i];
+        NTK_TRY(ntk_tape_block(t, t->n, s->output, &t->value[s->output]));
+        NTK_TRY(s->op->finite->forward(t, s));
+        if (!keep) release_inputs(t, t->value, i);
+    }
+done:
+    return status;
+}
+
+static ntk_status tangent_step(ntk_tape *t, int64_t i)
+{
+    ntk_status status = NTK_OK;
+    const ntk_step *s = &t->network->steps[i];
+    if (!t->network->values[s->output].parametric) return NTK_OK;
+    NTK_TRY(ntk_tape_block(t, t->n, s->output, &t->tangent[s->output]));
+    NTK_TRY(s->op->finite->tangent(t, s));
+    release_inputs(t, t->tangent, i);
+done:
+    return status;
+}
+
+ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out)
+{
+    ntk_status status = NTK_OK;
+    int result = t->network->result;
+    size_t bytes = (size_t)(t->n * ntk_tape_size(t, result)) * sizeof *out;
+    t->v = v;
+    for (int64_t i = 0; i < t->network->n_steps; ++i) NTK_TRY(tangent_step(t, i));
+    if (t->tangent[result]) memcpy(out, t->tangent[result], bytes);
+    else memset(out, 0, bytes);
+    release(t->tangent, result);
+done:
+    return status;
+}
+
+ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent)
+{
+    ntk_status status = NTK_OK;
+    double **slot = &t->cotangent[value];
+    *cotangent = NULL;
+    if (!t->network->values[value].parametric) return NTK_OK;
+    if (!*slot) {
+        NTK_TRY(ntk_tape_block(t, t->rows, value, slot));
+        memset(*slot, 0, (size_t)(t->rows * ntk_tape_size(t, value)) * sizeof **slot);
+    }
+    *cotangent = *slot;
+done:
+    return status;
+}
+
+/* From the cotangent of the result, already in its place, to the gradient. */
+static ntk_status run_backward(ntk_tape *t)
+{
+    ntk_status status = NTK_OK;
+    double *c;
+    for (int64_t i = t->network->n_steps - 1; i >= 0; --i) {
+        const ntk_step *s = &t->network->steps[i];
+        NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
+        if (c) NTK_TRY(s->op->finite->backward(t, s));
+        release(t->cotangent, s->output);
+    }
+done:
+    return status;
+}
+
+ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient)
+{
+    ntk_status status;
+    int result = t->network->result;
+    double *seed;
+    t->rows = t->n;
+    t->first = 0;
+    t->per_sample = 1;
+    t->sum = true;
+    t->gradient = gradient;
+    NTK_TRY(ntk_tape_cotangent(t, result, &seed));
+    if (seed) memcpy(seed, u, (size_t)(t->n * ntk_tape_size(t, result)) * sizeof *seed);
+    NTK_TRY(run_backward(t));
+done:
+    return status;
+}
+
+ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out)
+{
+    ntk_status status;
+    int result = t->network->result;
+    int64_t o = ntk_tape_size(t, result);
+    double *seed;
+    t->rows = count;
+    t->first = first;
+    t->per_sample = o;
+    t->sum = false;
+    t->gradient = out;
+    NTK_TRY(ntk_tape_cotangent(t, result, &seed));
+    for (int64_t r = 0; seed && r < count; ++r) seed[r * o + (first + r) % o] = 1; /* row i of J is e_(i mod o) of its sample */
+    NTK_TRY(run_backward(t));
+done:
+    return status;
+}

@@ -1,0 +1,93 @@
+/* Every index once, in one worker at a time, whatever the count, the grain and the number of threads. */
+#include "kit.h"
+
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct record {
+    int64_t count, grain;
+    int workers;
+    atomic_int visits[2000];
+    atomic_bool busy[300];
+    atomic_int wrong; /* assertions belong to the test's own thread */
+} record;
+
+static void visit(void *user, int64_t begin, int64_t end, int worker)
+{
+    record *r = user;
+    bool sound = 0 <= begin && begin < end && end <= r->count && end - begin <= r->grain && 0 <= worker && worker < r->workers;
+    if (!sound || atomic_exchange(&r->busy[worker], true)) {
+        atomic_fetch_add(&r->wrong, 1);
+        return;
+    }
+    for (int64_t i = begin; i < end; ++i) atomic_fetch_add(&r->visits[i], 1);
+    atomic_store(&r->busy[worker], false);
+}
+
+static void check_cover(const ntk_context *ctx, int64_t count, int64_t grain)
+{
+    record *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->count = count;
+    r->grain = grain;
+    r->workers = ntk_parallel_workers(ctx);
+    ntk_parallel(ctx, count, grain, visit, r);
+    assert_int_equal(atomic_load(&r->wrong), 0);
+    for (int64_t i = 0; i < 2000; ++i) assert_int_equal(atomic_load(&r->visits[i]), i < count);
+    free(r);
+}
+
+static void each_index_once(void **state)
+{
+    static const int32_t threads[] = {1, 2, 3, 8, 1000};
+    static const int64_t counts[] = {0, 1, 2, 7, 64, 1000, 1999}, grains[] = {1, 3, 64, 5000};
+    ntk_context ctx = *(ntk_context *)*state;
+    for (size_t t = 0; t < NTK_ARRAY_LENGTH(threads); ++t)
+        for (size_t c = 0; c < NTK_ARRAY_LENGTH(counts); ++c)
+            for (size_t g = 0; g < NTK_ARRAY_LENGTH(grains); ++g) {
+                ctx.options.threads = threads[t];
+                check_cover(&ctx, counts[c], grains[g]);
+            }
+}
+
+static void workers_are_bounded(void **state)
+{
+    ntk_context ctx = *(ntk_context *)*state;
+    assert_int_equal(ntk_parallel_workers(&ctx), ntk_context_threads(&ctx));
+    ctx.options.threads = 1;
+    assert_int_equal(ntk_parallel_workers(&ctx), 1);
+    ctx.options.threads = INT32_MAX;
+    assert_in_range(ntk_parallel_workers(&ctx), 1, 300);
+}
+
+/* Two bodies that wait for each other end only if two threads really run. */
+typedef struct meeting {
+    atomic_int here;
+    atomic_int workers; /* bit w: worker w was here */
+} meeting;
+
+static void wait_for_the_other(void *user, int64_t begin, int64_t end, int worker)
+{
+    meeting *m = user;
+    (void)begin;
+    (void)end;
+    atomic_fetch_or(&m->workers, 1 << worker);
+    atomic_fetch_add(&m->here, 1);
+    while (atomic_load(&m->here) < 2) {}
+}
+
+static void threads_run_at_once(void **state)
+{
+    meeting m = {0};
+    ntk_parallel(*state, 2, 1, wait_for_the_other, &m);
+    assert_int_equal(atomic_load(&m.here), 2);
+    assert_int_equal(atomic_load(&m.workers), 3); /* each by its own number */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {kit_test(each_index_once), kit_test(workers_are_bounded), kit_test(threads_run_at_once)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
