@@ -23,6 +23,9 @@ typedef float real;
 #define ntk_sqrt sqrtf
 #define ntk_abs fabsf
 #define ntk_atan2 atan2f
+#define ntk_exp expf
+#define ntk_expm1 expm1f
+#define ntk_log1p log1pf
 #else
 #include <math.h>
 typedef double real;
@@ -30,6 +33,9 @@ typedef double real;
 #define ntk_sqrt sqrt
 #define ntk_abs fabs
 #define ntk_atan2 atan2
+#define ntk_exp exp
+#define ntk_expm1 expm1
+#define ntk_log1p log1p
 #endif
 
 /** The state of slot s, and a table column as a scalar of the row or an array of the columns. */
@@ -77,6 +83,31 @@ static inline void mix_bias(real r, real s, real b, real c, real *rho, real *gap
     real opposite = half + rs * opposite_of(*rho, *gap) + REAL(0.5) * (b + c) * (b + c);
     *rho = rs * *rho + b * c;
     *gap = *rho >= 0 ? omega : opposite;
+}
+
+/**
+ * The state after a smooth activation, from its lengths a, b, the moment k = E[phi(u) phi(v)], and the squared distance
+ * d2 = E(phi(u) - phi(v))² computed without cancellation:   1 - rho = (d2 - (a - b)²) / (2 a b).
+ * Near inputs of similar lengths take the gap from the distance, the others from the moment, whichever is as good.
+ */
+static inline void after_smooth(real a, real b, real k, real d2, real *rho, real *gap)
+{
+    real ab = a * b, across = a - b, r, omega;
+    if (!(ab > 0)) {
+        *rho = 0;
+        *gap = 1;
+        return;
+    }
+    r = k / ab;
+    omega = (d2 - across * across) / (2 * ab);
+    if (r > REAL(0.5) && a < 2 * b && b < 2 * a) {
+        *gap = omega > 0 ? omega : 0;
+        *rho = 1 - *gap;
+    } else {
+        r = r > 1 ? 1 : r < -1 ? -1 : r;
+        *rho = r;
+        *gap = 1 - ntk_abs(r);
+    }
 }
 
 #else

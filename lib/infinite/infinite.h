@@ -25,7 +25,7 @@
 
 #define NTK_RUN 256      /* pairs per run: the arrays of a run stay in the first-level cache */
 #define NTK_LANES 16     /* runs are padded to whole vectors of any type and instruction set */
-#define NTK_CONSTANTS 6  /* numbers a plan may keep */
+#define NTK_CONSTANTS 48 /* numbers a plan may keep */
 
 typedef struct ntk_plan ntk_plan;
 typedef struct ntk_reading ntk_reading;

@@ -10,8 +10,7 @@
  *
  * so that gap' = w - s g on the near side and, on the far side, (1 + c) - c w - s g or (1 - c) + c w + s g as rho' is
  * positive or negative.  The subtraction w - s g is harmless: g = O(w^(3/2)), and g <= w everywhere.
- * t = sqrt(w) P(w) and g = w^(3/2) R(w) with polynomials P, R on [0, 1] (docs/distance-form.md): one square root per pair, no
- * branch, and full relative precision as w -> 0, where acos and sqrt(1 - rho²) lose half of the digits.
+ * t and g come from w by angle.h.
  */
 #include "hot.h"
 
@@ -19,22 +18,7 @@ enum { KAPPA, C, S, ROOT_KAPPA }; /* plan->k */
 
 #if defined(NTK_HOT)
 
-#include "relu_polynomials.h"
-
-#if defined(NTK_HOT_F32)
-static const real p_coefficients[] = NTK_P_F32, r_coefficients[] = NTK_R_F32;
-#else
-static const real p_coefficients[] = NTK_P_F64, r_coefficients[] = NTK_R_F64;
-#endif
-
-static inline real horner(const real *c, int terms, real w)
-{
-    real sum = c[terms - 1];
-#pragma GCC unroll 24
-    for (int k = terms - 2; k >= 0; --k) sum = sum * w + c[k];
-    return sum;
-}
-#define HORNER(c, w) horner(c, (int)NTK_ARRAY_LENGTH(c), w)
+#include "angle.h"
 
 void NTK_HOT_NAME(relu_pairs)(const ntk_plan *plan, const ntk_run *run);
 void NTK_HOT_NAME(relu_pairs)(const ntk_plan *plan, const ntk_run *run)
@@ -43,8 +27,7 @@ void NTK_HOT_NAME(relu_pairs)(const ntk_plan *plan, const ntk_run *run)
     real kappa = REAL(plan->k[KAPPA]), c = REAL(plan->k[C]), s = REAL(plan->k[S]);
     NTK_RUN_LOOP(j, run)
     {
-        real rho = in.rho[j], w = in.gap[j], root = ntk_sqrt(w);
-        real t = root * HORNER(p_coefficients, w), sg = s * w * root * HORNER(r_coefficients, w);
+        real rho = in.rho[j], w = in.gap[j], t = angle_of(w), sg = s * lens_of(w);
         bool near = rho >= 0;
         real far_rho = sg - c * (1 - w);
         real far_gap = far_rho >= 0 ? (1 + c) - c * w - sg : (1 - c) + c * w + sg;

@@ -34,7 +34,7 @@ const char *ntk_given_text(char text[NTK_GIVEN_TEXT_SIZE], const ntk_given *give
 static bool read_integer(const ntk_key *key, const ntk_given *given, double *value)
 {
     *value = given->number;
-    return *value == floor(*value) && *value >= key->least && fabs(*value) < INTEGER_LIMIT;
+    return *value == floor(*value) && *value >= key->least && fabs(*value) < INTEGER_LIMIT && (key->most == 0 || *value <= key->most);
 }
 
 static bool read_number(const ntk_key *key, const ntk_given *given, double *value)
@@ -62,7 +62,8 @@ static bool read_choice(const ntk_key *key, const ntk_given *given, double *valu
 
 static void describe_integer(char text[EXPECTED_TEXT], const ntk_key *key)
 {
-    if (key->least > -INFINITY) snprintf(text, EXPECTED_TEXT, "an integer >= %.15g and below 2^53", key->least);
+    if (key->most > 0) snprintf(text, EXPECTED_TEXT, "an integer from %.15g to %.15g", key->least, key->most);
+    else if (key->least > -INFINITY) snprintf(text, EXPECTED_TEXT, "an integer >= %.15g and below 2^53", key->least);
     else snprintf(text, EXPECTED_TEXT, "an integer between -2^53 and 2^53");
 }
 

@@ -41,6 +41,7 @@ typedef struct ntk_key {
     double fallback;            /* value when absent and not required */
     double least;               /* smallest value allowed; -INFINITY: any finite one */
     const char *const *choices; /* NULL-terminated, for NTK_KEY_CHOICE */
+    double most;                /* largest value allowed; 0: any finite one */
 } ntk_key;
 
 /** Where a value comes from says what it may mean: JSON tells integers, reals and booleans apart, the builder does not. */
