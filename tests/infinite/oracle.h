@@ -10,27 +10,33 @@
 
 typedef __float128 quad;
 
+/** pi (quadmath's own constants are literals that ISO C lacks). */
+static inline quad oracle_pi(void)
+{
+    return 4 * atanq(1);
+}
+
 /** E[phi(u) phi(v)] and E[phi'(u) phi'(v)] for second moments q11, q22, q12. */
 typedef void (*oracle_dual)(quad q11, quad q22, quad q12, quad *k, quad *dot);
 
 static inline quad oracle_angle(quad q11, quad q22, quad q12)
 {
     quad p = sqrtq(q11 * q22), r = (p - q12) * (p + q12);
-    return p == 0 ? M_PI_2q : atan2q(sqrtq(r > 0 ? r : 0), q12);
+    return p == 0 ? oracle_pi() / 2 : atan2q(sqrtq(r > 0 ? r : 0), q12);
 }
 
 static inline void oracle_relu(quad q11, quad q22, quad q12, quad *k, quad *dot)
 {
     quad p = sqrtq(q11 * q22), r = (p - q12) * (p + q12), t = oracle_angle(q11, q22, q12);
-    *dot = (M_PIq - t) / (2 * M_PIq);
-    *k = sqrtq(r > 0 ? r : 0) / (2 * M_PIq) + *dot * q12;
+    *dot = (oracle_pi() - t) / (2 * oracle_pi());
+    *k = sqrtq(r > 0 ? r : 0) / (2 * oracle_pi()) + *dot * q12;
 }
 
 static inline void oracle_erf(quad q11, quad q22, quad q12, quad *k, quad *dot)
 {
     quad p = sqrtq(q11 * q22), e = 1 + 2 * (q11 + q22) + 4 * (p - q12) * (p + q12); /* (1 + 2 q11)(1 + 2 q22) - 4 q12² */
-    *k = 2 / M_PIq * atan2q(2 * q12, sqrtq(e));
-    *dot = 4 / M_PIq / sqrtq(e);
+    *k = 2 / oracle_pi() * atan2q(2 * q12, sqrtq(e));
+    *dot = 4 / oracle_pi() / sqrtq(e);
 }
 
 typedef struct oracle_chain {

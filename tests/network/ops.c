@@ -7,11 +7,11 @@
 static void test_names(void **state)
 {
     (void)state;
-    assert_int_equal(ntk_op_count(), 4);
+    for (int i = 0; ntk_ops[i] || i < ntk_op_count(); ++i) assert_string_equal(ntk_op_name(i), ntk_ops[i]->name);
     assert_string_equal(ntk_op_name(0), "dense");
     assert_null(ntk_op_name(-1));
     assert_null(ntk_op_name(ntk_op_count()));
-    assert_int_equal(ntk_activation_count(), 6);
+    for (int i = 0; ntk_activations[i] || i < ntk_activation_count(); ++i) assert_string_equal(ntk_activation_name(i), ntk_activations[i]->name);
     assert_string_equal(ntk_activation_name(0), "relu");
     assert_null(ntk_activation_name(-1));
     assert_null(ntk_activation_name(ntk_activation_count()));
@@ -52,8 +52,8 @@ static void test_records(void **state)
         check_keys(ctx, ntk_ops[i]->keys);
     }
     for (int i = 0; ntk_activations[i]; ++i) {
-        assert_non_null(ntk_activations[i]->value);
-        assert_non_null(ntk_activations[i]->derivative);
+        assert_true(ntk_activations[i]->value || ntk_activations[i]->dual); /* one reading at least */
+        assert_true((ntk_activations[i]->value == NULL) == (ntk_activations[i]->derivative == NULL));
         check_keys(ctx, ntk_activations[i]->keys);
     }
 }

@@ -1,0 +1,110 @@
+/*
+ * Gramians of a symmetric A = -Uᵀ diag(w) U (rows u_i):  with Q = CᵀC for observability, BBᵀ for controllability,
+ *
+ *     W(T) = int_0^T exp(At) Q exp(At) dt = Uᵀ [M_ij S(w_i + w_j)] U,   M = U Q Uᵀ,   S(x) = (1 - exp(-x T))/x,
+ *
+ * with S from lib/duality/flow.c: T at x = 0, 1/x at T = infinity.  No Schur form, no iteration (docs/mathematics.md §9.2).
+ * With H = C or Bᵀ, M = (H Uᵀ)ᵀ (H Uᵀ): M_ii = |H u_i|² without cancellation.
+ *
+ * At T = infinity a mode with w_i <= s eps max|w|, which cannot be told from one that does not decay, must be unseen by H:
+ * M_ii <= s eps tr M, the same uncertainty.  Its row and column of M are then 0, and W is the Gramian on the rest.
+ */
+#include "control.h"
+
+#include <float.h>
+#include <math.h>
+
+/* m = M. */
+static ntk_status modal_square(ntk_context *ctx, const ntk_system *s, const ntk_port *port, double *m)
+{
+    ntk_status status;
+    int64_t n = s->size;
+    double *hu = NULL;
+    if (port->h) {
+        NTK_TRY(NTK_NEW_RAW(ctx, port->rows * n, &hu));
+        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, port->rows, n, n, 1, port->h, n, s->vectors, n, 0, hu, n));
+    }
+    NTK_TRY(ntk_port_square(ctx, port, n, hu, m));
+done:
+    ntk_free(hu);
+    return status;
+}
+
+static void clear_mode(int64_t n, int64_t i, double *m)
+{
+    for (int64_t j = 0; j < n; ++j) m[i * n + j] = m[j * n + i] = 0;
+}
+
+/* Restricts M to the modes that decay; UNSTABLE if another one is seen. */
+static ntk_status restrict_modes(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *m)
+{
+    int64_t n = s->size;
+    double trace = 0;
+    for (int64_t i = 0; i < n; ++i) trace += m[i * n + i];
+    for (int64_t i = 0; i < n; ++i) {
+        if (s->w[i] > s->tolerance) continue;
+        if (m[i * n + i] > (double)n * DBL_EPSILON * trace)
+            return ntk_fail(ctx, NTK_ERROR_UNSTABLE,
+                            "the eigenvalue %g of A does not decay and its mode is %s: at infinity there is no %s Gramian; take a finite horizon",
+                            -s->w[i], which == NTK_GRAMIAN_OBSERVABILITY ? "seen by C" : "driven by B", ntk_gramian_name(which));
+        clear_mode(n, i, m);
+    }
+    return NTK_OK;
+}
+
+/* What rounding made of 0 is 0, so that a long horizon does not amplify it. */
+static double rate_of(const ntk_system *s, int64_t i)
+{
+    return fabs(s->w[i]) <= s->tolerance ? fmax(s->w[i], 0) : s->w[i];
+}
+
+/* m_ij *= S(w_i + w_j), where there is something to multiply. */
+static void integrate(const ntk_system *s, double horizon, double *m)
+{
+    int64_t n = s->size;
+    ntk_flow flow = {.s = horizon};
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j <= i; ++j)
+            if (m[i * n + j] != 0) m[i * n + j] *= ntk_flow_learned(&flow, rate_of(s, i) + rate_of(s, j));
+}
+
+/* w = Uᵀ M U, by the lower triangle of M; symmetric to the bit. */
+static ntk_status to_state_space(ntk_context *ctx, const ntk_system *s, const double *m, double *w)
+{
+    ntk_status status;
+    int64_t n = s->size;
+    double *mu = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &mu));
+    NTK_TRY(ntk_symm(ctx, NTK_F64, n, n, m, n, s->vectors, n, mu, n));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, n, n, 1, s->vectors, n, mu, n, 0, w, n));
+    ntk_mirror(ctx, NTK_F64, n, w, n);
+    NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, w, n * n));
+done:
+    ntk_free(mu);
+    return status;
+}
+
+ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w)
+{
+    ntk_status status;
+    double *m = NULL, *dense = NULL;
+    int64_t n;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    n = system->size;
+    NTK_TRY(ntk_gramian_check(ctx, which));
+    if (!(horizon > 0)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "horizon is %g; expected a number > 0, or infinity", horizon);
+    NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
+    NTK_TRY(ntk_memory_require(ctx, "the Gramian", 24 * (double)n * (double)n));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &m));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));
+    NTK_TRY(modal_square(ctx, system, &system->ports[which], m));
+    if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m));
+    integrate(system, horizon, m);
+    NTK_TRY(to_state_space(ctx, system, m, dense));
+    ntk_store(w, dense);
+done:
+    ntk_free(dense);
+    ntk_free(m);
+    return status;
+}

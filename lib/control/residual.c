@@ -1,0 +1,45 @@
+/*
+ * The residual of a Lyapunov equation, A W + W A + Q = 0 with symmetric A, relative in Frobenius norms:
+ *
+ *     |A W + W A + Q| / (2 |A| |W| + |Q|):
+ *
+ * a few eps for the W of gramian.c at an infinite horizon.  Any W may be judged, symmetric or not.
+ */
+#include "control.h"
+
+static ntk_status residual_of(ntk_context *ctx, const ntk_system *s, const ntk_port *port, const double *w, double *q, double *residual)
+{
+    ntk_status status;
+    int64_t n = s->size;
+    double scale, norm;
+    NTK_TRY(ntk_port_square(ctx, port, n, port->h, q));
+    scale = 2 * ntk_norm(n, n, s->a) * ntk_norm(n, n, w) + ntk_norm(n, n, q);
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, w, n, s->a, n, 1, q, n));
+    NTK_TRY(ntk_check_result(ctx, "A W + W A + Q", NTK_F64, q, n * n));
+    norm = ntk_norm(n, n, q);
+    *residual = norm > 0 ? norm / scale : 0;
+done:
+    return status;
+}
+
+ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *w, double *residual)
+{
+    ntk_status status;
+    double *q = NULL;
+    const void *dense;
+    void *copy = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    NTK_REQUIRE(ctx, residual);
+    NTK_TRY(ntk_gramian_check(ctx, which));
+    NTK_TRY(ntk_check_shape(ctx, "w", w, NTK_F64, NTK_SHAPE(system->size, system->size)));
+    NTK_TRY(ntk_check_finite(ctx, "w", w));
+    NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &q));
+    NTK_TRY(ntk_borrow(ctx, w, &dense, &copy));
+    NTK_TRY(residual_of(ctx, system, &system->ports[which], dense, q, residual));
+done:
+    ntk_free(copy);
+    ntk_free(q);
+    return status;
+}

@@ -1,0 +1,142 @@
+/*
+ * A linear system e' = A e + B u, z = C e with symmetric A, taken apart once: A = -Uᵀ diag(w) U.  Training is A = -K,
+ * whose modes all decay (w >= 0).  A general A needs a Schur form and is not there yet.
+ */
+#include "control.h"
+
+#include <float.h>
+#include <math.h>
+
+#define SYMMETRY 1e-12 /* relative to the largest entry */
+
+/* s->w, s->vectors and the tolerance, of s->a. */
+static ntk_status decompose(ntk_context *ctx, ntk_system *s)
+{
+    ntk_status status;
+    int64_t n = s->size;
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &s->w));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &s->vectors));
+    for (int64_t i = 0; i < n * n; ++i) s->vectors[i] = -s->a[i];
+    NTK_TRY(ntk_eigen(ctx, n, s->vectors, s->w, true));
+    if (n > 0) s->tolerance = (double)n * DBL_EPSILON * fmax(fabs(s->w[0]), fabs(s->w[n - 1]));
+done:
+    return status;
+}
+
+ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system)
+{
+    ntk_status status;
+    ntk_system *s = NULL;
+    NTK_ENTER_NEW(ctx, system);
+    NTK_REQUIRE(ctx, gram);
+    NTK_TRY(ntk_gram_check(ctx, gram, kind, NTK_F64));
+    NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
+    s->size = gram->size;
+    NTK_TRY(ntk_memory_require(ctx, "the system", 32 * (double)s->size * (double)s->size));
+    NTK_TRY(NTK_NEW_RAW(ctx, s->size * s->size, &s->a));
+    NTK_TRY(ntk_gram_copy(ctx, gram, kind, s->a));
+    for (int64_t i = 0; i < s->size * s->size; ++i) s->a[i] = -s->a[i];
+    NTK_TRY(decompose(ctx, s));
+    *system = s;
+    s = NULL;
+done:
+    ntk_system_destroy(s);
+    return status;
+}
+
+static ntk_status check_symmetric(ntk_context *ctx, int64_t n, const double *a)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < n * n; ++i) largest = fmax(largest, fabs(a[i]));
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < i; ++j)
+            if (!(fabs(a[i * n + j] - a[j * n + i]) <= SYMMETRY * largest))
+                return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED,
+                                "a is not symmetric: a[%lld, %lld] is %.17g, a[%lld, %lld] is %.17g; Gramians of a general a are not there yet",
+                                (long long)i, (long long)j, a[i * n + j], (long long)j, (long long)i, a[j * n + i]);
+    return NTK_OK;
+}
+
+static ntk_status read_state(ntk_context *ctx, const ntk_array *a, ntk_system *s)
+{
+    ntk_status status;
+    void *dense = NULL;
+    s->size = a->shape[0];
+    NTK_TRY(ntk_check_finite(ctx, "a", a));
+    NTK_TRY(ntk_copy_dense(ctx, a, &dense));
+    s->a = dense;
+    NTK_TRY(check_symmetric(ctx, s->size, s->a));
+    ntk_mirror(ctx, NTK_F64, s->size, s->a, s->size);
+done:
+    return status;
+}
+
+/* v [rows, s], a view: C itself or B with its axes exchanged. */
+static ntk_status read_port(ntk_context *ctx, const char *name, const ntk_array *given, bool flip, int64_t size, ntk_port *port)
+{
+    ntk_status status = NTK_OK;
+    ntk_array v;
+    void *dense = NULL;
+    if (!given) return NTK_OK;
+    if (flip) NTK_TRY(ntk_check_shape(ctx, name, given, NTK_F64, NTK_SHAPE(size, -1)));
+    else NTK_TRY(ntk_check_shape(ctx, name, given, NTK_F64, NTK_SHAPE(-1, size)));
+    NTK_TRY(ntk_check_finite(ctx, name, given));
+    v = flip ? ntk_array_flipped(given) : *given;
+    NTK_TRY(ntk_copy_dense(ctx, &v, &dense));
+    port->rows = v.shape[0];
+    port->h = dense;
+done:
+    return status;
+}
+
+ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system)
+{
+    ntk_status status;
+    ntk_system *s = NULL;
+    NTK_ENTER_NEW(ctx, system);
+    NTK_TRY(ntk_check_shape(ctx, "a", a, NTK_F64, NTK_SHAPE(-1, -1)));
+    NTK_TRY(ntk_check_shape(ctx, "a", a, NTK_F64, NTK_SHAPE(a->shape[0], a->shape[0])));
+    NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
+    NTK_TRY(read_state(ctx, a, s));
+    NTK_TRY(read_port(ctx, "b", b, true, s->size, &s->ports[NTK_GRAMIAN_CONTROLLABILITY]));
+    NTK_TRY(read_port(ctx, "c", c, false, s->size, &s->ports[NTK_GRAMIAN_OBSERVABILITY]));
+    NTK_TRY(decompose(ctx, s));
+    *system = s;
+    s = NULL;
+done:
+    ntk_system_destroy(s);
+    return status;
+}
+
+void ntk_system_destroy(ntk_system *system)
+{
+    if (!ntk_object_release(system)) return;
+    ntk_free(system->ports[0].h);
+    ntk_free(system->ports[1].h);
+    ntk_free(system->vectors);
+    ntk_free(system->w);
+    ntk_free(system->a);
+    ntk_free(system);
+}
+
+int64_t ntk_system_size(const ntk_system *system)
+{
+    return system ? system->size : -1;
+}
+
+ntk_status ntk_gramian_check(ntk_context *ctx, ntk_gramian which)
+{
+    if (ntk_gramian_name(which)) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "which is %d: no Gramian", (int)which);
+}
+
+ntk_status ntk_port_square(ntk_context *ctx, const ntk_port *port, int64_t size, const double *h, double *q)
+{
+    ntk_status status = NTK_OK;
+    if (h) NTK_TRY(ntk_syrk(ctx, NTK_F64, NTK_TRANSPOSED, size, port->rows, 1, h, size, 0, q, size));
+    else
+        for (int64_t i = 0; i < size * size; ++i) q[i] = i % (size + 1) == 0;
+    ntk_mirror(ctx, NTK_F64, size, q, size);
+done:
+    return status;
+}

@@ -1,0 +1,106 @@
+/*
+ * A = K + ridge I = L Lᵀ:  x = L⁻ᵀ L⁻¹ b,  log det A = 2 sum log L_ii.
+ *
+ * Cholesky needs no pivoting and is backward stable: x solves (A + E) x = b with |E| of a few N eps |A| at worst, a few eps |A|
+ * as a rule (Higham 2002, theorem 10.4).  It fails where A is not positive definite to working precision, and says so.
+ */
+#include "solve.h"
+
+#include <math.h>
+
+static double diagonal_number(ntk_dtype dtype, const void *a, int64_t n, int64_t i)
+{
+    return dtype == NTK_F64 ? ((const double *)a)[i * n + i] : (double)((const float *)a)[i * n + i];
+}
+
+static void add_ridge(ntk_dtype dtype, void *a, int64_t n, double ridge)
+{
+    for (int64_t i = 0; i < n; ++i) {
+        double sum = diagonal_number(dtype, a, n, i) + ridge;
+        if (dtype == NTK_F64) ((double *)a)[i * n + i] = sum;
+        else ((float *)a)[i * n + i] = (float)sum;
+    }
+}
+
+static ntk_status factorise(ntk_context *ctx, ntk_solver *s)
+{
+    ntk_status status;
+    const ntk_gram *g = s->gram;
+    NTK_TRY(ntk_memory_require(ctx, "the Cholesky factor", (double)g->size * (double)g->size * (double)ntk_dtype_size(g->dtype)));
+    NTK_TRY(ntk_allocate_raw(ctx, g->size * g->size, ntk_dtype_size(g->dtype), &s->factor));
+    NTK_TRY(ntk_gram_copy(ctx, g, s->kind, s->factor));
+    add_ridge(g->dtype, s->factor, g->size, s->ridge);
+    NTK_TRY(ntk_cholesky(ctx, g->dtype, g->size, s->factor, g->size));
+done:
+    return status;
+}
+
+ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver)
+{
+    ntk_status status;
+    ntk_solver_options o;
+    ntk_solver *s = NULL;
+    NTK_ENTER_NEW(ctx, solver);
+    NTK_REQUIRE(ctx, gram);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
+    if (o.reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o.reserved);
+    NTK_TRY(ntk_gram_check(ctx, gram, o.kind, gram->dtype));
+    NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
+    s->gram = ntk_retain(gram);
+    s->kind = o.kind;
+    NTK_TRY(ntk_gram_ridge(ctx, gram, o.kind, o.ridge, o.ridge_relative, &s->ridge));
+    NTK_TRY(factorise(ctx, s));
+    *solver = s;
+    s = NULL;
+done:
+    ntk_solver_destroy(s);
+    return status;
+}
+
+void ntk_solver_destroy(ntk_solver *solver)
+{
+    if (!ntk_object_release(solver)) return;
+    ntk_free(solver->factor);
+    ntk_gram_destroy(solver->gram);
+    ntk_free(solver);
+}
+
+ntk_status ntk_solver_apply(ntk_context *ctx, const ntk_solver *solver, int64_t m, void *b)
+{
+    const ntk_gram *g = solver->gram;
+    ntk_status status = ntk_cholesky_solve(ctx, g->dtype, g->size, solver->factor, g->size, m, b, m);
+    return status == NTK_OK ? ntk_check_result(ctx, "the solution", g->dtype, b, g->size * m) : status;
+}
+
+ntk_status ntk_solver_solve(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, ntk_array *x)
+{
+    ntk_status status;
+    void *dense = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, solver);
+    NTK_TRY(ntk_check_shape(ctx, "b", b, solver->gram->dtype, NTK_SHAPE(solver->gram->size, -1)));
+    NTK_TRY(ntk_check_output(ctx, "x", x, solver->gram->dtype, NTK_SHAPE(solver->gram->size, b->shape[1])));
+    NTK_TRY(ntk_check_finite(ctx, "b", b));
+    NTK_TRY(ntk_copy_dense(ctx, b, &dense));
+    NTK_TRY(ntk_solver_apply(ctx, solver, b->shape[1], dense));
+    ntk_store(x, dense);
+done:
+    ntk_free(dense);
+    return status;
+}
+
+ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver, double *value)
+{
+    double sum = 0;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, solver);
+    NTK_REQUIRE(ctx, value);
+    for (int64_t i = 0; i < solver->gram->size; ++i) sum += log(diagonal_number(solver->gram->dtype, solver->factor, solver->gram->size, i));
+    *value = 2 * sum;
+    return NTK_OK;
+}
+
+double ntk_solver_ridge(const ntk_solver *solver)
+{
+    return solver ? solver->ridge : NAN;
+}
