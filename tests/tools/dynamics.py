@@ -1,0 +1,81 @@
+"""ntk dynamics against f(t) = y + exp(-K t)(f0 - y)."""
+import os
+
+import numpy as np
+
+import kit
+from kit import save
+
+N, M, O = 6, 3, 2
+TIMES = np.array([0.0, 0.1, np.inf, 2.0])
+
+
+class Dynamics(kit.ToolTest):
+    def setUp(self):
+        super().setUp()
+        k = kit.positive(51, N + M)
+        self.k, self.kt = k[:N, :N], k[N:, :N]
+        self.y, self.f0, self.g0 = kit.random(52, N, O), kit.random(53, N, O), kit.random(54, M, O)
+        for name, a in (("k", self.k), ("kt", self.kt), ("y", self.y), ("f0", self.f0), ("g0", self.g0), ("t", TIMES)):
+            save(name + ".npy", a)
+        self.command = ["dynamics", "--gram", "k.npy", "--times", "t.npy", "--y"]
+
+    def decay(self, t, rate=1.0):
+        w, u = np.linalg.eigh(self.k)
+        return u * np.exp(-rate * t * w) @ u.T
+
+    def train(self, f0, y, rate=1.0):
+        return np.stack([y + self.decay(t, rate) @ (f0 - y) for t in TIMES])
+
+    def test_training_set(self):
+        self.close(self.result(*self.command, "y.npy", "--f0", "f0.npy"), self.train(self.f0, self.y), 1e-13)
+        self.close(self.result(*self.command, "y.npy"), self.train(0 * self.f0, self.y), 1e-13)
+        self.close(self.result(*self.command, "y.npy", "--learning-rate", "0.3", "--loss-scale", "mean", "--loss", "mse"),
+                   self.train(0 * self.f0, self.y, 0.3 / (N * O)), 1e-13)
+        one = self.result(*self.command, save("v.npy", self.y[:, 0]), "--f0", save("w.npy", self.f0[:, 0]))
+        self.close(one, self.train(self.f0, self.y)[:, :, 0].copy(), 1e-13)
+
+    def test_test_set(self):
+        self.result(*self.command, "y.npy", "--f0", "f0.npy", "--gram-test", "kt.npy", "--f0-test", "g0.npy", "--out-test", "g.npy")
+        solve = np.linalg.solve(self.k, self.f0 - self.y)
+        want = np.stack([self.g0 - self.kt @ (np.eye(N) - self.decay(t)) @ solve for t in TIMES])
+        self.close(np.load("g.npy"), want, 1e-12)
+
+    def test_full_gram(self):
+        want = self.result(*self.command, "y.npy", "--f0", "f0.npy", "--gram-test", "kt.npy", "--out-test", "g.npy")
+        test = np.load("g.npy")
+        save("k.npy", np.kron(self.k, np.eye(O)))
+        save("kt.npy", np.kron(self.kt, np.eye(O)))
+        self.close(self.result(*self.command, "y.npy", "--f0", "f0.npy", "--gram-test", "kt.npy", "--out-test", "g.npy"), want, 1e-12)
+        self.close(np.load("g.npy"), test, 1e-12)
+
+    def test_singular(self):
+        """Training converges to the projection of y on the range; f0 keeps its part in the null space."""
+        save("k.npy", np.ones((N, N)))
+        got = self.result(*self.command, "y.npy", "--f0", "f0.npy")
+        p = np.ones((N, N)) / N
+        self.close(got[2], p @ self.y + self.f0 - p @ self.f0, 1e-13)
+
+    def test_times(self):
+        with open("t.csv", "w") as f:
+            f.write("time\n0\n0.1\ninf\n2\n")
+        want = self.result(*self.command, "y.npy")
+        self.command[self.command.index("t.npy")] = "t.csv"
+        self.same(self.result(*self.command, "y.npy"), want)
+        self.command[self.command.index("t.csv")] = save("t0.npy", np.float64(0.1))
+        self.close(self.result(*self.command, "y.npy"), want[1:2].copy(), 1e-14)
+        for bad, words in (([-1.0], "times start at 0"), ([-np.inf], "times start at 0"), ([np.nan], "not a finite")):
+            self.command[self.command.index("t0.npy")] = save("t0.npy", bad)
+            self.ntk(*self.command, "y.npy", "--out", "f.npy", code=2, saying=["t0.npy", words])
+
+    def test_refused(self):
+        self.ntk(*self.command, "y.npy", "--out", "f.npy", "--gram-test", "kt.npy", code=2, saying="--gram-test needs --out-test")
+        self.ntk(*self.command, "y.npy", "--out", "f.npy", "--out-test", "g.npy", code=2, saying="--out-test needs --gram-test")
+        self.ntk(*self.command, "y.npy", "--out", "f.npy", "--gram-test", save("b.npy", np.ones((3, 5))), "--out-test", "g.npy", code=2,
+                 saying=["b.npy", "[3, 5]"])
+        self.ntk(*self.command, save("s.npy", np.ones((5, 2))), "--out", "f.npy", code=2, saying="k.npy has 6 rows")
+        self.assertFalse(os.path.exists("f.npy"))
+
+
+if __name__ == "__main__":
+    kit.main()

@@ -1,0 +1,118 @@
+"""ntk fit on small data sets against NumPy: kernel, ridge, classes, unit norm."""
+import json
+
+import numpy as np
+
+import kit
+from kit import RELU, dense, network, save
+
+W, B = 1.4, 0.1
+
+
+def unit(x):
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.where(norm > 0, x / np.where(norm > 0, norm, 1), 0)
+
+
+def one_hot(labels, classes):
+    return (labels[:, None] == classes[None, :]) - 1 / len(classes)
+
+
+class Fit(kit.ToolTest):
+    def setUp(self):
+        super().setUp()
+        network(RELU + [dense(w_std=W, b_std=B)])
+        self.x, self.x_test = kit.random(21, 30, 4), kit.random(22, 20, 4)
+        self.rule = lambda x: np.array([3, 7, -1])[np.argmax(x[:, :3], axis=1)]
+        save("x.npy", self.x)
+        save("t.npy", self.x_test)
+        save("y.npy", self.rule(self.x))
+        save("yt.npy", self.rule(self.x_test))
+        self.command = ["fit", "--network", "net.json", "--x", "x.npy", "--y", "y.npy", "--x-test", "t.npy"]
+
+    def reference(self, x, x_test, y, ridge, kind=1):
+        k = kit.relu_kernels(x, x, 2, W, B)[kind]
+        return kit.relu_kernels(x_test, x, 2, W, B)[kind] @ np.linalg.solve(k + ridge(k) * np.eye(len(x)), y)
+
+    def report(self, *more):
+        return json.loads(self.ntk(*self.command, *more, "--json"))
+
+    def test_classes(self):
+        y = one_hot(self.rule(self.x), np.array([-1, 3, 7]))
+        for kind, i in (("ntk", 1), ("nngp", 0)):
+            want = self.reference(self.x, self.x_test, y, lambda k: 0.01, i)
+            # cond(K + ridge) is below 1e5 here
+            self.close(self.result(*self.command, "--ridge", "0.01", "--kind", kind), want, 1e-10)
+            right = np.array([-1, 3, 7])[want.argmax(1)] == self.rule(self.x_test)
+            self.assertAlmostEqual(self.report("--ridge", "0.01", "--kind", kind, "--y-test", "yt.npy")["accuracy"], right.mean())
+        self.assertNotIn("accuracy", self.report())
+
+    def test_relative_ridge(self):
+        y = one_hot(self.rule(self.x), np.array([-1, 3, 7]))
+        want = self.reference(self.x, self.x_test, y, lambda k: 0.1 * np.trace(k) / len(k))
+        self.close(self.result(*self.command, "--ridge-relative", "0.1"), want, 1e-11)
+
+    def test_limit(self):
+        y = one_hot(self.rule(self.x[:12]), np.unique(self.rule(self.x[:12])))
+        self.close(self.result(*self.command, "--limit", "12", "--ridge", "0.1"), self.reference(self.x[:12], self.x_test, y, lambda k: 0.1), 1e-11)
+        self.assertEqual(self.report("--limit", "12")["train"], 12)
+        self.assertEqual(self.report("--limit", "1000")["train"], 30)
+
+    def test_unit_norm(self):
+        self.x[4], self.x_test[5] = 0, 0
+        self.x[6] *= 1e-200
+        self.x[7] *= 1e200
+        save("x.npy", self.x)
+        save("t.npy", self.x_test)
+        y = one_hot(self.rule(self.x), np.unique(self.rule(self.x)))
+        save("y.npy", self.rule(self.x))
+        safe = self.x / np.abs(self.x).max(1, keepdims=True).clip(1e-300)
+        want = self.reference(unit(safe), unit(self.x_test), y, lambda k: 0.1)
+        self.close(self.result(*self.command, "--unit-norm", "--ridge", "0.1"), want, 1e-11)
+
+    def test_f32(self):
+        wide = self.result(*self.command, "--ridge", "0.5", "--unit-norm")
+        narrow = self.result(*self.command, "--ridge", "0.5", "--unit-norm", "--dtype", "f32")
+        self.assertEqual(narrow.dtype, np.float32)
+        self.close(narrow.astype(float), wide, 1e-4)
+
+    def test_class_unseen_in_training_counts_as_error(self):
+        labels = self.rule(self.x_test)
+        base = self.report("--ridge", "0.1", "--y-test", "yt.npy")["accuracy"]
+        mean = self.result(*self.command, "--ridge", "0.1")
+        right = np.array([-1, 3, 7])[mean.argmax(1)] == labels
+        labels[np.flatnonzero(right & (labels == -1))[0]] = 99  # predicted as the first column
+        self.assertAlmostEqual(self.report("--ridge", "0.1", "--y-test", save("z.npy", labels))["accuracy"], base - 1 / 20)
+
+    def test_regression(self):
+        y = self.x @ kit.random(23, 4, 2)
+        want = self.reference(self.x, self.x_test, y, lambda k: 0.1)
+        truth = self.x_test[:, :2]
+        self.command[self.command.index("y.npy")] = save("r2.npy", y)
+        self.close(self.result(*self.command, "--ridge", "0.1"), want, 1e-11)
+        self.assertAlmostEqual(self.report("--ridge", "0.1", "--y-test", save("rt.npy", truth))["rmse"], np.sqrt(((want - truth) ** 2).mean()), 10)
+        self.ntk(*self.command, "--y-test", save("rt.npy", truth[:, :1]), code=2, saying="rt.npy has shape [20, 1]")
+        self.command[self.command.index("r2.npy")] = save("r1.npy", y[:, 0])
+        self.close(self.result(*self.command, "--ridge", "0.1"), want[:, 0], 1e-11)
+
+    def test_where_the_time_went(self):
+        r = self.report("--ridge", "0.1")
+        self.assertAlmostEqual(r["seconds"], r["seconds_kernel"] + r["seconds_solve"] + r["seconds_predict"], 6)
+        self.assertIn("seconds_read", r)
+
+    def test_refused(self):
+        self.ntk(*self.command[:-1], save("u.npy", np.ones((3, 5))), code=2, saying="u.npy has shape [3, 5]")
+        self.ntk(*self.command[:-1], save("u.npy", np.ones((0, 4))), code=2, saying="holds no samples")
+        save("y.npy", np.arange(29))
+        self.ntk(*self.command, code=2, saying=["30 samples", "y.npy has 29"])
+        save("y.npy", np.zeros((30, 1, 1)))
+        self.ntk(*self.command, code=2, saying="y.npy has shape [30, 1, 1]")
+        save("y.npy", np.zeros((30, 0)))
+        self.ntk(*self.command, code=2, saying="holds no targets")
+        save("y.npy", self.rule(self.x))
+        save("x.npy", np.repeat(self.x[:1], 30, axis=0))
+        self.ntk(*self.command, "--out", "m.npy", code=1, saying="positive definite")
+
+
+if __name__ == "__main__":
+    kit.main()

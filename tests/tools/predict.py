@@ -1,0 +1,140 @@
+"""ntk predict against the formulas of mathematics.md §7, by eigenvectors in NumPy."""
+import json
+import os
+
+import numpy as np
+
+import kit
+from kit import save
+
+N, M, O = 7, 4, 2
+
+
+def flow(a, ridge, t, divisor):
+    """(1 - exp(-t A~/c)) A~^-1"""
+    w, u = np.linalg.eigh(a + ridge * np.eye(len(a)))
+    return u * (-np.expm1(-t * w / divisor) / w) @ u.T
+
+
+class Predict(kit.ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.y = kit.random(31, N, O)
+        save("y.npy", self.y)
+        self.blocks = {}
+        for seed, kind in ((32, "ntk"), (33, "nngp")):
+            k = kit.positive(seed, N + M)
+            self.blocks[kind] = k[:N, :N], k[N:, :N], k[N:, N:]
+            for name, block in zip(("train", "test", "test-test"), self.blocks[kind]):
+                save("%s-%s.npy" % (kind, name), block)
+
+    def files(self, *names):
+        return [word for name in names for word in ("--" + name, name + ".npy")]
+
+    def all_files(self):
+        return self.files(*("%s-%s" % (k, b) for k in ("ntk", "nngp") for b in ("train", "test", "test-test")))
+
+    def reference(self, get, t, ridge, divisor):
+        theta, k = self.blocks["ntk"], self.blocks["nngp"]
+        a = k if get == "nngp" else theta
+        s = flow(a[0], ridge, t, divisor)
+        mean = a[1] @ s @ self.y
+        if get == "ntk":
+            b = a[1] @ s
+            return mean, k[2] - b @ k[1].T - k[1] @ b.T + b @ k[0] @ b.T
+        return mean, a[2] - a[1] @ flow(a[0], ridge, 2 * t, divisor) @ a[1].T
+
+    def test_every_posterior_and_time(self):
+        for get in ("nngp", "ntk", "ntkgp"):
+            for t in (0.0, 0.7, 20.0, np.inf):
+                for ridge in (0.0, 0.3):
+                    for scale, divisor in (("sum", 1), ("mean", N * O)):
+                        self.ntk("predict", "--get", get, "--y", "y.npy", *self.all_files(), "--time", t, "--ridge", ridge, "--loss-scale", scale,
+                                 "--out-mean", "m.npy", "--out-cov", "c.npy")
+                        mean, covariance = self.reference(get, t, ridge, divisor)
+                        # condition below 20, norms below 10
+                        self.close(np.load("m.npy"), mean, 1e-13)
+                        self.close(np.load("c.npy"), covariance, 1e-13)
+
+    def test_learning_rate_multiplies_time(self):
+        base = ["predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test")]
+        self.close(self.result(*base, "--time", "3", "--learning-rate", "0.5", out="out-mean"), self.result(*base, "--time", "1.5", out="out-mean"), 1e-14)
+
+    def test_relative_ridge(self):
+        ridge = 0.2 * np.trace(self.blocks["nngp"][0]) / N
+        got = self.result("predict", "--get", "nngp", "--y", "y.npy", *self.files("nngp-train", "nngp-test"), "--ridge-relative", "0.2", out="out-mean")
+        self.close(got, self.reference("nngp", np.inf, ridge, 1)[0], 1e-13)
+
+    def test_start(self):
+        f0, g0 = kit.random(34, N, O), kit.random(35, M, O)
+        got = self.result("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--f0-train", save("f.npy", f0), "--f0-test",
+                          save("g.npy", g0), "--time", "2", out="out-mean")
+        theta = self.blocks["ntk"]
+        self.close(got, g0 - theta[1] @ flow(theta[0], 0, 2.0, 1) @ (f0 - self.y), 1e-13)
+
+    def test_vector_of_targets(self):
+        base = ["predict", "--get", "ntk", *self.files("ntk-train", "ntk-test"), "--y"]
+        got = self.result(*base, save("v.npy", self.y[:, 0]), out="out-mean")
+        self.assertEqual(got.shape, (M,))
+        self.close(got, self.reference("ntk", np.inf, 0, 1)[0][:, 0], 1e-13)
+        started = self.result(*base, "v.npy", "--f0-train", save("f.npy", self.y[:, 0] * 0), "--f0-test", save("g.npy", np.zeros((M, 1))), out="out-mean")
+        self.close(started, got, 1e-15)
+
+    def test_classes(self):
+        labels = np.array([2, 0, 2, 5, 0, 5, 2])
+        one_hot = (labels[:, None] == np.array([0, 2, 5])) - 1 / 3
+        base = ["predict", "--get", "ntk", *self.files("ntk-train", "ntk-test"), "--y"]
+        self.close(self.result(*base, save("l.npy", labels), out="out-mean"), self.result(*base, save("h.npy", one_hot), out="out-mean"), 1e-14)
+        self.assertEqual(self.result(*base, "l.npy", "--regression", out="out-mean").shape, (M,))
+
+    def test_full_gram(self):
+        """K x I_o as a full gram gives the same mean, and its covariance is that of every output."""
+        base = ["predict", "--get", "ntkgp", "--y", "y.npy", "--ridge", "0.1"]
+        small = self.result(*base, *self.files("ntk-train", "ntk-test"), out="out-mean")
+        for name, block in zip(("train", "test", "test-test"), self.blocks["ntk"]):
+            save("ntk-%s.npy" % name, np.kron(block, np.eye(O)))
+        f0 = save("f.npy", np.zeros((N, O)))
+        got = self.result(*base, *self.files("ntk-train", "ntk-test", "ntk-test-test"), "--f0-train", f0, "--out-cov", "c.npy", out="out-mean")
+        self.close(got, small, 1e-13)
+        self.assertEqual(np.load("c.npy").shape, (M * O, M * O))
+        save("ntk-test.npy", np.ones((3, N * O)))
+        self.ntk(*base, *self.files("ntk-train", "ntk-test"), "--out-mean", "m.npy", code=2, saying="not a multiple of the 2 outputs")
+
+    def test_singular_without_ridge_is_the_pseudo_inverse(self):
+        u = np.linalg.qr(kit.random(36, N, N))[0][:, :3]
+        k = u * [3.0, 2.0, 1.0] @ u.T
+        save("ntk-train.npy", (k + k.T) / 2)
+        save("ntk-test.npy", self.blocks["ntk"][1] @ k)
+        got = self.result("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), out="out-mean")
+        self.close(got, self.blocks["ntk"][1] @ u @ u.T @ self.y, 1e-12)
+
+    def test_indefinite_with_ridge_fails(self):
+        save("ntk-train.npy", -np.eye(N))
+        self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--ridge", "0.1", "--out-mean", "m.npy", code=1,
+                 saying="positive definite")
+        self.assertFalse(os.path.exists("m.npy"))
+
+    def test_needed_files(self):
+        base = ["predict", "--y", "y.npy", "--out-mean", "m.npy", "--get"]
+        self.ntk(*base, "ntk", code=2, saying="needs --ntk-train")
+        self.ntk(*base, "nngp", *self.files("nngp-train"), code=2, saying="needs --nngp-test")
+        self.ntk(*base, "ntk", *self.files("ntk-train", "ntk-test"), "--out-cov", "c.npy", code=2, saying="--get ntk with --out-cov needs --nngp-train")
+        self.ntk(*base, "ntk", *self.files("ntk-train", "ntk-test", "nngp-train", "nngp-test", "nngp-test-test"), "--out-cov", "c.npy")
+        self.ntk(*base, "ntk", *self.files("ntk-train", "ntk-test"), "--nngp-train", "no such file")
+
+    def test_shapes(self):
+        base = ["predict", "--get", "ntk", "--out-mean", "m.npy", *self.files("ntk-test"), "--y", "y.npy", "--ntk-train"]
+        self.ntk(*base, save("k.npy", np.eye(5)), code=2, saying="k.npy has 5 rows; targets of shape [7, 2] need 7, or 14")
+        self.ntk(*base, save("k.npy", np.ones((7, 6))), code=2)
+        self.ntk(*base, save("k.npy", np.ones((7, 7, 1))), code=2, saying="expected a matrix")
+        self.ntk(*base, save("k.npy", np.triu(np.ones((7, 7)))), code=2, saying="symmetric")
+        self.ntk(*base, "ntk-train.npy", "--f0-train", save("f.npy", np.ones((7, 3))), code=2, saying="f.npy has shape [7, 3]; expected [7, 2]")
+        self.ntk(*base, "ntk-train.npy", "--f0-test", save("f.npy", np.ones(7)), code=2, saying="f.npy has shape [7]; expected [4, 2]")
+
+    def test_report(self):
+        out = self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--out-mean", "m.npy", "--json")
+        self.assertEqual(json.loads(out)["out-mean"]["shape"], [M, O])
+
+
+if __name__ == "__main__":
+    kit.main()

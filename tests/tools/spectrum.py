@@ -1,0 +1,68 @@
+"""ntk spectrum against NumPy's eigenvalues and singular values."""
+import json
+import os
+
+import numpy as np
+
+import kit
+from kit import RELU, dense, network, save
+
+
+class Spectrum(kit.ToolTest):
+    def setUp(self):
+        super().setUp()
+        self.k = kit.positive(41, 9)
+        save("k.npy", self.k)
+
+    def test_gram(self):
+        want = np.linalg.eigvalsh(self.k)[::-1].copy()
+        self.close(self.result("spectrum", "--gram", "k.npy"), want, 20 * kit.EPS)
+        got = self.result("spectrum", "--gram", "k.npy", "--out-vectors", "u.npy")
+        u = np.load("u.npy")
+        self.close(u * got @ u.T, self.k, 40 * kit.EPS)
+        self.close(u.T @ u, np.eye(9), 40 * kit.EPS)
+        self.close(self.result("spectrum", "--gram", "k.npy", "--top", "3", "--out-vectors", "v.npy"), got[:3], 20 * kit.EPS)
+        self.same(np.load("v.npy"), u[:, :3].copy())
+
+    def test_jacobian(self):
+        j = kit.random(42, 5, 12)
+        j[4] = j[3]
+        s = np.linalg.svd(j, compute_uv=False)
+        got = self.result("spectrum", "--jacobian", save("j.npy", j), "--top", "4", "--out-vectors", "u.npy", "--out-parameter-vectors", "v.npy")
+        self.close(got, s[:4] ** 2, 40 * kit.EPS)
+        u, v = np.load("u.npy"), np.load("v.npy")
+        self.assertEqual((u.shape, v.shape), ((5, 4), (12, 4)))
+        self.close(u * np.sqrt(got) @ v.T, j, 100 * kit.EPS)
+        self.ntk("spectrum", "--jacobian", "j.npy", "--out", "s.npy", "--out-parameter-vectors", "v.npy")
+        self.assertEqual(np.load("v.npy").shape, (12, 4))
+        report = json.loads(self.ntk("spectrum", "--jacobian", "j.npy", "--out", "s.npy", "--json"))
+        self.assertEqual((report["rank"], report["size"]), (4, 5))
+
+    def test_network(self):
+        network(RELU + [dense()])
+        save("x.npy", kit.random(43, 8, 4))
+        for kind in ("ntk", "nngp"):
+            k = self.result("kernel", "--network", "net.json", "--x1", "x.npy", "--kind", kind)
+            got = self.result("spectrum", "--network", "net.json", "--x1", "x.npy", "--kind", kind)
+            self.close(got, np.linalg.eigvalsh(k)[::-1].copy(), 40 * kit.EPS)
+
+    def test_report(self):
+        report = json.loads(self.ntk("spectrum", "--gram", save("d.npy", np.diag([4.0, 1.0, 2.0])), "--out", "s.npy", "--json"))
+        self.assertEqual((report["rank"], report["size"], report["condition"]), (3, 3, 4.0))
+        report = json.loads(self.ntk("spectrum", "--gram", save("d.npy", np.diag([4.0, 0.0])), "--out", "s.npy", "--json"))
+        self.assertEqual((report["rank"], report["condition"]), (1, None))
+        self.assertIn("infinite", self.ntk("spectrum", "--gram", "d.npy", "--out", "s.npy"))
+
+    def test_refused(self):
+        self.ntk("spectrum", "--out", "s.npy", code=2, saying="one of --gram, --jacobian and --network")
+        self.ntk("spectrum", "--gram", "k.npy", "--jacobian", "k.npy", "--out", "s.npy", code=2, saying="exclude each other")
+        self.ntk("spectrum", "--jacobian", "k.npy", "--network", "k.npy", "--x1", "k.npy", "--out", "s.npy", code=2, saying="exclude each other")
+        self.ntk("spectrum", "--network", "k.npy", "--out", "s.npy", code=2, saying="--x1 A is missing")
+        self.ntk("spectrum", "--gram", "k.npy", "--out-parameter-vectors", "v.npy", "--out", "s.npy", code=2, saying="needs --jacobian")
+        self.ntk("spectrum", "--gram", "k.npy", "--top", "10", "--out", "s.npy", code=2, saying="--top 10 exceeds the 9 eigenvalues")
+        self.ntk("spectrum", "--gram", save("r.npy", np.ones((2, 3))), "--out", "s.npy", code=2, saying=["r.npy", "[2, 3]"])
+        self.assertFalse(os.path.exists("s.npy"))
+
+
+if __name__ == "__main__":
+    kit.main()

@@ -1,0 +1,154 @@
+/* ntk fit: the infinitely wide network, trained to the end on (x, y): f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y. */
+#include "tool.h"
+
+#include <math.h>
+
+const flag_entry fit_flags[] = {
+    FLAG_NETWORK,
+    {.name = "x", .type = FLAG_INPUT, .value = "X", .help = "training inputs [n, ...]", .required = true},
+    {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "classes [n] or targets [n] or [n, o]", .required = true},
+    {.name = "x-test", .type = FLAG_INPUT, .value = "XT", .help = "test inputs [m, ...]", .required = true},
+    {.name = "y-test", .type = FLAG_INPUT, .value = "YT", .help = "reports accuracy (classes) or rmse (targets)"},
+    FLAG_KIND("the kernel"),
+    FLAGS_RIDGE,
+    FLAG_DTYPE,
+    {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N training samples"},
+    {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"},
+    FLAG_REGRESSION,
+    {.name = "out", .type = FLAG_OUTPUT, .value = "MEAN.npy", .help = "the mean on the test inputs [m, classes or outputs]"},
+    FLAGS_LATER_POSITIONS,
+    FLAGS_COMMON,
+};
+
+typedef struct job {
+    ntk_network *network;
+    ntk_kernel *kernel;
+    ntk_gram *gram;
+    ntk_predictor *predictor;
+    array x, x_test, mean;
+    targets y;
+} job;
+
+/* ---- unit norm: scaled by the largest entry first, so that squares neither overflow nor vanish ---- */
+
+#define NORMALISE(name, type)                                                                \
+    static void name(type *row, int64_t d)                                                   \
+    {                                                                                        \
+        double largest = 0, sum = 0;                                                         \
+        for (int64_t j = 0; j < d; ++j) largest = fmax(largest, fabs((double)row[j]));       \
+        if (largest == 0) return;                                                            \
+        for (int64_t j = 0; j < d; ++j) sum += ((double)row[j] / largest) * ((double)row[j] / largest); \
+        for (int64_t j = 0; j < d; ++j) row[j] = (type)((double)row[j] / largest / sqrt(sum)); \
+    }
+NORMALISE(normalise_f64, double)
+NORMALISE(normalise_f32, float)
+
+static void unit_norm(array *x)
+{
+    int64_t n = x->view.shape[0], d = 1;
+    shape_product(x->view.ndim - 1, x->view.shape + 1, &d);
+    for (int64_t i = 0; i < n; ++i) {
+        if (x->view.dtype == NTK_F64) normalise_f64((double *)x->view.data + i * d, d);
+        else normalise_f32((float *)x->view.data + i * d, d);
+    }
+}
+
+/* ---- steps ---- */
+
+static int check_rows(const tool *t, const job *j)
+{
+    int64_t x = j->x.view.shape[0], y = j->y.y.view.shape[0];
+    if (x == 0) return tool_fail(EXIT_INPUT, "fit: --x %s holds no samples", j->x.path);
+    if (j->x_test.view.shape[0] == 0) return tool_fail(EXIT_INPUT, "fit: --x-test %s holds no samples", j->x_test.path);
+    if (x == y) return 0;
+    return tool_fail(EXIT_INPUT, "fit: --x %s has %lld samples, --y %s has %lld", j->x.path, (long long)x,
+                     arguments_text(&t->arguments, "y", ""), (long long)y);
+}
+
+static int read_data(tool *t, job *j)
+{
+    int64_t limit = (int64_t)arguments_count(&t->arguments, "limit", 0);
+    ntk_dtype dtype = tool_dtype(t);
+    double start = tool_now();
+    int failed;
+    TRY(tool_network(t, &j->network));
+    TRY(tool_read_inputs(t, "x", j->network, dtype, &j->x));
+    TRY(tool_read_inputs(t, "x-test", j->network, dtype, &j->x_test));
+    if (limit > 0 && limit < j->x.view.shape[0]) j->x.view.shape[0] = limit;
+    TRY(targets_read(t, "y", dtype, limit, &j->y));
+    TRY(check_rows(t, j));
+    if (arguments_has(&t->arguments, "unit-norm")) {
+        unit_norm(&j->x);
+        unit_norm(&j->x_test);
+    }
+    report_number(t, "seconds_read", tool_now() - start);
+done:
+    return failed;
+}
+
+static int make_gram(tool *t, job *j)
+{
+    bool nngp = tool_kind(t) == NTK_KIND_NNGP;
+    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp};
+    int failed;
+    tool_start_clock(t);
+    TRY(tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, j->network, NULL, &j->kernel)));
+    TRY(tool_check(t, NULL, ntk_gram_create(t->context, j->kernel, &j->x.view, &options, &j->gram)));
+    tool_stop_clock(t, "seconds_kernel");
+done:
+    return failed;
+}
+
+static int train(tool *t, job *j)
+{
+    ntk_predictor_options options = {
+        NTK_PREDICTOR_OPTIONS_INIT,
+        .posterior = tool_kind(t) == NTK_KIND_NNGP ? NTK_POSTERIOR_NNGP : NTK_POSTERIOR_NTK,
+        .ridge = arguments_number(&t->arguments, "ridge", 0),
+        .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
+    };
+    int failed;
+    tool_start_clock(t);
+    TRY(tool_check(t, NULL, ntk_predictor_create(t->context, j->gram, &j->y.y.view, &options, &j->predictor)));
+    tool_stop_clock(t, "seconds_solve");
+done:
+    return failed;
+}
+
+static int predict(tool *t, job *j)
+{
+    int64_t shape[2] = {j->x_test.view.shape[0], j->y.y.view.shape[1]};
+    int failed;
+    TRY(array_new(tool_dtype(t), 2, shape, &j->mean));
+    tool_start_clock(t);
+    TRY(tool_check(t, NULL, ntk_predictor_mean(t->context, j->predictor, &j->x_test.view, &j->mean.view)));
+    tool_stop_clock(t, "seconds_predict");
+done:
+    return failed;
+}
+
+int run_fit(tool *t)
+{
+    job j = {0};
+    int failed;
+    TRY(read_data(t, &j));
+    report_integer(t, "train", j.x.view.shape[0]);
+    report_integer(t, "test", j.x_test.view.shape[0]);
+    if (j.y.classes) report_integer(t, "classes", j.y.y.view.shape[1]);
+    TRY(make_gram(t, &j));
+    TRY(train(t, &j));
+    TRY(predict(t, &j));
+    TRY(targets_score(t, "y-test", &j.y, &j.mean));
+    layout_restore(&(layout){false, j.y.y.view.shape[1]}, j.y.vector, &j.mean);
+    TRY(tool_save(t, "out", &j.mean));
+done:
+    array_free(&j.mean);
+    targets_free(&j.y);
+    array_free(&j.x_test);
+    array_free(&j.x);
+    ntk_predictor_destroy(j.predictor);
+    ntk_gram_destroy(j.gram);
+    ntk_kernel_destroy(j.kernel);
+    ntk_network_destroy(j.network);
+    return failed;
+}

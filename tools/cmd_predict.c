@@ -1,0 +1,169 @@
+/* ntk predict: the predictors of docs/mathematics.md §7 on kernels that the user brings as matrices. */
+#include "tool.h"
+
+#include <math.h>
+
+#define FLAG_BLOCK(flag_name, what) {.name = flag_name, .type = FLAG_INPUT, .value = "K", .help = what}
+
+const flag_entry predict_flags[] = {
+    {.name = "get", .type = FLAG_CHOICE, .value = "nngp|ntk|ntkgp", .help = "whose mean and covariance", .required = true},
+    {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "targets [n] or [n, o], or classes [n]", .required = true},
+    FLAG_BLOCK("ntk-train", "NTK of the training inputs, [n, n] or [n o, n o]"),
+    FLAG_BLOCK("ntk-test", "NTK of test with training inputs (files that --get does not need are not read)"),
+    FLAG_BLOCK("ntk-test-test", "NTK of the test inputs"),
+    FLAG_BLOCK("nngp-train", "the same three of the NNGP"),
+    FLAG_BLOCK("nngp-test", ""),
+    FLAG_BLOCK("nngp-test-test", ""),
+    {.name = "f0-train", .type = FLAG_INPUT, .value = "F", .help = "outputs at the start, [n, o] (default: 0)"},
+    {.name = "f0-test", .type = FLAG_INPUT, .value = "F", .help = "outputs at the start on the test inputs, [m, o] (default: 0)"},
+    FLAG_LEARNING_RATE,
+    FLAGS_RIDGE,
+    {.name = "time", .type = FLAG_TIME, .value = "T|inf", .help = "training time (default: inf)"},
+    FLAG_LOSS_SCALE,
+    FLAG_REGRESSION,
+    {.name = "out-mean", .type = FLAG_OUTPUT, .value = "M.npy", .help = "mean [m, o]", .required = true},
+    {.name = "out-cov", .type = FLAG_OUTPUT, .value = "C.npy", .help = "covariance [m, m]"},
+    FLAGS_COMMON,
+};
+
+/* The blocks of one kernel. */
+typedef struct blocks {
+    array train, test, test_test;
+} blocks;
+
+typedef struct job {
+    blocks ntk, nngp;
+    array f0_train, f0_test, mean, covariance;
+    targets y;
+    layout form;
+    ntk_gram *gram;
+    ntk_predictor *predictor;
+} job;
+
+static int need(tool *t, const char *flag, array *a)
+{
+    if (arguments_has(&t->arguments, flag)) return tool_read_matrix(t, flag, a);
+    return tool_fail(EXIT_INPUT, "predict: --get %s%s needs --%s", arguments_text(&t->arguments, "get", ""),
+                     arguments_has(&t->arguments, "out-cov") ? " with --out-cov" : "", flag);
+}
+
+/* Which posterior needs which blocks: the mean those of its own kernel; the covariance of ntk, an ensemble drawn from
+ * the NNGP and trained with the NTK, those of both. */
+static int read_blocks(tool *t, ntk_posterior get, job *j)
+{
+    bool covariance = arguments_has(&t->arguments, "out-cov"), ensemble = get == NTK_POSTERIOR_NTK && covariance;
+    bool nngp = get == NTK_POSTERIOR_NNGP || ensemble, ntk = get != NTK_POSTERIOR_NNGP;
+    int failed = 0;
+    if (ntk) TRY(need(t, "ntk-train", &j->ntk.train));
+    if (ntk) TRY(need(t, "ntk-test", &j->ntk.test));
+    if (ntk && covariance && !ensemble) TRY(need(t, "ntk-test-test", &j->ntk.test_test));
+    if (nngp) TRY(need(t, "nngp-train", &j->nngp.train));
+    if (nngp) TRY(need(t, "nngp-test", &j->nngp.test));
+    if (nngp && covariance) TRY(need(t, "nngp-test-test", &j->nngp.test_test));
+done:
+    return failed;
+}
+
+static int read_targets(tool *t, bool nngp, const array *train, const array *test, job *j)
+{
+    int failed;
+    TRY(targets_read(t, "y", NTK_F64, 0, &j->y));
+    TRY(targets_layout(t, train, nngp ? "nngp-train" : "ntk-train", &j->y.y, &j->form));
+    TRY(layout_check_rows(t, nngp ? "nngp-test" : "ntk-test", &j->form, test));
+    TRY(tool_read(t, "f0-train", NTK_F64, &j->f0_train));
+    TRY(tool_read(t, "f0-test", NTK_F64, &j->f0_test));
+    TRY(layout_apply(t, "f0-train", &j->form, train->view.shape[0], &j->f0_train));
+    TRY(layout_apply(t, "f0-test", &j->form, test->view.shape[0], &j->f0_test));
+done:
+    return failed;
+}
+
+/* Cholesky serves t = infinity; eigenvectors every t, and a singular kernel without a ridge (the pseudo-inverse). */
+static ntk_decomposition decomposition(double time, const ntk_predictor_options *options)
+{
+    bool plain = isinf(time) && options->ridge + options->ridge_relative > 0;
+    return plain ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_EIGEN;
+}
+
+static int make_predictor(tool *t, ntk_posterior get, double time, job *j)
+{
+    ntk_predictor_options options = {
+        NTK_PREDICTOR_OPTIONS_INIT,
+        .posterior = get,
+        .loss_scale = tool_loss_scale(t),
+        .ridge = arguments_number(&t->arguments, "ridge", 0),
+        .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
+        .learning_rate = arguments_number(&t->arguments, "learning-rate", 1),
+        .f0 = given(&j->f0_train),
+    };
+    int failed;
+    options.decomposition = decomposition(time, &options);
+    TRY(tool_check(t, NULL, ntk_gram_from_matrices(t->context, given(&j->ntk.train), given(&j->nngp.train), &j->gram)));
+    TRY(tool_check(t, NULL, ntk_predictor_create(t->context, j->gram, &j->y.y.view, &options, &j->predictor)));
+done:
+    return failed;
+}
+
+static int evaluate(tool *t, double time, const array *test, job *j)
+{
+    ntk_test_set set = {
+        .struct_size = NTK_TEST_SET_INIT,
+        .ntk = given(&j->ntk.test),
+        .nngp = given(&j->nngp.test),
+        .ntk_test = given(&j->ntk.test_test),
+        .nngp_test = given(&j->nngp.test_test),
+        .f0 = given(&j->f0_test),
+    };
+    int64_t m = test->view.shape[0];
+    bool covariance = arguments_has(&t->arguments, "out-cov");
+    int failed;
+    TRY(array_new(NTK_F64, 2, (int64_t[]){m, j->y.y.view.shape[1]}, &j->mean));
+    if (covariance) TRY(array_new(NTK_F64, 2, (int64_t[]){m, m}, &j->covariance));
+    TRY(tool_check(t, NULL, ntk_predictor_at(t->context, j->predictor, &set, time, &j->mean.view, covariance ? &j->covariance.view : NULL)));
+done:
+    return failed;
+}
+
+static int run_steps(tool *t, job *j)
+{
+    ntk_posterior get = NTK_POSTERIOR_NTK;
+    double time = arguments_number(&t->arguments, "time", INFINITY);
+    const blocks *own;
+    int failed;
+    ntk_posterior_from_name(arguments_text(&t->arguments, "get", NULL), &get);
+    own = get == NTK_POSTERIOR_NNGP ? &j->nngp : &j->ntk;
+    TRY(read_blocks(t, get, j));
+    TRY(read_targets(t, get == NTK_POSTERIOR_NNGP, &own->train, &own->test, j));
+    tool_start_clock(t);
+    TRY(make_predictor(t, get, time, j));
+    TRY(evaluate(t, time, &own->test, j));
+    tool_stop_clock(t, NULL);
+    layout_restore(&j->form, j->y.vector, &j->mean);
+    TRY(tool_save(t, "out-mean", &j->mean));
+    if (j->covariance.block) TRY(tool_save(t, "out-cov", &j->covariance));
+done:
+    return failed;
+}
+
+static void blocks_free(blocks *b)
+{
+    array_free(&b->train);
+    array_free(&b->test);
+    array_free(&b->test_test);
+}
+
+int run_predict(tool *t)
+{
+    job j = {0};
+    int failed = run_steps(t, &j);
+    ntk_predictor_destroy(j.predictor);
+    ntk_gram_destroy(j.gram);
+    targets_free(&j.y);
+    array_free(&j.f0_train);
+    array_free(&j.f0_test);
+    array_free(&j.mean);
+    array_free(&j.covariance);
+    blocks_free(&j.ntk);
+    blocks_free(&j.nngp);
+    return failed;
+}

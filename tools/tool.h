@@ -1,0 +1,161 @@
+/*
+ * The command line `ntk`: a table of commands over the public header of libntk.
+ *
+ * Idiom: functions return 0 or an exit code, after printing the one sentence that explains it; TRY jumps to `done:`,
+ * which frees in reverse.
+ */
+#ifndef NTK_TOOLS_TOOL_H
+#define NTK_TOOLS_TOOL_H
+
+#include "arguments.h"
+#include "files.h"
+
+#include <jansson.h>
+#include <ntk.h>
+
+#define EXIT_FAILED 1      /* unwritable output, full disk, out of memory, not positive definite */
+#define EXIT_INPUT 2       /* bad usage or bad input */
+#define EXIT_CANCELLED 130 /* Ctrl-C */
+
+#define TRY(call)                            \
+    do {                                     \
+        if ((failed = (call)) != 0) goto done; \
+    } while (0)
+
+typedef struct tool {
+    arguments arguments;
+    ntk_context *context;
+    json_t *report;    /* what will be printed, in order */
+    double started;    /* of the clock that runs; see tool_start_clock */
+    double seconds;    /* computation alone */
+    int bar_percent;   /* last drawn; -1: none */
+} tool;
+
+typedef struct command_entry {
+    const char *name; /* one word, or two: "network show" */
+    const char *summary;
+    const flag_entry *flags;      /* NULL: not in this version */
+    int (*run)(tool *t);
+} command_entry;
+
+/* ---- tool.c: errors, time, progress ---- */
+
+/* Prints "ntk: <sentence>" on stderr and returns `code`. */
+int tool_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The exit code of a status, after its sentence, led by `subject` (a file or flag; NULL: the command). */
+int tool_check(tool *t, const char *subject, ntk_status status);
+
+/* Runs one command from its argument vector and returns its exit code. */
+int tool_run(const command_entry *c, int argc, char **argv);
+
+/* The time between the two counts as computation; a name reports it on its own too. */
+void tool_start_clock(tool *t);
+void tool_stop_clock(tool *t, const char *name);
+double tool_now(void);
+
+/* ---- input.c: files by flag, as the library wants them ---- */
+
+/* Reads --<flag>; *a stays empty if the flag is not given. */
+int tool_read(tool *t, const char *flag, ntk_dtype dtype, array *a);
+
+/* The same, with ndim axes; a vector passes as a matrix of one column. */
+int tool_read_matrix(tool *t, const char *flag, array *a);
+int tool_read_vector(tool *t, const char *flag, array *a);
+
+/* --network, and inputs reshaped to [n] + its input. */
+int tool_network(tool *t, ntk_network **network);
+int tool_read_inputs(tool *t, const char *flag, const ntk_network *network, ntk_dtype dtype, array *x);
+
+/* A choice flag as the library's enum. */
+ntk_kind tool_kind(const tool *t);
+ntk_dtype tool_dtype(const tool *t);
+ntk_loss_scale tool_loss_scale(const tool *t);
+
+/* NULL for an array that was not given. */
+const ntk_array *given(const array *a);
+
+/* ---- targets.c: labels and real targets ---- */
+
+typedef struct targets {
+    array y;          /* [n, c] of the wanted dtype: real targets, or coded classes */
+    double *classes;  /* [c] in ascending order; NULL: real targets */
+    bool vector;      /* the file held [n]: results have no output axis either */
+} targets;
+
+/* Reads --<flag>; integer vectors become classes, one-hot over those among the first `limit` (0: all), minus 1/c. */
+int targets_read(tool *t, const char *flag, ntk_dtype dtype, int64_t limit, targets *y);
+void targets_free(targets *y);
+
+/* Reports "accuracy" (classes) or "rmse" of mean [m, c] against --<flag>. */
+int targets_score(tool *t, const char *flag, const targets *y, const array *mean);
+
+/* How a gram of size N serves targets [n, o]: N = n stands for K x I_o, N = n o is full.  Makes y [N, columns]. */
+typedef struct layout {
+    bool full;
+    int64_t outputs; /* o */
+} layout;
+int targets_layout(tool *t, const array *gram, const char *gram_flag, array *y, layout *form);
+
+/* Whether the rows of a block of test with training inputs are whole samples. */
+int layout_check_rows(tool *t, const char *flag, const layout *form, const array *block);
+
+/* Gives a second array of targets (f0) the same form. */
+int layout_apply(tool *t, const char *flag, const layout *form, int64_t rows, array *a);
+
+/* Gives a result [lead, rows, columns] (lead < 0: no such axis) the form that the targets had. */
+void layout_restore(const layout *form, bool vector, array *result);
+
+/* ---- output.c: results ---- */
+
+/* Writes to --<flag> if it was given. */
+int tool_save(tool *t, const char *flag, const array *a);
+
+void report_text(tool *t, const char *key, const char *value);
+void report_integer(tool *t, const char *key, int64_t value);
+void report_number(tool *t, const char *key, double value); /* null if not finite */
+void report_json(tool *t, const char *key, json_t *value);  /* takes the reference; NULL: out of memory, left out */
+int report_print(tool *t);
+
+/* ---- blas.c ---- */
+
+/* Runs the program again with the right OpenBLAS kernels, if they are not. */
+void blas_choose_kernels(char **argv);
+const char *blas_kernels(void);       /* in use; NULL: not OpenBLAS */
+const char *blas_right_kernels(void); /* for this processor; NULL: unknown, the library's choice stands */
+bool blas_is_slow(void);
+void blas_set_threads(int threads);
+int blas_threads(void); /* 0: unknown */
+
+/* ---- cmd_*.c ---- */
+
+extern const flag_entry kernel_flags[], network_show_flags[], network_init_flags[], network_forward_flags[], network_jacobian_flags[],
+    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], doctor_flags[];
+int run_kernel(tool *t);
+int run_network_show(tool *t);
+int run_network_init(tool *t);
+int run_network_forward(tool *t);
+int run_network_jacobian(tool *t);
+int run_fit(tool *t);
+int run_predict(tool *t);
+int run_spectrum(tool *t);
+int run_dynamics(tool *t);
+int run_gramian(tool *t);
+int run_doctor(tool *t);
+
+/* Flags that mean the same in several commands. */
+#define FLAG_NETWORK {.name = "network", .type = FLAG_INPUT, .value = "NET.json", .help = "description of the network", .required = true}
+#define FLAG_KIND(of) {.name = "kind", .type = FLAG_CHOICE, .value = "ntk|nngp", .help = of " (default: ntk)"}
+#define FLAG_DTYPE {.name = "dtype", .type = FLAG_CHOICE, .value = "f64|f32", .help = "precision of the work and of the result (default: f64)"}
+#define FLAG_REGRESSION {.name = "regression", .type = FLAG_SWITCH, .help = "whole numbers in y are targets, not classes"}
+#define FLAGS_RIDGE                                                                                                          \
+    {.name = "ridge", .type = FLAG_NUMBER, .value = "R", .help = "added to the diagonal (default: 0)"},                        \
+    {.name = "ridge-relative", .type = FLAG_NUMBER, .value = "R", .help = "times trace/size, added to the diagonal", .excludes = "ridge"}
+#define FLAG_LOSS_SCALE \
+    {.name = "loss-scale", .type = FLAG_CHOICE, .value = "sum|mean", .help = "squared error 1/2 |f-y|^2, or divided by the number of targets (default: sum)"}
+#define FLAG_LEARNING_RATE \
+    {.name = "learning-rate", .type = FLAG_POSITIVE, .value = "E", .help = "time is multiplied by it (default: 1)"}
+#define LATER(flag_name) {.name = flag_name, .type = FLAG_LATER}
+#define FLAGS_LATER_POSITIONS LATER("mask1"), LATER("mask2"), LATER("graph1"), LATER("graph2")
+
+#endif
