@@ -1,0 +1,412 @@
+/*
+ * Every allocation fails in turn, the first, the second, ... until the work needs no more: the status is ERROR_MEMORY, no
+ * block is left, nothing is half made, and the handles that existed before are as they were.
+ */
+#include "world.h"
+
+#include <math.h>
+#include <string.h>
+
+static world_allocator memory;
+static world w; /* made before the sweep, with memory enough */
+
+typedef ntk_status (*work)(ntk_context *ctx);
+
+static void check_failure(ntk_context *ctx, ntk_status status, long long n)
+{
+    if (status == NTK_ERROR_MEMORY && ntk_context_error(ctx) == NTK_ERROR_MEMORY) return;
+    fail_msg("allocation %lld failed, the status is %s (%s)", n, ntk_status_name(status), ntk_context_error_message(ctx));
+}
+
+/* Returns how many allocations the work needs. */
+static long long sweep(ntk_context *ctx, work run)
+{
+    long long before = memory.blocks, n = 0;
+    ntk_status status = NTK_ERROR_MEMORY;
+    for (; status != NTK_OK; ++n) {
+        memory.remaining = n;
+        status = run(ctx);
+        memory.remaining = -1;
+        if (memory.blocks != before) fail_msg("allocation %lld failed, %lld blocks are left", n, (long long)memory.blocks - before);
+        if (status != NTK_OK) check_failure(ctx, status, n);
+    }
+    return n - 1;
+}
+
+#define TRY(call)                                    \
+    do {                                             \
+        if ((status = (call)) != NTK_OK) goto done;  \
+    } while (0)
+
+/* Every second number of memory, axis 0 fastest. */
+static ntk_array strided(double *numbers, int ndim, const int64_t *shape)
+{
+    ntk_array a = ntk_array_dense(numbers, NTK_F64, ndim, shape);
+    int64_t step = 2;
+    for (int i = 0; i < ndim; ++i) {
+        a.strides[i] = step;
+        step *= shape[i];
+    }
+    return a;
+}
+#define STRIDED(numbers, ...) strided(numbers, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+
+/* ---- the works ------------------------------------------------------------------------------------------------------ */
+
+/* The main job of the header, in full. */
+static ntk_status ten_lines(ntk_context *ctx)
+{
+    ntk_status status;
+    double f[NEW_SAMPLES * O];
+    ntk_array x = world_x(&w), y = world_y(&w), x_new = world_x_new(&w), f_new = ntk_matrix_f64(f, NEW_SAMPLES, O);
+    ntk_network *net = NULL;
+    ntk_kernel *kernel = NULL;
+    ntk_gram *gram = NULL;
+    ntk_predictor *model = NULL;
+    TRY(ntk_network_parse(ctx, world_json, &net));
+    TRY(ntk_kernel_from_network(ctx, net, NULL, &kernel));
+    TRY(ntk_gram_create(ctx, kernel, &x, NULL, &gram));
+    TRY(ntk_predictor_create(ctx, gram, &y, &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .ridge = 1e-3}, &model));
+    TRY(ntk_predictor_mean(ctx, model, &x_new, &f_new));
+done:
+    assert_true((net && kernel && gram && model) || status != NTK_OK);
+    ntk_predictor_destroy(model);
+    ntk_gram_destroy(gram);
+    ntk_kernel_destroy(kernel);
+    ntk_network_destroy(net);
+    return status;
+}
+
+static ntk_status everything(ntk_context *ctx)
+{
+    world made = w;
+    world_answers answers;
+    ntk_status status;
+    memset(&made.network, 0, sizeof made - offsetof(world, network));
+    status = world_make(ctx, &made);
+    if (status == NTK_OK) status = world_ask(ctx, &made, &answers);
+    world_destroy(&made);
+    return status;
+}
+
+static ntk_status finite_networks(ntk_context *ctx)
+{
+    ntk_status status;
+    double theta[2 * P], xs[2 * N * D], f[2 * ROWS], g[2 * P], rows[2 * 4 * P];
+    ntk_array t = STRIDED(theta, P), x = STRIDED(xs, N, D), out = STRIDED(f, N, O), gradient = STRIDED(g, P), dense_theta = world_theta(&w);
+    ntk_array out_rows = STRIDED(rows, 4, P), flat = STRIDED(f, ROWS);
+    ntk_jacobian *j = NULL;
+    kit_random(8, 2 * N * D, xs);
+    TRY(ntk_network_initialize(ctx, w.network, 3, &t));
+    TRY(ntk_network_forward(ctx, w.network, &t, &x, &out));
+    TRY(ntk_network_jvp(ctx, w.network, &t, &x, &dense_theta, &out));
+    TRY(ntk_network_vjp(ctx, w.network, &t, &x, &out, &gradient));
+    TRY(ntk_jacobian_from_network(ctx, w.network, &t, &x, &j));
+    TRY(ntk_jacobian_apply(ctx, j, &gradient, &flat));
+    TRY(ntk_jacobian_apply_transposed(ctx, j, &flat, &gradient));
+    TRY(ntk_jacobian_get_rows(ctx, j, 3, &out_rows));
+done:
+    ntk_jacobian_destroy(j);
+    return status;
+}
+
+static ntk_status empirical(ntk_context *ctx)
+{
+    static const ntk_outputs all[] = {NTK_OUTPUTS_FULL, NTK_OUTPUTS_TRACE, NTK_OUTPUTS_DIAGONAL};
+    ntk_status status = NTK_OK;
+    ntk_kernel *k = NULL;
+    double numbers[2][2 * ROWS * ROWS];
+    ntk_array x = world_x(&w), theta = world_theta(&w);
+    for (int i = 0; i < 3; ++i) {
+        ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = all[i]};
+        ntk_array shapes[3] = {STRIDED(numbers[0], ROWS, ROWS), STRIDED(numbers[0], N, N), STRIDED(numbers[0], N, N, O)}, nngp = shapes[i];
+        ntk_array diagonals[3] = {STRIDED(numbers[0], ROWS), STRIDED(numbers[0], N), STRIDED(numbers[0], N, O)};
+        nngp.data = numbers[1];
+        TRY(ntk_kernel_empirical(ctx, w.network, &theta, w.optimizer, &options, &k));
+        TRY(ntk_kernel_eval(ctx, k, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &shapes[i], .nngp = &nngp}));
+        TRY(ntk_kernel_diagonal(ctx, k, &x, &(ntk_request){NTK_REQUEST_INIT, .ntk = &diagonals[i]}));
+        ntk_kernel_destroy(k);
+        k = NULL;
+    }
+done:
+    ntk_kernel_destroy(k);
+    return status;
+}
+
+static ntk_status infinite(ntk_context *ctx)
+{
+    ntk_status status;
+    double ntk[2 * N * N], nngp[2 * N * N], layers[4 * N * N], xs[2 * N * D];
+    ntk_array x = STRIDED(xs, N, D), x2 = world_x(&w), a = STRIDED(ntk, N, N), b = STRIDED(nngp, N, N), c = STRIDED(layers, 2, N, N);
+    ntk_array d = STRIDED(ntk, N), l = STRIDED(layers, 2, N);
+    ntk_request all = {NTK_REQUEST_INIT, .ntk = &a, .nngp = &b, .layers = &c}, diagonal = {NTK_REQUEST_INIT, .ntk = &d, .layers = &l};
+    kit_random(8, 2 * N * D, xs);
+    TRY(ntk_kernel_eval(ctx, w.kernel, &x, NULL, &all));
+    TRY(ntk_kernel_eval(ctx, w.kernel, &x2, &x, &all));
+    TRY(ntk_kernel_diagonal(ctx, w.kernel, &x, &diagonal));
+done:
+    return status;
+}
+
+/* Single precision takes other ways through the tables. */
+static ntk_status single(ntk_context *ctx)
+{
+    ntk_status status;
+    float xs[N * D], ys[N], out[NEW_SAMPLES];
+    ntk_array x = ntk_matrix_f32(xs, N, D), y = ntk_matrix_f32(ys, N, 1), x_new = ntk_matrix_f32(xs, NEW_SAMPLES, D), f = ntk_matrix_f32(out, NEW_SAMPLES, 1);
+    ntk_array b = ntk_matrix_f32(ys, N, 1);
+    ntk_gram *gram = NULL;
+    ntk_solver *solver = NULL;
+    ntk_predictor *predictor = NULL;
+    double error;
+    for (int i = 0; i < N * D; ++i) xs[i] = (float)w.x[i];
+    for (int i = 0; i < N; ++i) ys[i] = (float)w.y[i];
+    TRY(ntk_gram_create(ctx, w.kernel, &x, NULL, &gram));
+    TRY(ntk_solver_create(ctx, gram, &(ntk_solver_options){NTK_SOLVER_OPTIONS_INIT, .ridge = 0.1}, &solver));
+    TRY(ntk_solver_solve(ctx, solver, &b, &y));
+    TRY(ntk_solver_backward_error(ctx, solver, &b, &y, &error));
+    TRY(ntk_predictor_create(ctx, gram, &y, &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.1}, &predictor));
+    TRY(ntk_predictor_mean(ctx, predictor, &x_new, &f));
+done:
+    ntk_predictor_destroy(predictor);
+    ntk_solver_destroy(solver);
+    ntk_gram_destroy(gram);
+    return status;
+}
+
+static ntk_status matrices(ntk_context *ctx)
+{
+    ntk_status status;
+    double dense[N * N], k[2 * N * N], k2[2 * N * N], j[2 * ROWS * P], v[2 * N * 2], out[2 * N * N];
+    ntk_array ntk = STRIDED(k, N, N), nngp = STRIDED(k2, N, N), jm = STRIDED(j, ROWS, P), in = STRIDED(v, N, 2), product = STRIDED(out, N, 2);
+    ntk_array block = STRIDED(out, 2, 3), diagonal = STRIDED(out, N);
+    ntk_gram *gram = NULL, *of_j = NULL;
+    ntk_jacobian *jacobian = NULL;
+    ntk_solver *solver = NULL;
+    double error;
+    kit_random_spd(3, N, dense);
+    for (int a = 0; a < N; ++a)
+        for (int b = 0; b < N; ++b) k[2 * (a + b * N)] = k2[2 * (a + b * N)] = dense[a * N + b];
+    kit_random(4, 2 * ROWS * P, j);
+    kit_random(5, 2 * N * 2, v);
+    TRY(ntk_gram_from_matrices(ctx, &ntk, &nngp, &gram));
+    TRY(ntk_gram_multiply(ctx, gram, NTK_KIND_NNGP, &in, &product));
+    TRY(ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 1, 1, &block));
+    TRY(ntk_gram_get_diagonal(ctx, gram, NTK_KIND_NTK, &diagonal));
+    TRY(ntk_solver_create(ctx, gram, NULL, &solver));
+    TRY(ntk_solver_solve(ctx, solver, &in, &product));
+    TRY(ntk_solver_backward_error(ctx, solver, &in, &product, &error));
+    TRY(ntk_jacobian_from_matrix(ctx, &jm, O, &jacobian));
+    TRY(ntk_gram_from_jacobian(ctx, jacobian, w.optimizer, &of_j));
+done:
+    ntk_solver_destroy(solver);
+    ntk_gram_destroy(of_j);
+    ntk_jacobian_destroy(jacobian);
+    ntk_gram_destroy(gram);
+    return status;
+}
+
+static ntk_status duality(ntk_context *ctx)
+{
+    ntk_status status;
+    double values[2 * ROWS], vectors[2 * ROWS * ROWS], parameters[2 * P * ROWS], g[2 * P], norm;
+    ntk_array v = STRIDED(values, ROWS), u = STRIDED(vectors, ROWS, 4), q = STRIDED(parameters, P, 4), step = STRIDED(g, P);
+    ntk_spectrum *of_gram = NULL, *of_jacobian = NULL;
+    kit_random(8, 2 * P, g);
+    TRY(ntk_spectrum_create(ctx, w.flow_gram, NULL, &of_gram));
+    TRY(ntk_spectrum_get_values(ctx, of_gram, &v));
+    TRY(ntk_spectrum_get_vectors(ctx, of_gram, &u));
+    TRY(ntk_spectrum_get_parameter_vectors(ctx, of_gram, &q));
+    TRY(ntk_spectrum_from_jacobian(ctx, w.jacobian, w.optimizer, NULL, &of_jacobian));
+    TRY(ntk_spectrum_get_vectors(ctx, of_jacobian, &u));
+    TRY(ntk_spectrum_get_parameter_vectors(ctx, of_jacobian, &q));
+    TRY(ntk_fisher_norm(ctx, w.jacobian, &step, &norm));
+    TRY(ntk_fisher_multiply(ctx, w.jacobian, &step, &step));
+done:
+    ntk_spectrum_destroy(of_jacobian);
+    ntk_spectrum_destroy(of_gram);
+    return status;
+}
+
+static ntk_status posterior(ntk_context *ctx, ntk_posterior which, ntk_decomposition how)
+{
+    ntk_status status;
+    double f[2 * NEW_SAMPLES * O], c[2 * NEW_SAMPLES * NEW_SAMPLES], f0[NEW_SAMPLES * O] = {0};
+    ntk_array y = world_y(&w), x = world_x_new(&w), mean = STRIDED(f, NEW_SAMPLES, O), covariance = STRIDED(c, NEW_SAMPLES, NEW_SAMPLES);
+    ntk_array start = ntk_matrix_f64(f0, NEW_SAMPLES, O);
+    ntk_predictor_options options = {NTK_PREDICTOR_OPTIONS_INIT, .posterior = which, .decomposition = how, .ridge = 0.1, .f0 = &y};
+    ntk_test_set test = {NTK_TEST_SET_INIT, .x = &x, .f0 = &start};
+    ntk_predictor *p = NULL;
+    TRY(ntk_predictor_create(ctx, w.gram, &y, &options, &p));
+    TRY(ntk_predictor_at(ctx, p, &test, INFINITY, &mean, &covariance));
+    if (how == NTK_DECOMPOSITION_EIGEN) TRY(ntk_predictor_at(ctx, p, &test, 2, &mean, &covariance));
+done:
+    ntk_predictor_destroy(p);
+    return status;
+}
+
+static ntk_status posteriors(ntk_context *ctx)
+{
+    ntk_status status = NTK_OK;
+    for (int which = 0; which < 3; ++which)
+        for (int how = 0; how < 2; ++how) TRY(posterior(ctx, (ntk_posterior)which, (ntk_decomposition)how));
+done:
+    return status;
+}
+
+static ntk_status blocks(ntk_context *ctx)
+{
+    ntk_status status;
+    double k[3][2 * N * N], f[NEW_SAMPLES * O], c[NEW_SAMPLES * NEW_SAMPLES];
+    ntk_array ntk = STRIDED(k[0], NEW_SAMPLES, N), nngp = STRIDED(k[1], NEW_SAMPLES, N), square = STRIDED(k[2], NEW_SAMPLES, NEW_SAMPLES);
+    ntk_array mean = ntk_matrix_f64(f, NEW_SAMPLES, O), covariance = ntk_matrix_f64(c, NEW_SAMPLES, NEW_SAMPLES);
+    ntk_test_set test = {NTK_TEST_SET_INIT, .ntk = &ntk, .nngp = &nngp, .nngp_test = &square};
+    kit_random(1, 3 * 2 * N * N, k[0]);
+    for (int i = 0; i < NEW_SAMPLES; ++i)
+        for (int j = 0; j < i; ++j) k[2][2 * (j + i * NEW_SAMPLES)] = k[2][2 * (i + j * NEW_SAMPLES)];
+    TRY(ntk_predictor_at(ctx, w.predictor, &test, 1, &mean, &covariance));
+done:
+    return status;
+}
+
+static ntk_status dynamics(ntk_context *ctx)
+{
+    const double times[] = {0, 1, INFINITY};
+    ntk_status status;
+    double out[2 * 3 * P], k[2 * 4 * ROWS], f0[2 * 4];
+    ntk_array y = world_y(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1), f_test = STRIDED(out, 3, 4, 1);
+    ntk_array step = STRIDED(out, 3, P), loss = STRIDED(out, 3);
+    ntk_dynamics *d = NULL;
+    kit_random(2, 2 * 4 * ROWS, k);
+    kit_random(3, 2 * 4, f0);
+    TRY(ntk_dynamics_create(ctx, w.flow_gram, &y, &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .f0 = &y}, &d));
+    TRY(ntk_dynamics_at(ctx, d, times, 3, &f));
+    TRY(ntk_dynamics_test_at(ctx, d, &k_test, &start, times, 3, &f_test));
+    TRY(ntk_dynamics_parameters_at(ctx, d, times, 3, &step));
+    TRY(ntk_dynamics_loss_at(ctx, d, times, 3, &loss));
+done:
+    ntk_dynamics_destroy(d);
+    return status;
+}
+
+static ntk_status systems(ntk_context *ctx)
+{
+    ntk_status status;
+    double a[N * N], b[2 * N * 2], out[2 * N * N], residual;
+    ntk_array matrix = ntk_matrix_f64(a, N, N), in = STRIDED(b, N, 2), observed = STRIDED(b, 2, N), gramian = STRIDED(out, N, N);
+    ntk_system *s = NULL;
+    kit_random_spd(3, N, a);
+    kit_random(4, 2 * N * 2, b);
+    for (int i = 0; i < N * N; ++i) a[i] = -a[i];
+    TRY(ntk_system_from_matrices(ctx, &matrix, &in, &observed, &s));
+    for (int which = 0; which < 2; ++which) {
+        TRY(ntk_system_gramian(ctx, s, (ntk_gramian)which, INFINITY, &gramian));
+        TRY(ntk_system_residual(ctx, s, (ntk_gramian)which, &gramian, &residual));
+    }
+done:
+    ntk_system_destroy(s);
+    return status;
+}
+
+static ntk_status builder(ntk_context *ctx)
+{
+    static char text[4096];
+    ntk_status status;
+    int64_t shape = D;
+    ntk_attribute units[] = {{"units", 3, NULL}, {NULL, 0, NULL}}, sum[] = {{"merge", 0, "sum"}, {NULL, 0, NULL}};
+    ntk_builder *b = NULL;
+    ntk_network *net = NULL;
+    TRY(ntk_builder_create(ctx, 1, &shape, "standard", &b));
+    TRY(ntk_builder_begin(ctx, b, "branch", sum));
+    TRY(ntk_builder_add(ctx, b, "dense", units));
+    TRY(ntk_builder_next(ctx, b));
+    TRY(ntk_builder_add(ctx, b, "relu", NULL));
+    TRY(ntk_builder_end(ctx, b));
+    TRY(ntk_builder_add(ctx, b, "dense", units));
+    TRY(ntk_builder_finish(ctx, b, &net));
+    TRY(ntk_network_format(ctx, net, text, sizeof text, NULL));
+done:
+    ntk_network_destroy(net);
+    ntk_builder_destroy(b);
+    return status;
+}
+
+static ntk_status optimizers(ntk_context *ctx)
+{
+    ntk_status status;
+    double moment[2 * P], out[2 * P];
+    ntk_array v = STRIDED(moment, P), d = STRIDED(out, P);
+    ntk_optimizer *identity = NULL, *adam = NULL, *diagonal = NULL;
+    for (int i = 0; i < 2 * P; ++i) moment[i] = 1 + i;
+    TRY(ntk_optimizer_identity(ctx, &identity));
+    TRY(ntk_optimizer_adam(ctx, &v, 1e-8, &adam));
+    TRY(ntk_optimizer_diagonal(ctx, &v, &diagonal));
+    TRY(ntk_optimizer_get_diagonal(ctx, adam, &d));
+done:
+    ntk_optimizer_destroy(diagonal);
+    ntk_optimizer_destroy(adam);
+    ntk_optimizer_destroy(identity);
+    return status;
+}
+
+/* ---- the sweeps ------------------------------------------------------------------------------------------------------ */
+
+/* name, work, at least so many allocations: that the sweep is no empty one. */
+#define WORKS(X)                                                                                                       \
+    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(matrices, 10)     \
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(builder, 10) X(optimizers, 5)
+
+/* The sweep, and afterwards the handles of the world answer as before. */
+static void sweep_work(void **state, work run, long long least)
+{
+    ntk_context *ctx = *state;
+    world_answers before, after;
+    long long n;
+    kit_ok(ctx, world_ask(ctx, &w, &before));
+    n = sweep(ctx, run);
+    if (n < least) fail_msg("only %lld allocations, expected %lld or more", n, least);
+    kit_ok(ctx, world_ask(ctx, &w, &after));
+    assert_memory_equal(&before, &after, sizeof before);
+}
+
+#define TEST(name, least) \
+    static void test_##name(void **state) { sweep_work(state, name, least); }
+WORKS(TEST)
+
+/* A context that cannot be had. */
+static void test_context(void **state)
+{
+    ntk_context_options options = {NTK_CONTEXT_OPTIONS_INIT, .allocate = world_allocate, .allocate_user = &memory};
+    ntk_context *ctx = *state;
+    long long before = memory.blocks;
+    memory.remaining = 0;
+    assert_int_equal(ntk_context_create(&options, &ctx), NTK_ERROR_MEMORY);
+    memory.remaining = -1;
+    assert_null(ctx);
+    assert_int_equal(memory.blocks, before);
+}
+
+static int setup(void **state)
+{
+    world_allocator_open(&memory);
+    *state = world_context(&memory, 2);
+    w = (world){.network = NULL};
+    world_numbers(&w);
+    return world_make(*state, &w) == NTK_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    world_destroy(&w);
+    ntk_context_destroy(*state);
+    return memory.blocks == 0 ? 0 : -1;
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define ENTRY(name, least) test(test_##name),
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {WORKS(ENTRY) test(test_context)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
