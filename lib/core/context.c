@@ -2,7 +2,6 @@
 #include "core.h"
 
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -90,7 +89,7 @@ ntk_status ntk_fail(ntk_context *ctx, ntk_status status, const char *format, ...
     va_list arguments;
     va_start(arguments, format);
     ctx->error = status;
-    vsnprintf(ctx->message, sizeof ctx->message, format, arguments);
+    ntk_print_list(ctx->message, sizeof ctx->message, format, arguments);
     va_end(arguments);
     return status;
 }
@@ -101,7 +100,7 @@ void ntk_log(const ntk_context *ctx, const char *format, ...)
     va_list arguments;
     if (!ctx->options.log) return;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    ntk_print_list(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     ctx->options.log(ctx->options.log_user, sentence);
 }

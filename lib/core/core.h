@@ -29,6 +29,10 @@
 /** Records status and sentence as the last error of ctx and returns the status, so that `return ntk_fail(...)` reads well. */
 ntk_status ntk_fail(ntk_context *ctx, ntk_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** snprintf and vsnprintf with a decimal point in every locale. */
+int ntk_print(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int ntk_print_list(char *text, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+
 /** Runs a call that returns ntk_status; on failure leaves through `done:`.  Needs a variable `status`. */
 #define NTK_TRY(call)                              \
     do {                                           \

@@ -26,26 +26,17 @@ static void write_text(writer *w, const char *text)
 static void write_integer(writer *w, double value)
 {
     char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)value);
+    ntk_print(text, sizeof text, "%lld", (long long)value);
     write_text(w, text);
 }
 
-/* All that printf writes beyond digits, signs and exponents is the decimal separator of the locale, of one byte or more. */
+/* 17 digits survive to the bit; a number without point or exponent gets one, so that it reads back as a number. */
 static void write_number(writer *w, double value)
 {
-    char text[64], number[64];
-    size_t used = 0;
-    bool is_integer = true;
-    snprintf(text, sizeof text, "%.17g", value);
-    for (const char *c = text; *c; ++c) {
-        bool plain = strchr("0123456789+-e", *c);
-        if (plain) number[used++] = *c;
-        else if (used > 0 && number[used - 1] != '.') number[used++] = '.';
-        is_integer &= plain && *c != 'e';
-    }
-    number[used] = 0;
-    write_text(w, number);
-    if (is_integer) write_text(w, ".0");
+    char text[64];
+    ntk_print(text, sizeof text, "%.17g", value);
+    write_text(w, text);
+    if (!strpbrk(text, ".e")) write_text(w, ".0");
 }
 
 static void write_boolean(writer *w, double value)

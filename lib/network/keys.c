@@ -26,8 +26,8 @@ const char *ntk_given_text(char text[NTK_GIVEN_TEXT_SIZE], const ntk_given *give
     if (given->kind == NTK_GIVEN_BOOLEAN) words = given->number != 0 ? "true" : "false";
     if (given->kind == NTK_GIVEN_TEXT) words = ntk_quoted(quoted, given->text);
     if (given->kind == NTK_GIVEN_OTHER) words = given->text;
-    if (words) snprintf(text, NTK_GIVEN_TEXT_SIZE, "%s", words);
-    else snprintf(text, NTK_GIVEN_TEXT_SIZE, number_format(given), given->number);
+    if (words) ntk_print(text, NTK_GIVEN_TEXT_SIZE, "%s", words);
+    else ntk_print(text, NTK_GIVEN_TEXT_SIZE, number_format(given), given->number);
     return text;
 }
 
@@ -62,28 +62,28 @@ static bool read_choice(const ntk_key *key, const ntk_given *given, double *valu
 
 static void describe_integer(char text[EXPECTED_TEXT], const ntk_key *key)
 {
-    if (key->most > 0) snprintf(text, EXPECTED_TEXT, "an integer from %.15g to %.15g", key->least, key->most);
-    else if (key->least > -INFINITY) snprintf(text, EXPECTED_TEXT, "an integer >= %.15g and below 2^53", key->least);
-    else snprintf(text, EXPECTED_TEXT, "an integer between -2^53 and 2^53");
+    if (key->most > 0) ntk_print(text, EXPECTED_TEXT, "an integer from %.15g to %.15g", key->least, key->most);
+    else if (key->least > -INFINITY) ntk_print(text, EXPECTED_TEXT, "an integer >= %.15g and below 2^53", key->least);
+    else ntk_print(text, EXPECTED_TEXT, "an integer between -2^53 and 2^53");
 }
 
 static void describe_number(char text[EXPECTED_TEXT], const ntk_key *key)
 {
-    if (key->least > -INFINITY) snprintf(text, EXPECTED_TEXT, "a finite number >= %.15g", key->least);
-    else snprintf(text, EXPECTED_TEXT, "a finite number");
+    if (key->least > -INFINITY) ntk_print(text, EXPECTED_TEXT, "a finite number >= %.15g", key->least);
+    else ntk_print(text, EXPECTED_TEXT, "a finite number");
 }
 
 static void describe_boolean(char text[EXPECTED_TEXT], const ntk_key *key)
 {
     (void)key;
-    snprintf(text, EXPECTED_TEXT, "true or false");
+    ntk_print(text, EXPECTED_TEXT, "true or false");
 }
 
 static void describe_choice(char text[EXPECTED_TEXT], const ntk_key *key)
 {
     size_t used = 0;
     for (int i = 0; key->choices[i] && used < EXPECTED_TEXT; ++i)
-        used += (size_t)snprintf(text + used, EXPECTED_TEXT - used, "%s\"%s\"", i ? " or " : "", key->choices[i]);
+        used += (size_t)ntk_print(text + used, EXPECTED_TEXT - used, "%s\"%s\"", i ? " or " : "", key->choices[i]);
 }
 
 #define TAKES(kind) (1u << NTK_GIVEN_##kind)

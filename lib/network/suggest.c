@@ -23,7 +23,7 @@ static void shorten_path(char text[PATH_HEAD + PATH_TAIL + 8], const char *path)
 {
     size_t length = strlen(path);
     if (length <= PATH_HEAD + PATH_TAIL) memcpy(text, path, length + 1);
-    else snprintf(text, PATH_HEAD + PATH_TAIL + 8, "%.*s ... %s", PATH_HEAD, path, path + length - PATH_TAIL);
+    else ntk_print(text, PATH_HEAD + PATH_TAIL + 8, "%.*s ... %s", PATH_HEAD, path, path + length - PATH_TAIL);
 }
 
 ntk_status ntk_fail_at(ntk_context *ctx, ntk_status status, const char *path, const char *format, ...)
@@ -31,7 +31,7 @@ ntk_status ntk_fail_at(ntk_context *ctx, ntk_status status, const char *path, co
     char sentence[512], where[PATH_HEAD + PATH_TAIL + 8];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    ntk_print_list(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     if (!path) return ntk_fail(ctx, status, "%s", sentence);
     shorten_path(where, path);
@@ -47,7 +47,7 @@ const char *ntk_quoted(char quoted[NTK_QUOTED_TEXT], const char *text)
 {
     size_t room = NTK_QUOTED_TEXT - 6, length = strlen(text), kept = NTK_MIN(length, room);
     while (kept < length && kept > 0 && is_inside_character(text[kept])) --kept;
-    snprintf(quoted, NTK_QUOTED_TEXT, "\"%.*s%s\"", (int)kept, text, kept < length ? "..." : "");
+    ntk_print(quoted, NTK_QUOTED_TEXT, "\"%.*s%s\"", (int)kept, text, kept < length ? "..." : "");
     for (char *c = quoted; *c; ++c)
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     return quoted;
@@ -89,10 +89,10 @@ const char *ntk_unknown_text(char text[NTK_UNKNOWN_TEXT], const char *name, ntk_
 {
     char quoted[NTK_QUOTED_TEXT];
     const char *near = nearest(name, at, table), *one;
-    size_t used = (size_t)snprintf(text, NTK_UNKNOWN_TEXT, "%s", ntk_quoted(quoted, name));
-    if (near) used += (size_t)snprintf(text + used, NTK_UNKNOWN_TEXT - used, " (did you mean \"%s\"?)", near);
+    size_t used = (size_t)ntk_print(text, NTK_UNKNOWN_TEXT, "%s", ntk_quoted(quoted, name));
+    if (near) used += (size_t)ntk_print(text + used, NTK_UNKNOWN_TEXT - used, " (did you mean \"%s\"?)", near);
     if (!at(table, 0)) return text;
     for (int i = 0; (one = at(table, i)) && used + strlen(one) + 24 < NTK_UNKNOWN_TEXT; ++i)
-        used += (size_t)snprintf(text + used, NTK_UNKNOWN_TEXT - used, "%s%s", i ? ", " : "; expected one of ", one);
+        used += (size_t)ntk_print(text + used, NTK_UNKNOWN_TEXT - used, "%s%s", i ? ", " : "; expected one of ", one);
     return text;
 }

@@ -47,6 +47,8 @@ static void the_context_reads_it_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(names), cmocka_unit_test(a_wish_lowers_only), cmocka_unit_test(the_context_reads_it_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names), cmocka_unit_test(a_wish_lowers_only), cmocka_unit_test(the_context_reads_it_once),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,8 @@ static void products_are_checked(void **state)
     assert_true(p == INT64_C(9223372030926249001));
     kit_ok(ctx, ntk_size_product(ctx, "K", 0, INT64_MAX, &p));
     assert_true(p == 0);
-    kit_fails(ctx, ntk_size_product(ctx, "K", INT64_C(3037000500), INT64_C(3037000500), &p), NTK_ERROR_OVERFLOW, "K: 3037000500 x 3037000500");
+    kit_fails(ctx, ntk_size_product(ctx, "K", INT64_C(3037000500), INT64_C(3037000500), &p), NTK_ERROR_OVERFLOW,
+              "K: 3037000500 x 3037000500");
     kit_fails(ctx, ntk_size_product(ctx, "K", -1, 2, &p), NTK_ERROR_OVERFLOW, "K: -1 x 2");
 }
 
