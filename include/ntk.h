@@ -339,12 +339,18 @@ NTK_API int64_t ntk_network_layers(const ntk_network *network);
 /** Shape of one input: fills shape[0 ... ndim-1] and returns ndim; -1 for NULL. */
 NTK_API int ntk_network_input(const ntk_network *network, int64_t shape[NTK_MAX_NDIM]);
 
-/** One key of a layer.  A list of them ends with one whose key is NULL. */
+/** One key of a layer.  A list of them ends with NTK_END.  Made by the macros below. */
 typedef struct ntk_attribute {
-    const char *key;  /**< as in the JSON form, e.g. "units" */
-    double number;    /**< value of a number, integer or boolean key */
-    const char *text; /**< value of a string key, else NULL */
+    const char *key;    /**< as in the JSON form, e.g. "units"; NULL ends the list */
+    double number;      /**< value of a number, integer or boolean key */
+    const char *text;   /**< value of a string key, else NULL */
+    const double *list; /**< value of a list key, else NULL; copied */
+    int64_t count;      /**< length of the list */
 } ntk_attribute;
+#define NTK_NUMBER(key, number) {key, number, NULL, NULL, 0}
+#define NTK_TEXT(key, text) {key, 0, text, NULL, 0}
+#define NTK_LIST(key, list, count) {key, 0, NULL, list, count}
+#define NTK_END {NULL, 0, NULL, NULL, 0}
 
 /**
  * Starts a network whose inputs have shape[0 ... ndim-1].
@@ -352,7 +358,7 @@ typedef struct ntk_attribute {
  */
 NTK_API ntk_status ntk_builder_create(ntk_context *ctx, int ndim, const int64_t *shape, const char *parameterization, ntk_builder **builder);
 
-/** Appends a layer, e.g. ("dense", {{"units", 64}, {"w_std", 1.5}, {NULL}}).  NULL attributes: none.  Errors: NETWORK with its path. */
+/** Appends a layer, e.g. ("dense", {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.5), NTK_END}).  NULL attributes: none.  Errors: NETWORK with its path. */
 NTK_API ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
 
 /** Opens a layer that holds lists of layers ("branch", "repeat"); layers added now go into its first list. */

@@ -140,7 +140,7 @@ ntk_status ntk_check_array(ntk_context *ctx, const char *name, const ntk_array *
 ntk_status ntk_check_shape(ntk_context *ctx, const char *name, const ntk_array *a, ntk_dtype dtype, int ndim, const int64_t *shape);
 #define NTK_SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
 
-/** The same for an array that will be written: also refuses overlapping strides. */
+/** The same for an array that will be written: also refuses a stride of 0. */
 ntk_status ntk_check_output(ntk_context *ctx, const char *name, const ntk_array *a, ntk_dtype dtype, int ndim, const int64_t *shape);
 
 /** Refuses NaN and infinity in a float array, with the index of the first. */

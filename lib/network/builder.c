@@ -26,9 +26,9 @@ static ntk_layer_list *current_list(ntk_builder *b)
 
 static ntk_status set_heading(ntk_context *ctx, ntk_heading *heading, int ndim, const int64_t *shape, const char *parameterization)
 {
-    ntk_given extents[NTK_MAX_NDIM], given = {NTK_GIVEN_TEXT, 0, parameterization};
+    ntk_given extents[NTK_MAX_NDIM], given = {.kind = NTK_GIVEN_TEXT, .text = parameterization};
     ntk_status status;
-    for (int i = 0; i < NTK_MIN(ndim, NTK_MAX_NDIM); ++i) extents[i] = (ntk_given){NTK_GIVEN_INTEGER, (double)shape[i], NULL};
+    for (int i = 0; i < NTK_MIN(ndim, NTK_MAX_NDIM); ++i) extents[i] = (ntk_given){.kind = NTK_GIVEN_INTEGER, .number = (double)shape[i]};
     NTK_TRY(ntk_heading_set_input(ctx, heading, ndim, extents));
     if (parameterization) NTK_TRY(ntk_heading_set_parameterization(ctx, heading, &given));
 done:
@@ -64,7 +64,7 @@ static ntk_status set_attributes(ntk_context *ctx, const ntk_attribute *attribut
 {
     ntk_status status = NTK_OK;
     for (const ntk_attribute *a = attributes; a && a->key && status == NTK_OK; ++a) {
-        ntk_given given = {a->text ? NTK_GIVEN_TEXT : NTK_GIVEN_NUMBER, a->number, a->text};
+        ntk_given given = {a->text ? NTK_GIVEN_TEXT : a->list ? NTK_GIVEN_LIST : NTK_GIVEN_NUMBER, a->number, a->text, a->list, NTK_MAX(a->count, 0)};
         status = ntk_layer_set(ctx, layer, a->key, &given);
     }
     return status;

@@ -44,6 +44,17 @@ static void write_boolean(writer *w, double value)
     write_text(w, value != 0 ? "true" : "false");
 }
 
+static void write_numbers(writer *w, const ntk_key *key, const ntk_numbers *numbers)
+{
+    write_text(w, "[");
+    for (int64_t i = 0; i < numbers->count; ++i) {
+        if (i > 0) write_text(w, ", ");
+        if (key->type == NTK_KEY_INTEGERS) write_integer(w, numbers->values[i]);
+        else write_number(w, numbers->values[i]);
+    }
+    write_text(w, "]");
+}
+
 static void write_value(writer *w, const ntk_key *key, double value)
 {
     static void (*const write[])(writer *, double) = {
@@ -94,7 +105,8 @@ static void write_layer(writer *w, const ntk_layer *layer, int indent)
     for (int i = 0; keys[i].name; ++i) {
         if (!layer->given[i]) continue;
         write_name(w, ", ", keys[i].name);
-        write_value(w, &keys[i], layer->value[i]);
+        if (ntk_key_is_list(&keys[i])) write_numbers(w, &keys[i], &layer->numbers[i]);
+        else write_value(w, &keys[i], layer->value[i]);
     }
     if (layer->op->children != NTK_NO_CHILDREN) write_lists(w, layer, indent);
     write_text(w, "}");

@@ -23,7 +23,7 @@ static ntk_given given_value(const json_t *json)
         [JSON_INTEGER] = {NTK_GIVEN_INTEGER, NULL},     [JSON_REAL] = {NTK_GIVEN_REAL, NULL},       [JSON_TRUE] = {NTK_GIVEN_BOOLEAN, NULL},
         [JSON_FALSE] = {NTK_GIVEN_BOOLEAN, NULL},       [JSON_NULL] = {NTK_GIVEN_OTHER, "null"},
     };
-    ntk_given given = {kinds[json_typeof(json)].kind, json_number_value(json), kinds[json_typeof(json)].words};
+    ntk_given given = {.kind = kinds[json_typeof(json)].kind, .number = json_number_value(json), .text = kinds[json_typeof(json)].words};
     if (json_is_true(json)) given.number = 1;
     if (json_is_string(json)) given.text = json_string_value(json);
     return given;
@@ -60,13 +60,44 @@ static ntk_status read_inner_lists(ntk_context *ctx, const json_t *json, ntk_lay
     return status;
 }
 
+/* A list of numbers, in `given` and *memory (to be freed); any other list stays "a list". */
+static ntk_status gather_numbers(ntk_context *ctx, const json_t *json, ntk_given *given, double **memory)
+{
+    size_t count = json_array_size(json);
+    ntk_status status = NTK_NEW(ctx, (int64_t)count, memory);
+    given->kind = NTK_GIVEN_INTEGERS;
+    for (size_t i = 0; i < count && status == NTK_OK; ++i) {
+        const json_t *entry = json_array_get(json, i);
+        if (!json_is_number(entry)) {
+            given->kind = NTK_GIVEN_OTHER;
+            return status;
+        }
+        if (json_is_real(entry)) given->kind = NTK_GIVEN_LIST;
+        (*memory)[i] = json_number_value(entry);
+    }
+    given->list = *memory;
+    given->count = (int64_t)count;
+    return status;
+}
+
+static ntk_status read_value(ntk_context *ctx, const char *key, const json_t *json, ntk_layer *layer)
+{
+    ntk_status status = NTK_OK;
+    ntk_given given = given_value(json);
+    double *memory = NULL;
+    if (json_is_array(json)) NTK_TRY(gather_numbers(ctx, json, &given, &memory));
+    NTK_TRY(ntk_layer_set(ctx, layer, key, &given));
+done:
+    ntk_free(memory);
+    return status;
+}
+
 static ntk_status read_member(ntk_context *ctx, const char *key, const json_t *json, ntk_layer *layer)
 {
     const char *inner = layer->op->children_key;
-    ntk_given given = given_value(json);
     if (strcmp(key, "op") == 0) return NTK_OK;
     if (inner && strcmp(key, inner) == 0) return read_inner_lists(ctx, json, layer);
-    return ntk_layer_set(ctx, layer, key, &given);
+    return read_value(ctx, key, json, layer);
 }
 
 static ntk_status read_members(ntk_context *ctx, json_t *json, ntk_layer *layer)

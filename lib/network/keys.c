@@ -26,6 +26,7 @@ const char *ntk_given_text(char text[NTK_GIVEN_TEXT_SIZE], const ntk_given *give
     if (given->kind == NTK_GIVEN_BOOLEAN) words = given->number != 0 ? "true" : "false";
     if (given->kind == NTK_GIVEN_TEXT) words = ntk_quoted(quoted, given->text);
     if (given->kind == NTK_GIVEN_OTHER) words = given->text;
+    if (given->kind == NTK_GIVEN_INTEGERS || given->kind == NTK_GIVEN_LIST) words = "a list";
     if (words) ntk_print(text, NTK_GIVEN_TEXT_SIZE, "%s", words);
     else ntk_print(text, NTK_GIVEN_TEXT_SIZE, number_format(given), given->number);
     return text;
@@ -86,6 +87,18 @@ static void describe_choice(char text[EXPECTED_TEXT], const ntk_key *key)
         used += (size_t)ntk_print(text + used, EXPECTED_TEXT - used, "%s\"%s\"", i ? " or " : "", key->choices[i]);
 }
 
+static void describe_integers(char text[EXPECTED_TEXT], const ntk_key *key)
+{
+    (void)key;
+    ntk_print(text, EXPECTED_TEXT, "a list of integers");
+}
+
+static void describe_numbers(char text[EXPECTED_TEXT], const ntk_key *key)
+{
+    (void)key;
+    ntk_print(text, EXPECTED_TEXT, "a list of finite numbers");
+}
+
 #define TAKES(kind) (1u << NTK_GIVEN_##kind)
 
 static const struct {
@@ -97,13 +110,46 @@ static const struct {
     [NTK_KEY_NUMBER] = {TAKES(INTEGER) | TAKES(REAL) | TAKES(NUMBER), read_number, describe_number},
     [NTK_KEY_BOOLEAN] = {TAKES(BOOLEAN) | TAKES(NUMBER), read_boolean, describe_boolean},
     [NTK_KEY_CHOICE] = {TAKES(TEXT), read_choice, describe_choice},
+    /* lists, whose entries are read one by one */
+    [NTK_KEY_INTEGERS] = {TAKES(INTEGER) | TAKES(NUMBER) | TAKES(INTEGERS) | TAKES(LIST), read_integer, describe_integers},
+    [NTK_KEY_NUMBERS] = {TAKES(INTEGER) | TAKES(REAL) | TAKES(NUMBER) | TAKES(INTEGERS) | TAKES(LIST), read_number, describe_numbers},
 };
+
+/* A JSON list with a real in it is no list of integers, even if all are whole; a builder's list does not tell. */
+static bool takes(const ntk_key *key, const ntk_given *given)
+{
+    return types[key->type].takes >> given->kind & 1;
+}
 
 ntk_status ntk_key_read(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, double *value)
 {
     char is[NTK_GIVEN_TEXT_SIZE], should[EXPECTED_TEXT];
-    bool taken = types[key->type].takes >> given->kind & 1;
-    if (taken && types[key->type].read(key, given, value)) return NTK_OK;
+    if (takes(key, given) && types[key->type].read(key, given, value)) return NTK_OK;
     types[key->type].describe(should, key);
     return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s is %s; expected %s", key->name, ntk_given_text(is, given), should);
+}
+
+static ntk_status read_entries(ntk_context *ctx, const char *path, const ntk_key *key, const double *list, ntk_numbers *numbers)
+{
+    char should[EXPECTED_TEXT];
+    for (int64_t i = 0; i < numbers->count; ++i) {
+        ntk_given entry = {.kind = NTK_GIVEN_NUMBER, .number = list[i]};
+        if (types[key->type].read(key, &entry, &numbers->values[i])) continue;
+        types[key->type].describe(should, key);
+        return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s[%lld] is %.15g; expected %s", key->name, (long long)i, list[i], should);
+    }
+    return NTK_OK;
+}
+
+ntk_status ntk_key_read_list(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, ntk_numbers *numbers)
+{
+    ntk_status status;
+    bool single = given->kind < NTK_GIVEN_INTEGERS;
+    double unused;
+    if (!takes(key, given)) return ntk_key_read(ctx, path, key, given, &unused);
+    NTK_TRY(NTK_NEW(ctx, single ? 1 : given->count, &numbers->values));
+    numbers->count = single ? 1 : given->count;
+    NTK_TRY(read_entries(ctx, path, key, single ? &given->number : given->list, numbers));
+done:
+    return status;
 }

@@ -65,6 +65,7 @@ ntk_status ntk_layer_set(ntk_context *ctx, ntk_layer *layer, const char *key, co
                            ntk_unknown_text(text, key, key_name_at, layer));
     if (layer->given[at]) return ntk_fail_at(ctx, NTK_ERROR_NETWORK, layer->path, "%s is given twice", key);
     layer->given[at] = true;
+    if (ntk_key_is_list(&ntk_layer_keys(layer)[at])) return ntk_key_read_list(ctx, layer->path, &ntk_layer_keys(layer)[at], given, &layer->numbers[at]);
     return ntk_key_read(ctx, layer->path, &ntk_layer_keys(layer)[at], given, &layer->value[at]);
 }
 
@@ -116,6 +117,7 @@ void ntk_layer_destroy(ntk_layer *layer)
 {
     if (!layer) return;
     for (int64_t i = 0; i < layer->n_lists; ++i) ntk_layer_list_clear(&layer->lists[i]);
+    for (int i = 0; i < NTK_MAX_KEYS; ++i) ntk_free(layer->numbers[i].values);
     ntk_free(layer->lists);
     ntk_free(layer->path);
     ntk_free(layer);
@@ -182,6 +184,18 @@ void ntk_layer_list_clear(ntk_layer_list *list)
     *list = (ntk_layer_list){0};
 }
 
+static ntk_status copy_numbers(ntk_context *ctx, const ntk_numbers from[NTK_MAX_KEYS], ntk_numbers to[NTK_MAX_KEYS])
+{
+    ntk_status status = NTK_OK;
+    for (int i = 0; i < NTK_MAX_KEYS && status == NTK_OK; ++i) {
+        if (!from[i].values) continue;
+        status = NTK_NEW(ctx, from[i].count, &to[i].values);
+        if (status == NTK_OK) memcpy(to[i].values, from[i].values, (size_t)from[i].count * sizeof *to[i].values);
+        to[i].count = from[i].count;
+    }
+    return status;
+}
+
 static ntk_status copy_layer(ntk_context *ctx, const ntk_layer *layer, ntk_layer **copy)
 {
     ntk_status status;
@@ -192,6 +206,8 @@ static ntk_status copy_layer(ntk_context *ctx, const ntk_layer *layer, ntk_layer
     l->path = NULL;
     l->lists = NULL;
     l->n_lists = 0;
+    memset(l->numbers, 0, sizeof l->numbers);
+    NTK_TRY(copy_numbers(ctx, layer->numbers, l->numbers));
     NTK_TRY(ntk_copy_string(ctx, layer->path, &l->path));
     for (int64_t i = 0; i < layer->n_lists; ++i) {
         NTK_TRY(grow(ctx, i, sizeof *l->lists, (void **)&l->lists));

@@ -31,9 +31,9 @@ typedef struct ntk_compiler ntk_compiler;
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
-typedef enum ntk_key_type { NTK_KEY_INTEGER, NTK_KEY_NUMBER, NTK_KEY_BOOLEAN, NTK_KEY_CHOICE } ntk_key_type;
+typedef enum ntk_key_type { NTK_KEY_INTEGER, NTK_KEY_NUMBER, NTK_KEY_BOOLEAN, NTK_KEY_CHOICE, NTK_KEY_INTEGERS, NTK_KEY_NUMBERS } ntk_key_type;
 
-/** One key that a layer takes.  Values are kept as doubles: a boolean as 0 or 1, a choice as its index. */
+/** One key that a layer takes.  Values are kept as doubles: a boolean as 0 or 1, a choice as its index; lists as ntk_numbers. */
 typedef struct ntk_key {
     const char *name; /* NULL ends the table */
     ntk_key_type type;
@@ -51,6 +51,8 @@ typedef enum ntk_given_kind {
     NTK_GIVEN_BOOLEAN, /* JSON true; `number` is 0 or 1 */
     NTK_GIVEN_TEXT,    /* a string, in `text` */
     NTK_GIVEN_NUMBER,  /* a number of the builder: any of the first three */
+    NTK_GIVEN_INTEGERS, /* JSON [3, 4] */
+    NTK_GIVEN_LIST,    /* JSON [3, 0.5], or a list of the builder */
     NTK_GIVEN_OTHER    /* what no key takes; `text` says what it is: "a list" */
 } ntk_given_kind;
 
@@ -58,10 +60,25 @@ typedef struct ntk_given {
     ntk_given_kind kind;
     double number;
     const char *text;
+    const double *list;
+    int64_t count;
 } ntk_given;
+
+/** The value of a list key. */
+typedef struct ntk_numbers {
+    int64_t count;
+    double *values;
+} ntk_numbers;
 
 /** The value of a key, or NETWORK with the path (NULL: of the network itself), what was given and what was expected. */
 ntk_status ntk_key_read(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, double *value);
+
+/** The same for a list key: every entry is checked, and all are copied into *numbers. */
+ntk_status ntk_key_read_list(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, ntk_numbers *numbers);
+static inline bool ntk_key_is_list(const ntk_key *key)
+{
+    return key->type == NTK_KEY_INTEGERS || key->type == NTK_KEY_NUMBERS;
+}
 
 /** `given` in words, for sentences: 3, "sum", true, a list. */
 #define NTK_GIVEN_TEXT_SIZE 64
@@ -161,6 +178,7 @@ struct ntk_layer {
     const ntk_activation *activation; /* of ntk_op_activation, else NULL */
     double value[NTK_MAX_KEYS];       /* by index into the key table, fallbacks filled in */
     bool given[NTK_MAX_KEYS];         /* written by the user */
+    ntk_numbers numbers[NTK_MAX_KEYS]; /* of list keys; a single number stands as a list of one */
     int64_t n_lists;
     ntk_layer_list *lists;
     char *path; /* "layers[3].branches[0][1]" */

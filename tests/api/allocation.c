@@ -313,7 +313,7 @@ static ntk_status builder(ntk_context *ctx)
     static char text[4096];
     ntk_status status;
     int64_t shape = D;
-    ntk_attribute units[] = {{"units", 3, NULL}, {NULL, 0, NULL}}, sum[] = {{"merge", 0, "sum"}, {NULL, 0, NULL}};
+    ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
     ntk_builder *b = NULL;
     ntk_network *net = NULL;
     TRY(ntk_builder_create(ctx, 1, &shape, "standard", &b));

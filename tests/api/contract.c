@@ -24,7 +24,7 @@ static void *handles[HANDLES];
 static char text[4096], dense[] = "dense", branch[] = "branch", json[sizeof world_json];
 static double times[] = {0, 1.5, INFINITY}, vector[] = {0.5, -1, 2};
 static int64_t shape[] = {D};
-static ntk_attribute units[] = {{"units", 3, NULL}, {NULL, 0, NULL}}, sum[] = {{"merge", 0, "sum"}, {NULL, 0, NULL}};
+static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
 static ntk_array test_x, test_f0;
 static int calls_back; /* its address stands for "a callback is given" */
 

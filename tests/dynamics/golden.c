@@ -1,30 +1,16 @@
 /* The golden trajectories p03 and p04 (tests/golden): training and test outputs from a start that is not 0; p04 with a ridge
  * on the kernel that trains. */
 #include "dense.h"
-#include "npy.h"
+#include "golden.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-static double *load(const char *folder, const char *name, int number, ntk_array *array)
-{
-    char path[200];
-    int ndim;
-    int64_t shape[6];
-    double *numbers;
-    if (number < 0) snprintf(path, sizeof path, "%s/%s.npy", folder, name);
-    else snprintf(path, sizeof path, "%s/%s_%02d.npy", folder, name, number);
-    numbers = kit_npy(path, &ndim, shape);
-    *array = ntk_array_dense(numbers, NTK_F64, ndim, shape);
-    return numbers;
-}
 
 /* got [times, rows, columns] against the files name_00, name_01, ... */
 static void compare(const char *folder, const char *name, int n_times, const double *got)
 {
     for (int i = 0; i < n_times; ++i) {
         ntk_array wanted;
-        double *numbers = load(folder, name, i, &wanted);
+        double *numbers = golden_load(folder, name, i, &wanted);
         int64_t count = wanted.shape[0] * wanted.shape[1];
         kit_close(count, got + i * count, numbers, 1e-11);
         free(numbers);
@@ -39,7 +25,7 @@ static void check_case(ntk_context *ctx, const char *folder, double ridge, int n
     ntk_dynamics_options o = {NTK_DYNAMICS_OPTIONS_INIT, .loss_scale = NTK_LOSS_SCALE_MEAN, .learning_rate = 0.9, .f0 = &a[3]};
     ntk_gram *gram = NULL;
     ntk_dynamics *d = NULL;
-    for (int i = 0; i < 5; ++i) numbers[i] = load(folder, names[i], -1, &a[i]);
+    for (int i = 0; i < 5; ++i) numbers[i] = golden_load(folder, names[i], -1, &a[i]);
     dense_shift(a[0].shape[0], ridge, numbers[0]);
     kit_ok(ctx, ntk_gram_from_matrix(ctx, &a[0], &gram));
     kit_ok(ctx, ntk_dynamics_create(ctx, gram, &a[2], &o, &d));

@@ -296,7 +296,8 @@ static void test_refusals(void **state)
 {
     double numbers[T * N * C] = {0}, bad[N] = {INFINITY}, times[] = {1, -2, NAN};
     ntk_array f = ntk_array_dense(numbers, NTK_F64, 3, (int64_t[]){1, N, C}), flat = ntk_vector_f64(numbers, 1), k_test = ntk_matrix_f64(bad, 1, N);
-    ntk_array narrow = ntk_matrix_f64(numbers, 2, N - 1), g = ntk_array_dense(numbers, NTK_F64, 3, (int64_t[]){1, 1, C}), none = ntk_array_dense(NULL, NTK_F64, 3, (int64_t[]){0, N, C});
+    ntk_array narrow = ntk_matrix_f64(numbers, 2, N - 1), g = ntk_array_dense(numbers, NTK_F64, 3, (int64_t[]){1, 1, C});
+    ntk_array none = ntk_array_dense(NULL, NTK_F64, 3, (int64_t[]){0, N, C});
     scene s;
     scene_open(*state, NTK_LOSS_SCALE_SUM, &s);
     kit_fails(*state, ntk_dynamics_at(*state, s.d, times + 1, 1, &f), NTK_ERROR_ARGUMENT, "times[0] is -2");

@@ -28,10 +28,10 @@ static void examples(const ntk_activation *a, double p[NTK_MAX_KEYS])
 static ntk_network *one_layer(ntk_context *ctx, const ntk_activation *a, const char *bias)
 {
     const int64_t shape[1] = {D};
-    ntk_attribute dense[] = {{"units", 8, NULL}, {"w_std", 1.5, NULL}, {bias, 0.3, NULL}, {NULL, 0, NULL}}, keys[NTK_MAX_KEYS + 1] = {{0}};
+    ntk_attribute dense[] = {NTK_NUMBER("units", 8), NTK_NUMBER("w_std", 1.5), NTK_NUMBER(bias, 0.3), NTK_END}, keys[NTK_MAX_KEYS + 1] = {NTK_END};
     ntk_builder *b = NULL;
     ntk_network *net = NULL;
-    for (int i = 0; a->keys && a->keys[i].name; ++i) keys[i] = (ntk_attribute){a->keys[i].name, example(&a->keys[i], i), NULL};
+    for (int i = 0; a->keys && a->keys[i].name; ++i) keys[i] = (ntk_attribute)NTK_NUMBER(a->keys[i].name, example(&a->keys[i], i));
     kit_ok(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
     kit_ok(ctx, ntk_builder_add(ctx, b, "dense", dense));
     kit_ok(ctx, ntk_builder_add(ctx, b, a->name, keys));

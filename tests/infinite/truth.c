@@ -73,7 +73,7 @@ static ntk_network *chain_network(ntk_context *ctx, const char *const *names, in
     ntk_network *net = NULL;
     ntk_builder *b = NULL;
     const int64_t shape[1] = {D};
-    ntk_attribute keys[] = {{"units", 8, NULL}, {"w_std", w_std, NULL}, {b_std < 0 ? NULL : "b_std", b_std, NULL}, {NULL, 0, NULL}};
+    ntk_attribute keys[] = {NTK_NUMBER("units", 8), NTK_NUMBER("w_std", w_std), NTK_NUMBER(b_std < 0 ? NULL : "b_std", b_std), NTK_END};
     kit_ok(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
     for (int l = 0; l < layers; ++l) {
         kit_ok(ctx, ntk_builder_add(ctx, b, "dense", keys));

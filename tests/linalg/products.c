@@ -51,7 +51,8 @@ static void check_product(const product *p, const void *a, int64_t lda, const vo
 static void check_gemm(ntk_context *ctx, const product *p)
 {
     int64_t lda = (p->ta == NTK_PLAIN ? p->k : p->m) + p->pad, ldb = (p->tb == NTK_PLAIN ? p->n : p->k) + p->pad, ldc = p->n + p->pad;
-    void *a = any_matrix(p->dtype, 1, p->ta == NTK_PLAIN ? p->m : p->k, lda), *b = any_matrix(p->dtype, 2, p->tb == NTK_PLAIN ? p->k : p->n, ldb);
+    void *a = any_matrix(p->dtype, 1, p->ta == NTK_PLAIN ? p->m : p->k, lda);
+    void *b = any_matrix(p->dtype, 2, p->tb == NTK_PLAIN ? p->k : p->n, ldb);
     void *before = any_matrix(p->dtype, 3, p->m, ldc), *c = any_matrix(p->dtype, 3, p->m, ldc);
     kit_ok(ctx, ntk_gemm(ctx, p->dtype, p->ta, p->tb, p->m, p->n, p->k, p->alpha, a, lda, b, ldb, p->beta, c, NTK_MAX(ldc, 1)));
     check_product(p, a, lda, b, ldb, before, c, false);

@@ -75,7 +75,7 @@ static ntk_status parse(ntk_context *ctx)
 static ntk_status build(ntk_context *ctx)
 {
     int64_t shape = 3;
-    ntk_attribute units[] = {{"units", 3, NULL}, {NULL, 0, NULL}}, sum[] = {{"merge", 0, "sum"}, {NULL, 0, NULL}};
+    ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
     ntk_builder *b = (void *)1;
     ntk_network *net = NULL;
     ntk_status status;
@@ -110,7 +110,7 @@ static void test_builder_survives(void **state)
 {
     ntk_context *ctx = *state;
     int64_t shape = 3, n;
-    ntk_attribute sum[] = {{"merge", 0, "sum"}, {NULL, 0, NULL}};
+    ntk_attribute sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
     ntk_builder *b = NULL;
     ntk_network *net = NULL;
     kit_ok(ctx, ntk_builder_create(ctx, 1, &shape, NULL, &b));

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#define UNITS(n) (ntk_attribute[]){{"units", n, NULL}, {NULL, 0, NULL}}
-#define SUM (ntk_attribute[]){{"merge", 0, "sum"}, {NULL, 0, NULL}}
-#define TIMES(n) (ntk_attribute[]){{"times", n, NULL}, {NULL, 0, NULL}}
+#define UNITS(n) (ntk_attribute[]){NTK_NUMBER("units", n), NTK_END}
+#define SUM (ntk_attribute[]){NTK_TEXT("merge", "sum"), NTK_END}
+#define TIMES(n) (ntk_attribute[]){NTK_NUMBER("times", n), NTK_END}
 
 static ntk_builder *create(ntk_context *ctx, const char *parameterization)
 {
@@ -37,8 +37,8 @@ static void test_equals_json(void **state)
     ntk_context *ctx = *state;
     ntk_builder *b = create(ctx, "standard");
     ntk_network *early = NULL;
-    kit_ok(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){{"units", 5, NULL}, {"w_std", 0.1, NULL}, {"b_std", 0, NULL},
-                                                                   {"parameterization", 0, "ntk"}, {"train", 0, NULL}, {NULL, 0, NULL}}));
+    kit_ok(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){NTK_NUMBER("units", 5), NTK_NUMBER("w_std", 0.1), NTK_NUMBER("b_std", 0),
+                                                                   NTK_TEXT("parameterization", "ntk"), NTK_NUMBER("train", 0), NTK_END}));
     kit_ok(ctx, ntk_builder_finish(ctx, b, &early));
     kit_ok(ctx, ntk_builder_begin(ctx, b, "branch", SUM));
     kit_ok(ctx, ntk_builder_next(ctx, b));
@@ -47,7 +47,7 @@ static void test_equals_json(void **state)
     kit_ok(ctx, ntk_builder_add(ctx, b, "dense", UNITS(5)));
     kit_ok(ctx, ntk_builder_end(ctx, b));
     kit_ok(ctx, ntk_builder_end(ctx, b));
-    kit_ok(ctx, ntk_builder_add(ctx, b, "leaky_relu", (ntk_attribute[]){{"alpha", 0.25, NULL}, {NULL, 0, NULL}}));
+    kit_ok(ctx, ntk_builder_add(ctx, b, "leaky_relu", (ntk_attribute[]){NTK_NUMBER("alpha", 0.25), NTK_END}));
     check_equal(ctx, b, HEAD "\"parameterization\": \"standard\", \"layers\": [{\"op\": \"dense\", \"units\": 5, \"w_std\": 0.1, \"b_std\": 0,"
         "\"parameterization\": \"ntk\", \"train\": false}, {\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [{\"op\": \"relu\"},"
         "{\"op\": \"repeat\", \"times\": 2, \"layers\": [{\"op\": \"dense\", \"units\": 5}]}]]}, {\"op\": \"leaky_relu\", \"alpha\": 0.25}]}");
@@ -93,8 +93,8 @@ static void test_add_refusals(void **state)
     kit_fails(ctx, ntk_builder_add(ctx, b, "Dense", UNITS(3)), NTK_ERROR_NETWORK, "layers[1]: unknown op \"Dense\" (did you mean \"dense\"?)");
     kit_fails(ctx, ntk_builder_add(ctx, b, "dense", UNITS(3.5)), NTK_ERROR_NETWORK, "layers[1]: units is 3.5");
     kit_fails(ctx, ntk_builder_add(ctx, b, "dense", UNITS(NAN)), NTK_ERROR_NETWORK, "layers[1]: units is ");
-    kit_fails(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){{"units", 3, "3"}, {NULL, 0, NULL}}), NTK_ERROR_NETWORK, "units is \"3\"");
-    kit_fails(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){{"units", 3, NULL}, {"units", 3, NULL}, {NULL, 0, NULL}}), NTK_ERROR_NETWORK,
+    kit_fails(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){NTK_TEXT("units", "3"), NTK_END}), NTK_ERROR_NETWORK, "units is \"3\"");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){NTK_NUMBER("units", 3), NTK_NUMBER("units", 3), NTK_END}), NTK_ERROR_NETWORK,
               "layers[1]: units is given twice");
     kit_fails(ctx, ntk_builder_add(ctx, b, "branch", SUM), NTK_ERROR_NETWORK, "layers[1]: branch holds lists of layers; open it with ntk_builder_begin()");
     kit_fails(ctx, ntk_builder_begin(ctx, b, "dense", UNITS(3)), NTK_ERROR_NETWORK, "layers[1]: dense holds no layers; add it with ntk_builder_add()");

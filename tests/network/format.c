@@ -56,7 +56,7 @@ static void test_text(void **state)
 static void check_bits(ntk_context *ctx, const double *numbers)
 {
     int64_t shape = 3;
-    ntk_attribute attributes[] = {{"a", numbers[0], NULL}, {"b", numbers[1], NULL}, {"c", numbers[2], NULL}, {NULL, 0, NULL}};
+    ntk_attribute attributes[] = {NTK_NUMBER("a", numbers[0]), NTK_NUMBER("b", numbers[1]), NTK_NUMBER("c", numbers[2]), NTK_END};
     ntk_builder *builder;
     ntk_network *net, *again;
     char *text;

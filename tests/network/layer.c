@@ -39,7 +39,7 @@ static void test_lists_and_copy(void **state)
     branch = append(ctx, &list, "branch");
     for (int i = 0; i < 5; ++i) kit_ok(ctx, ntk_layer_add_list(ctx, branch));
     inner = append(ctx, &branch->lists[3], "dense");
-    kit_ok(ctx, ntk_layer_set(ctx, inner, "units", &(ntk_given){NTK_GIVEN_INTEGER, 7, NULL}));
+    kit_ok(ctx, ntk_layer_set(ctx, inner, "units", &(ntk_given){NTK_GIVEN_INTEGER, 7, NULL, NULL, 0}));
     kit_ok(ctx, ntk_layer_list_copy(ctx, &list, &copy));
     ntk_layer_list_clear(&list);
     branch = copy.layers[0];
@@ -58,7 +58,7 @@ static void test_keys(void **state)
     ntk_context *ctx = *state;
     ntk_layer_list list = {0};
     ntk_layer *dense, *relu;
-    ntk_given units = {NTK_GIVEN_INTEGER, 7, NULL};
+    ntk_given units = {NTK_GIVEN_INTEGER, 7, NULL, NULL, 0};
     kit_ok(ctx, ntk_layer_list_open(ctx, "layers", 1, &list));
     dense = append(ctx, &list, "dense");
     relu = append(ctx, &list, "relu");

@@ -34,7 +34,7 @@ static void check_keys(ntk_context *ctx, const ntk_key *keys)
 {
     int n = 0;
     for (; keys && keys[n].name; ++n) {
-        ntk_given fallback = {NTK_GIVEN_NUMBER, keys[n].fallback, NULL};
+        ntk_given fallback = {NTK_GIVEN_NUMBER, keys[n].fallback, NULL, NULL, 0};
         double value;
         assert_true(n < NTK_MAX_KEYS);
         if (keys[n].type == NTK_KEY_CHOICE) assert_non_null(keys[n].choices[0]);

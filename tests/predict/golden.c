@@ -3,9 +3,8 @@
  * (their case.json says how).  The tolerances are theirs.
  */
 #include "dense.h"
-#include "npy.h"
+#include "golden.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* One case: settings as in its case.json; the files are numbered posterior by posterior, time by time. */
@@ -16,23 +15,10 @@ typedef struct golden_case {
     double times[5];
 } golden_case;
 
-static double *load(const golden_case *g, const char *name, int number, ntk_array *array)
-{
-    char path[200];
-    int ndim;
-    int64_t shape[6];
-    double *numbers;
-    if (number < 0) snprintf(path, sizeof path, "%s/%s.npy", g->folder, name);
-    else snprintf(path, sizeof path, "%s/%s_%02d.npy", g->folder, name, number);
-    numbers = kit_npy(path, &ndim, shape);
-    *array = ntk_array_dense(numbers, NTK_F64, ndim, shape);
-    return numbers;
-}
-
 static void compare(const golden_case *g, const char *name, int number, const ntk_array *got)
 {
     ntk_array wanted;
-    double *numbers = load(g, name, number, &wanted);
+    double *numbers = golden_load(g->folder, name, number, &wanted);
     assert_int_equal(wanted.shape[0] * wanted.shape[1], got->shape[0] * got->shape[1]);
     kit_close(wanted.shape[0] * wanted.shape[1], got->data, numbers, g->tolerance);
     free(numbers);
@@ -63,7 +49,7 @@ static void ensemble_open(ntk_context *ctx, const golden_case *g, ensemble *e)
 {
     static const char *const names[ARRAYS] = {"ntk_train_train", "nngp_train_train", "ntk_test_train", "nngp_test_train",
                                               "ntk_test_test",   "nngp_test_test",   "y_train"};
-    for (int i = 0; i < ARRAYS; ++i) e->numbers[i] = load(g, names[i], -1, &e->a[i]);
+    for (int i = 0; i < ARRAYS; ++i) e->numbers[i] = golden_load(g->folder, names[i], -1, &e->a[i]);
     e->test = (ntk_test_set){NTK_TEST_SET_INIT, .ntk = &e->a[NTK_CROSS], .nngp = &e->a[NNGP_CROSS], .ntk_test = &e->a[NTK_TEST],
                              .nngp_test = &e->a[NNGP_TEST]};
     e->gram = NULL;
@@ -135,7 +121,7 @@ static void check_start(ntk_context *ctx, const golden_case *g)
     ntk_test_set test = {NTK_TEST_SET_INIT, .ntk = &a[1], .f0 = &a[4]}, train = {NTK_TEST_SET_INIT, .ntk = &a[0], .f0 = &a[3]};
     ntk_gram *gram = NULL;
     ntk_predictor *p = NULL;
-    for (int i = 0; i < 5; ++i) numbers[i] = load(g, names[i], -1, &a[i]);
+    for (int i = 0; i < 5; ++i) numbers[i] = golden_load(g->folder, names[i], -1, &a[i]);
     o.f0 = &a[3];
     kit_ok(ctx, ntk_gram_from_matrix(ctx, &a[0], &gram));
     kit_ok(ctx, ntk_predictor_create(ctx, gram, &a[2], &o, &p));

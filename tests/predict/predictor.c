@@ -88,7 +88,8 @@ static void test_bad_options(void **state)
 static void test_bad_arguments(void **state)
 {
     double bad[N] = {0, 0, NAN}, two[2 * N] = {0};
-    ntk_array not_finite = ntk_vector_f64(bad, N), shorter = ntk_vector_f64(two, N - 1), pair = ntk_matrix_f64(two, N, 2), x = ntk_matrix_f64(two, 2, 2);
+    ntk_array not_finite = ntk_vector_f64(bad, N), shorter = ntk_vector_f64(two, N - 1);
+    ntk_array pair = ntk_matrix_f64(two, N, 2), x = ntk_matrix_f64(two, 2, 2);
     ntk_predictor_options start_bad = {NTK_PREDICTOR_OPTIONS_INIT, .f0 = &not_finite}, start_wide = {NTK_PREDICTOR_OPTIONS_INIT, .f0 = &pair};
     ntk_test_set empty = {NTK_TEST_SET_INIT, .x = NULL};
     ntk_predictor *p = NULL, *q;

@@ -52,7 +52,8 @@ static void test_checks_every_block(void **state)
     double bad[M * N] = {NAN}, start[M + 1] = {0};
     scene s;
     ntk_array not_finite = ntk_matrix_f64(bad, M, N), narrow = ntk_matrix_f64(bad, M, N - 1), flat = ntk_vector_f64(bad, M);
-    ntk_array f0 = ntk_vector_f64(start, M + 1), scalar = ntk_array_dense(start, NTK_F64, 0, NULL), single = ntk_array_dense(bad, NTK_F32, 2, (int64_t[]){M, N});
+    ntk_array f0 = ntk_vector_f64(start, M + 1), scalar = ntk_array_dense(start, NTK_F64, 0, NULL);
+    ntk_array single = ntk_array_dense(bad, NTK_F32, 2, (int64_t[]){M, N});
     ntk_test_set test = {NTK_TEST_SET_INIT, .x = NULL};
     scene_open(*state, &s);
     test.ntk = &not_finite;
