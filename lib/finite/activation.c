@@ -24,7 +24,7 @@ static void map_range(void *user, int64_t begin, int64_t end, int worker)
 /* out [n, size] = value or derivative of the step's activation at its input. */
 static ntk_status map(ntk_tape *t, const ntk_step *s, double (*function)(const double *, double), double *out)
 {
-    map_job j = {function, s->layer->value, t->value[s->inputs[0]], out};
+    map_job j = {function, ntk_layer_parameters(s->layer), t->value[s->inputs[0]], out};
     if (!function)
         return ntk_fail(t->ctx, NTK_ERROR_UNSUPPORTED, "%s: %s has no finite reading", s->layer->path, s->layer->activation->name);
     ntk_parallel(t->ctx, t->n * ntk_tape_size(t, s->output), GRAIN, map_range, &j);

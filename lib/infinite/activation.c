@@ -9,13 +9,15 @@ static ntk_status activation_plan(ntk_context *ctx, ntk_reading *reading, ntk_pl
     const ntk_step *s = plan->step;
     const ntk_activation *a = s->layer->activation;
     ntk_nature *out = &reading->natures[s->output];
+    const double *p;
     if (!a->dual) return ntk_fail(ctx, NTK_ERROR_NO_RULE, "%s: %s has no closed-form kernel in this version", s->layer->path, a->name);
     if (!reading->natures[s->inputs[0]].gaussian)
         return ntk_fail(ctx, NTK_ERROR_NO_RULE,
                         "%s: %s needs a Gaussian input in the infinite-width limit; put a parametric layer (dense) directly before it",
                         s->layer->path, a->name);
-    a->dual->constants(s->layer->value, plan->k);
-    plan->columns = a->dual->columns;
+    p = ntk_layer_parameters(s->layer);
+    a->dual->constants(p, plan->k);
+    plan->columns = a->dual->columns_of ? a->dual->columns_of(p) : a->dual->columns;
     out->gaussian = out->fresh = false;
     return NTK_OK;
 }

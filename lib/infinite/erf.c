@@ -125,7 +125,7 @@ static void erf_norms(const ntk_plan *plan, int64_t n, double *table)
         (void)p;                                                                             \
         constants_of(a, b, c, k);                                                            \
     }                                                                                        \
-    static const ntk_dual member##_dual = {COLUMNS, member##_constants, erf_norms, &erf_pairs};
+    static const ntk_dual member##_dual = {COLUMNS, NULL, member##_constants, erf_norms, &erf_pairs};
 
 FAMILY(erf, p[0], p[1], p[2])
 FAMILY(sigmoid_like, 0.5, LOGISTIC_SLOPE, 0.5)

@@ -83,7 +83,7 @@ static void exp_normalized_norms(const ntk_plan *plan, int64_t n, double *table)
     for (int64_t i = 0; i < n; ++i) table[plan->output_alpha * n + i] = scale * table[plan->input_alpha * n + i];
 }
 
-static const ntk_dual exp_dual = {0, exp_constants, exp_norms, &exp_pairs}, exp_normalized_dual = {0, exp_normalized_constants, exp_normalized_norms, &exp_normalized_pairs};
+static const ntk_dual exp_dual = {0, NULL, exp_constants, exp_norms, &exp_pairs}, exp_normalized_dual = {0, NULL, exp_normalized_constants, exp_normalized_norms, &exp_normalized_pairs};
 
 static const ntk_key exp_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY},
                                    {.name = "b", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY},

@@ -72,7 +72,7 @@ static double gabor_derivative(const double *p, double x)
     return exp(-x * x) * (cos(x) - 2 * x * sin(x));
 }
 
-static const ntk_dual gabor_dual = {0, gabor_constants, gabor_norms, &gabor_pairs};
+static const ntk_dual gabor_dual = {0, NULL, gabor_constants, gabor_norms, &gabor_pairs};
 
 extern const ntk_activation ntk_activation_gabor;
 const ntk_activation ntk_activation_gabor = {"gabor", NULL, gabor_value, gabor_derivative, &gabor_dual, "exp(-x^2) sin x", NTK_LAW_PRICE};

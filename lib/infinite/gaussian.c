@@ -63,7 +63,7 @@ static void gaussian_norms(const ntk_plan *plan, int64_t n, double *table)
     }
 }
 
-static const ntk_dual gaussian_dual = {0, gaussian_constants, gaussian_norms, &gaussian_pairs};
+static const ntk_dual gaussian_dual = {0, NULL, gaussian_constants, gaussian_norms, &gaussian_pairs};
 
 static const ntk_key gaussian_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY},
                                         {.name = "b", .type = NTK_KEY_NUMBER, .fallback = -1, .least = -INFINITY},

@@ -88,7 +88,7 @@ static double gelu_derivative(const double *p, double x)
     return erfc(-x * M_SQRT1_2) / 2 + x * exp(-x * x / 2) * (M_SQRT1_2 / sqrt(M_PI));
 }
 
-static const ntk_dual gelu_dual = {COLUMNS, gelu_constants, gelu_norms, &gelu_pairs};
+static const ntk_dual gelu_dual = {COLUMNS, NULL, gelu_constants, gelu_norms, &gelu_pairs};
 
 extern const ntk_activation ntk_activation_gelu;
 const ntk_activation ntk_activation_gelu = {"gelu", NULL, gelu_value, gelu_derivative, &gelu_dual, "x times the normal distribution function", NTK_LAW_PRICE};

@@ -74,7 +74,7 @@ static double hermite_derivative(const double *p, double x)
     return p[0] > 0 ? sqrt(p[0]) * hermite_value(&below, x) : 0;
 }
 
-static const ntk_dual hermite_dual = {COLUMNS, hermite_constants, hermite_norms, &hermite_pairs};
+static const ntk_dual hermite_dual = {COLUMNS, NULL, hermite_constants, hermite_norms, &hermite_pairs};
 
 static const ntk_key hermite_keys[] = {{.name = "degree", .type = NTK_KEY_INTEGER, .required = true, .least = 0, .most = 100}, {0}};
 

@@ -60,6 +60,7 @@ extern const ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_in
 /** The dual of an activation: the same three beats. */
 typedef struct ntk_dual {
     int columns; /* per-sample numbers it wants beside alpha */
+    int (*columns_of)(const double *p); /* the same where it depends on the keys; else NULL */
     void (*constants)(const double *p, double *constants);
     void (*norms)(const ntk_plan *plan, int64_t n, double *table);
     const ntk_pairs_variants *pairs;

@@ -101,7 +101,7 @@ static double monomial_derivative(const double *p, double x)
     return p[0] > 0 ? p[0] * pow(x, p[0] - 1) : 0;
 }
 
-static const ntk_dual monomial_dual = {COLUMNS, monomial_constants, monomial_norms, &monomial_pairs};
+static const ntk_dual monomial_dual = {COLUMNS, NULL, monomial_constants, monomial_norms, &monomial_pairs};
 
 static const ntk_key monomial_keys[] = {{.name = "degree", .type = NTK_KEY_INTEGER, .required = true, .least = 0, .most = DEGREES}, {0}};
 

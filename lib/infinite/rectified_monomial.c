@@ -135,7 +135,7 @@ static double rectified_monomial_derivative(const double *p, double x)
     return x > 0 && p[0] >= 1 ? p[0] * pow(x, p[0] - 1) : 0;
 }
 
-static const ntk_dual rectified_monomial_dual = {COLUMNS, rectified_monomial_constants, rectified_monomial_norms, &rectified_monomial_pairs};
+static const ntk_dual rectified_monomial_dual = {COLUMNS, NULL, rectified_monomial_constants, rectified_monomial_norms, &rectified_monomial_pairs};
 
 static const ntk_key rectified_monomial_keys[] = {{.name = "degree", .type = NTK_KEY_INTEGER, .required = true, .least = 0, .most = DEGREES}, {0}};
 

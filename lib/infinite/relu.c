@@ -74,7 +74,7 @@ static void relu_norms(const ntk_plan *plan, int64_t n, double *table)
         (void)p;                                                                                  \
         constants_of(left, right, k);                                                             \
     }                                                                                             \
-    static const ntk_dual member##_dual = {0, member##_constants, relu_norms, &relu_pairs};
+    static const ntk_dual member##_dual = {0, NULL, member##_constants, relu_norms, &relu_pairs};
 
 FAMILY(relu, 0.0, 1.0)
 FAMILY(leaky_relu, p[0], 1.0)

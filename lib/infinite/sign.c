@@ -51,7 +51,7 @@ static void sign_norms(const ntk_plan *plan, int64_t n, double *table)
     for (int64_t i = 0; i < n; ++i) table[plan->output_alpha * n + i] = table[plan->input_alpha * n + i] > 0;
 }
 
-static const ntk_dual sign_dual = {0, sign_constants, sign_norms, &sign_pairs};
+static const ntk_dual sign_dual = {0, NULL, sign_constants, sign_norms, &sign_pairs};
 
 extern const ntk_activation ntk_activation_sign;
 const ntk_activation ntk_activation_sign = {"sign", NULL, sign_value, sign_derivative, &sign_dual, "the limit of erf(b x) for large b; no gradient passes", 0};

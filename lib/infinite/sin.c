@@ -131,8 +131,8 @@ static void cos_constants(const double *p, double *k)
     constants_of(p[0], p[1], p[2], true, k);
 }
 
-static const ntk_dual sin_dual = {COLUMNS, sin_constants, sin_norms, &sin_pairs}, cos_dual = {COLUMNS, cos_constants, sin_norms, &sin_pairs},
-                      rbf_dual = {COLUMNS, rbf_constants, sin_norms, &sin_pairs};
+static const ntk_dual sin_dual = {COLUMNS, NULL, sin_constants, sin_norms, &sin_pairs}, cos_dual = {COLUMNS, NULL, cos_constants, sin_norms, &sin_pairs},
+                      rbf_dual = {COLUMNS, NULL, rbf_constants, sin_norms, &sin_pairs};
 
 static const ntk_key wave_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY},
                                     {.name = "b", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY},

@@ -260,12 +260,18 @@ ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind,
     return NTK_OK;
 }
 
+/* What the library filled is symmetric to the bit; a user's matrix may not be. */
+static bool both_triangles(const ntk_gram *g)
+{
+    return g->kernel || g->jacobian;
+}
+
 ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense)
 {
     ntk_status status = ntk_gram_check(ctx, gram, kind, gram->dtype);
     if (status != NTK_OK) return status;
     memcpy(dense, gram->matrix[kind], (size_t)(gram->size * gram->size) * ntk_dtype_size(gram->dtype));
-    if (!gram->kernel && !gram->jacobian) ntk_mirror(ctx, gram->dtype, gram->size, dense, gram->size);
+    if (!both_triangles(gram)) ntk_mirror(ctx, gram->dtype, gram->size, dense, gram->size);
     return NTK_OK;
 }
 
@@ -310,6 +316,18 @@ done:
     return status;
 }
 
+/* Entries [column, ...) of one row.  Of a user's matrix the lower triangle counts: the row up to the diagonal, then the column below it. */
+static void store_row(const ntk_gram *g, ntk_kind kind, int64_t row, int64_t column, const ntk_array *line)
+{
+    int64_t count = line->shape[0], left = both_triangles(g) ? count : NTK_MIN(NTK_MAX(row + 1 - column, 0), count);
+    ntk_array part = ntk_array_rows(line, 0, left);
+    ntk_store(&part, advance(g->matrix[kind], row * g->size + column, g->dtype));
+    for (int64_t j = left; j < count; ++j) {
+        part = ntk_array_rows(line, j, 1);
+        ntk_store(&part, advance(g->matrix[kind], (column + j) * g->size + row, g->dtype));
+    }
+}
+
 static ntk_status check_block(ntk_context *ctx, const ntk_gram *g, int64_t row, int64_t column, const ntk_array *out)
 {
     ntk_status status = ntk_check_output(ctx, "out", out, g->dtype, NTK_SHAPE(-1, -1));
@@ -326,12 +344,10 @@ ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind k
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(check_block(ctx, gram, row, column, out));
-    for (int64_t i = 0; i < out->shape[0]; ++i)
-        for (int64_t j = 0; j < out->shape[1]; ++j) {
-            int64_t r = NTK_MAX(row + i, column + j), c = NTK_MIN(row + i, column + j);
-            ntk_array line = ntk_array_at(out, i), to = ntk_array_at(&line, j);
-            ntk_store(&to, advance(gram->matrix[kind], r * gram->size + c, gram->dtype));
-        }
+    for (int64_t i = 0; i < out->shape[0]; ++i) {
+        ntk_array line = ntk_array_at(out, i);
+        store_row(gram, kind, row + i, column, &line);
+    }
 done:
     return status;
 }

@@ -4,7 +4,7 @@
 extern const ntk_activation ntk_activation_relu, ntk_activation_leaky_relu, ntk_activation_abrelu, ntk_activation_abs,
     ntk_activation_sign, ntk_activation_erf, ntk_activation_sigmoid_like, ntk_activation_gelu, ntk_activation_sin,
     ntk_activation_cos, ntk_activation_rbf, ntk_activation_gabor, ntk_activation_exp, ntk_activation_gaussian,
-    ntk_activation_exp_normalized, ntk_activation_hermite, ntk_activation_monomial, ntk_activation_rectified_monomial;
+    ntk_activation_exp_normalized, ntk_activation_hermite, ntk_activation_monomial, ntk_activation_polynomial, ntk_activation_rectified_monomial;
 
 const ntk_activation *const ntk_activations[] = {
     &ntk_activation_relu,
@@ -24,6 +24,7 @@ const ntk_activation *const ntk_activations[] = {
     &ntk_activation_exp_normalized,
     &ntk_activation_hermite,
     &ntk_activation_monomial,
+    &ntk_activation_polynomial,
     &ntk_activation_rectified_monomial,
     NULL,
 };

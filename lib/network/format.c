@@ -44,13 +44,13 @@ static void write_boolean(writer *w, double value)
     write_text(w, value != 0 ? "true" : "false");
 }
 
-static void write_numbers(writer *w, const ntk_key *key, const ntk_numbers *numbers)
+static void write_numbers(writer *w, const ntk_key *key, const double *numbers)
 {
     write_text(w, "[");
-    for (int64_t i = 0; i < numbers->count; ++i) {
-        if (i > 0) write_text(w, ", ");
-        if (key->type == NTK_KEY_INTEGERS) write_integer(w, numbers->values[i]);
-        else write_number(w, numbers->values[i]);
+    for (int64_t i = 1; i <= (int64_t)numbers[0]; ++i) {
+        if (i > 1) write_text(w, ", ");
+        if (key->type == NTK_KEY_INTEGERS) write_integer(w, numbers[i]);
+        else write_number(w, numbers[i]);
     }
     write_text(w, "]");
 }
@@ -105,7 +105,7 @@ static void write_layer(writer *w, const ntk_layer *layer, int indent)
     for (int i = 0; keys[i].name; ++i) {
         if (!layer->given[i]) continue;
         write_name(w, ", ", keys[i].name);
-        if (ntk_key_is_list(&keys[i])) write_numbers(w, &keys[i], &layer->numbers[i]);
+        if (ntk_key_is_list(&keys[i])) write_numbers(w, &keys[i], layer->numbers[i]);
         else write_value(w, &keys[i], layer->value[i]);
     }
     if (layer->op->children != NTK_NO_CHILDREN) write_lists(w, layer, indent);

@@ -129,12 +129,12 @@ ntk_status ntk_key_read(ntk_context *ctx, const char *path, const ntk_key *key, 
     return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s is %s; expected %s", key->name, ntk_given_text(is, given), should);
 }
 
-static ntk_status read_entries(ntk_context *ctx, const char *path, const ntk_key *key, const double *list, ntk_numbers *numbers)
+static ntk_status read_entries(ntk_context *ctx, const char *path, const ntk_key *key, const double *list, int64_t count, double *entries)
 {
     char should[EXPECTED_TEXT];
-    for (int64_t i = 0; i < numbers->count; ++i) {
+    for (int64_t i = 0; i < count; ++i) {
         ntk_given entry = {.kind = NTK_GIVEN_NUMBER, .number = list[i]};
-        if (types[key->type].read(key, &entry, &numbers->values[i])) continue;
+        if (types[key->type].read(key, &entry, &entries[i])) continue;
         types[key->type].describe(should, key);
         return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s[%lld] is %.15g; expected %s", key->name, (long long)i, list[i], should);
     }
@@ -145,11 +145,13 @@ ntk_status ntk_key_read_list(ntk_context *ctx, const char *path, const ntk_key *
 {
     ntk_status status;
     bool single = given->kind < NTK_GIVEN_INTEGERS;
+    int64_t count = single ? 1 : given->count;
     double unused;
     if (!takes(key, given)) return ntk_key_read(ctx, path, key, given, &unused);
-    NTK_TRY(NTK_NEW(ctx, single ? 1 : given->count, &numbers->values));
-    numbers->count = single ? 1 : given->count;
-    NTK_TRY(read_entries(ctx, path, key, single ? &given->number : given->list, numbers));
+    if (count == 0) return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s is an empty list", key->name);
+    NTK_TRY(NTK_NEW(ctx, count + 1, numbers));
+    (*numbers)[0] = (double)count;
+    NTK_TRY(read_entries(ctx, path, key, single ? &given->number : given->list, count, *numbers + 1));
 done:
     return status;
 }

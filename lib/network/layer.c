@@ -15,6 +15,11 @@ const ntk_key *ntk_layer_keys(const ntk_layer *layer)
     return keys ? keys : none;
 }
 
+const double *ntk_layer_parameters(const ntk_layer *layer)
+{
+    return ntk_key_is_list(ntk_layer_keys(layer)) ? layer->numbers[0] : layer->value;
+}
+
 const char *ntk_layer_name(const ntk_layer *layer)
 {
     return layer->activation ? layer->activation->name : layer->op->name;
@@ -117,7 +122,7 @@ void ntk_layer_destroy(ntk_layer *layer)
 {
     if (!layer) return;
     for (int64_t i = 0; i < layer->n_lists; ++i) ntk_layer_list_clear(&layer->lists[i]);
-    for (int i = 0; i < NTK_MAX_KEYS; ++i) ntk_free(layer->numbers[i].values);
+    for (int i = 0; i < NTK_MAX_KEYS; ++i) ntk_free(layer->numbers[i]);
     ntk_free(layer->lists);
     ntk_free(layer->path);
     ntk_free(layer);
@@ -188,10 +193,10 @@ static ntk_status copy_numbers(ntk_context *ctx, const ntk_numbers from[NTK_MAX_
 {
     ntk_status status = NTK_OK;
     for (int i = 0; i < NTK_MAX_KEYS && status == NTK_OK; ++i) {
-        if (!from[i].values) continue;
-        status = NTK_NEW(ctx, from[i].count, &to[i].values);
-        if (status == NTK_OK) memcpy(to[i].values, from[i].values, (size_t)from[i].count * sizeof *to[i].values);
-        to[i].count = from[i].count;
+        int64_t size = from[i] ? 1 + (int64_t)from[i][0] : 0;
+        if (size == 0) continue;
+        status = NTK_NEW(ctx, size, &to[i]);
+        if (status == NTK_OK) memcpy(to[i], from[i], (size_t)size * sizeof *to[i]);
     }
     return status;
 }

@@ -64,11 +64,8 @@ typedef struct ntk_given {
     int64_t count;
 } ntk_given;
 
-/** The value of a list key. */
-typedef struct ntk_numbers {
-    int64_t count;
-    double *values;
-} ntk_numbers;
+/** The value of a list key: [0] is the count, the entries follow.  NULL: not given. */
+typedef double *ntk_numbers;
 
 /** The value of a key, or NETWORK with the path (NULL: of the network itself), what was given and what was expected. */
 ntk_status ntk_key_read(ntk_context *ctx, const char *path, const ntk_key *key, const ntk_given *given, double *value);
@@ -107,7 +104,7 @@ const char *ntk_string_at(const void *strings, int index);
 
 struct ntk_dual; /* lib/infinite: the closed form of E[phi(u) phi(v)] */
 
-/** An elementwise function.  `p` are the values of its keys, in their order. */
+/** An elementwise function.  `p` are the values of its keys, in their order; of a list key (then its only one) the count and the entries. */
 typedef struct ntk_activation {
     const char *name;
     const ntk_key *keys; /* NULL: none */
@@ -187,6 +184,9 @@ struct ntk_layer {
 
 /** The key table of a layer; empty rather than NULL. */
 const ntk_key *ntk_layer_keys(const ntk_layer *layer);
+
+/** `p` of a layer\'s activation. */
+const double *ntk_layer_parameters(const ntk_layer *layer);
 
 /** "dense", "relu": what the user wrote as "op". */
 const char *ntk_layer_name(const ntk_layer *layer);

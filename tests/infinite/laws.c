@@ -20,9 +20,21 @@ static double example(const ntk_key *key, int i)
     return key->fallback != 0 ? 0.9 * key->fallback : 0.4;
 }
 
+static const double coefficients[] = {4, 0.3, -0.5, 0.7, 0.2}; /* the count, then a cubic */
+
 static void examples(const ntk_activation *a, double p[NTK_MAX_KEYS])
 {
+    if (a->keys && ntk_key_is_list(a->keys)) {
+        memcpy(p, coefficients, sizeof coefficients);
+        return;
+    }
     for (int i = 0; a->keys && a->keys[i].name; ++i) p[i] = example(&a->keys[i], i);
+}
+
+static ntk_attribute attribute(const ntk_key *key, int i)
+{
+    if (ntk_key_is_list(key)) return (ntk_attribute)NTK_LIST(key->name, coefficients + 1, 4);
+    return (ntk_attribute)NTK_NUMBER(key->name, example(key, i));
 }
 
 static ntk_network *one_layer(ntk_context *ctx, const ntk_activation *a, const char *bias)
@@ -31,7 +43,7 @@ static ntk_network *one_layer(ntk_context *ctx, const ntk_activation *a, const c
     ntk_attribute dense[] = {NTK_NUMBER("units", 8), NTK_NUMBER("w_std", 1.5), NTK_NUMBER(bias, 0.3), NTK_END}, keys[NTK_MAX_KEYS + 1] = {NTK_END};
     ntk_builder *b = NULL;
     ntk_network *net = NULL;
-    for (int i = 0; a->keys && a->keys[i].name; ++i) keys[i] = (ntk_attribute)NTK_NUMBER(a->keys[i].name, example(&a->keys[i], i));
+    for (int i = 0; a->keys && a->keys[i].name; ++i) keys[i] = attribute(&a->keys[i], i);
     kit_ok(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
     kit_ok(ctx, ntk_builder_add(ctx, b, "dense", dense));
     kit_ok(ctx, ntk_builder_add(ctx, b, a->name, keys));
