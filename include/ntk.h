@@ -1,5 +1,9 @@
-/*
- * libntk: neural tangent kernels, exactly.
+/**
+ * @file
+ * @brief libntk: neural tangent kernels, exactly.  The whole public interface.
+ */
+/**
+ * @mainpage libntk: neural tangent kernels, exactly
  *
  * Copyright (c) 2026 the libntk authors.  SPDX-License-Identifier: BSD-3-Clause
  *
@@ -47,6 +51,12 @@
  *    stay valid and unchanged until the handle that borrowed it *and every handle made from that* are destroyed.
  *  - Arrays.  Row-major unless their strides say otherwise.  Inputs are [n] + (shape of one input); outputs of a network
  *    [n, o].  Non-finite input is refused (NTK_ERROR_NOT_FINITE), and no function answers with a NaN.
+ *  - Errors.  Any call with a context may fail with NULL (a required pointer), MEMORY, and, where its arguments can be so wrong,
+ *    SHAPE, DTYPE, NOT_FINITE, OPTIONS, OVERFLOW; long ones with CANCELLED, large ones with MEMORY_LIMIT.  Comments list
+ *    what a call adds to that, without the prefix NTK_ERROR_.  ntk_context_error_message() has the sentence.
+ *  - Options.  A struct opens with its size, set by the macro beside it: `{NTK_..._OPTIONS_INIT, .ridge = 1e-3}`.  All other
+ *    fields may stay 0, which is the default.  A NULL options pointer is all defaults.
+ *  - Costs are flop and numbers held beside arguments and results; what is not stated is linear in the arrays.
  *  - Symbols.  n samples, d input size, o outputs, p parameters, L layers; K kernel, Theta its NTK flavour, F Fisher,
  *    J Jacobian, D preconditioner, y targets, eps the unit roundoff.
  *  - FISHER.  Here the Fisher matrix F is JᵀJ, summed over samples and outputs: the Gauss-Newton matrix of the squared
@@ -72,20 +82,23 @@
 extern "C" {
 #endif
 
+/** Marks what the shared library exports. */
 #if defined(__GNUC__)
 #define NTK_API __attribute__((visibility("default")))
 #else
 #define NTK_API
 #endif
 
-/* ================================================================================================================
- * 1  Version
- * ============================================================================================================= */
+/* ================================================================================================================= */
+/**
+ * @defgroup version 1  Version
+ * @{
+ */
 
-#define NTK_VERSION_MAJOR 0
-#define NTK_VERSION_MINOR 1
-#define NTK_VERSION_PATCH 0
-#define NTK_VERSION_STRING "0.1.0"
+#define NTK_VERSION_MAJOR 0        /**< changes with the ABI */
+#define NTK_VERSION_MINOR 1        /**< new functions, options and enumerators */
+#define NTK_VERSION_PATCH 0        /**< corrections */
+#define NTK_VERSION_STRING "0.1.0" /**< "major.minor.patch" of this header */
 /** One comparable number: 10000 major + 100 minor + patch. */
 #define NTK_VERSION_NUMBER (10000 * NTK_VERSION_MAJOR + 100 * NTK_VERSION_MINOR + NTK_VERSION_PATCH)
 
@@ -95,9 +108,13 @@ NTK_API const char *ntk_version(void);
 /** The same as a number, comparable with NTK_VERSION_NUMBER. */
 NTK_API int ntk_version_number(void);
 
-/* ================================================================================================================
- * 2  Status
- * ============================================================================================================= */
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup status 2  Status
+ * @{
+ */
 
 /** Every status: X(NAME, number, sentence).  The numbers are part of the ABI; gaps leave room within a group. */
 #define NTK_STATUS_LIST(X)                                                                       \
@@ -123,6 +140,7 @@ NTK_API int ntk_version_number(void);
     X(ERROR_INTERNAL, 82, "a defect of the library; please report it")
 
 #define NTK_STATUS_ENUMERATOR(name, number, sentence) NTK_##name = number,
+/** What became of a call: NTK_OK, or one of the errors of NTK_STATUS_LIST. */
 typedef enum ntk_status { NTK_STATUS_LIST(NTK_STATUS_ENUMERATOR) } ntk_status;
 #undef NTK_STATUS_ENUMERATOR
 
@@ -130,26 +148,54 @@ typedef enum ntk_status { NTK_STATUS_LIST(NTK_STATUS_ENUMERATOR) } ntk_status;
 NTK_API const char *ntk_status_message(ntk_status status);
 
 /*
- * Every enum has a pair `ntk_<enum>_name` and `ntk_<enum>_from_name`.  Names are lower case as in the command line
+ * Every enum has a pair `ntk_ENUM_name` and `ntk_ENUM_from_name`.  Names are lower case as in the command line
  * ("f64", "trace"); those of ntk_status are its constants without NTK_ ("ERROR_SHAPE").  `_name` returns NULL for a
  * number that is no enumerator; `_from_name` returns 1 and fills *value if the name is known, else 0.
  */
 
 /** Type of array elements. */
-typedef enum ntk_dtype { NTK_F64 = 0, NTK_F32 = 1, NTK_I64 = 2, NTK_U8 = 3 } ntk_dtype;
+typedef enum ntk_dtype {
+    NTK_F64 = 0, /**< double */
+    NTK_F32 = 1, /**< float */
+    NTK_I64 = 2, /**< int64_t */
+    NTK_U8 = 3   /**< uint8_t */
+} ntk_dtype;
 /** Which kernel: NTK (J Jᵀ) or NNGP (covariance of the outputs at initialisation). */
-typedef enum ntk_kind { NTK_KIND_NTK = 0, NTK_KIND_NNGP = 1 } ntk_kind;
+typedef enum ntk_kind {
+    NTK_KIND_NTK = 0,  /**< J Jᵀ */
+    NTK_KIND_NNGP = 1  /**< covariance of the outputs at initialisation */
+} ntk_kind;
 /** What an empirical kernel keeps of its o x o block per pair: all; the mean of its diagonal; its diagonal. */
-typedef enum ntk_outputs { NTK_OUTPUTS_FULL = 0, NTK_OUTPUTS_TRACE = 1, NTK_OUTPUTS_DIAGONAL = 2 } ntk_outputs;
+typedef enum ntk_outputs {
+    NTK_OUTPUTS_FULL = 0,     /**< all o x o numbers */
+    NTK_OUTPUTS_TRACE = 1,    /**< the mean of the diagonal, one number */
+    NTK_OUTPUTS_DIAGONAL = 2  /**< the diagonal, o numbers */
+} ntk_outputs;
 /** Whose distribution a predictor describes; see ntk_predictor_create(). */
-typedef enum ntk_posterior { NTK_POSTERIOR_NTK = 0, NTK_POSTERIOR_NNGP = 1, NTK_POSTERIOR_NTKGP = 2 } ntk_posterior;
+typedef enum ntk_posterior {
+    NTK_POSTERIOR_NTK = 0,   /**< an ensemble of networks trained with the NTK */
+    NTK_POSTERIOR_NNGP = 1,  /**< the last layer trained: the Gaussian process of the NNGP */
+    NTK_POSTERIOR_NTKGP = 2  /**< the Gaussian process whose kernel is the NTK */
+} ntk_posterior;
 /** How a matrix is taken apart: Cholesky (fast; positive definite; t = infinity) or eigenvectors (any t, singular too). */
-typedef enum ntk_decomposition { NTK_DECOMPOSITION_CHOLESKY = 0, NTK_DECOMPOSITION_EIGEN = 1 } ntk_decomposition;
+typedef enum ntk_decomposition {
+    NTK_DECOMPOSITION_CHOLESKY = 0, /**< A = L Lᵀ */
+    NTK_DECOMPOSITION_EIGEN = 1     /**< A = Uᵀ diag(lambda) U */
+} ntk_decomposition;
 /** Squared error ½|f-y|² (SUM) or ½|f-y|²/(number of targets) (MEAN). */
-typedef enum ntk_loss_scale { NTK_LOSS_SCALE_SUM = 0, NTK_LOSS_SCALE_MEAN = 1 } ntk_loss_scale;
+typedef enum ntk_loss_scale {
+    NTK_LOSS_SCALE_SUM = 0,  /**< ½|f-y|² */
+    NTK_LOSS_SCALE_MEAN = 1  /**< ½|f-y|² / number of targets */
+} ntk_loss_scale;
 /** Which Gramian. */
-typedef enum ntk_gramian { NTK_GRAMIAN_OBSERVABILITY = 0, NTK_GRAMIAN_CONTROLLABILITY = 1 } ntk_gramian;
+typedef enum ntk_gramian {
+    NTK_GRAMIAN_OBSERVABILITY = 0,   /**< what of the state the outputs show */
+    NTK_GRAMIAN_CONTROLLABILITY = 1  /**< what of the state the inputs can reach */
+} ntk_gramian;
 
+/** @name Names of enumerators, and back
+ *  `_name`: the name, static memory, or NULL.  `_from_name`: 1 and *value, or 0; `name` and `value` may be NULL (0).
+ *  @{ */
 NTK_API const char *ntk_status_name(ntk_status value);
 NTK_API int ntk_status_from_name(const char *name, ntk_status *value);
 NTK_API const char *ntk_dtype_name(ntk_dtype value);
@@ -166,11 +212,17 @@ NTK_API const char *ntk_loss_scale_name(ntk_loss_scale value);
 NTK_API int ntk_loss_scale_from_name(const char *name, ntk_loss_scale *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
+/** @} */
 
-/* ================================================================================================================
- * 3  Arrays
- * ============================================================================================================= */
+/** @} */
 
+/* ================================================================================================================= */
+/**
+ * @defgroup arrays 3  Arrays
+ * @{
+ */
+
+/** Most axes an array may have. */
 #define NTK_MAX_NDIM 6
 
 /**
@@ -182,14 +234,14 @@ typedef struct ntk_array {
     void *data;      /**< first element; may be NULL only if some extent is 0 */
     ntk_dtype dtype; /**< element type */
     int32_t ndim;    /**< 0 ... NTK_MAX_NDIM */
-    int64_t shape[NTK_MAX_NDIM];
-    int64_t strides[NTK_MAX_NDIM];
+    int64_t shape[NTK_MAX_NDIM];   /**< extents, 0 or more; entries from ndim on are not read */
+    int64_t strides[NTK_MAX_NDIM]; /**< elements from one index to the next */
 } ntk_array;
 
 /** Bytes of one element; 0 for an unknown dtype. */
 NTK_API size_t ntk_dtype_size(ntk_dtype dtype);
 
-/** A dense row-major view of `ndim` extents (at most NTK_MAX_NDIM of them are read). */
+/** A dense row-major view of `data` (borrowed), of type `dtype` and extents shape[0 ... ndim-1], of which at most NTK_MAX_NDIM are read. */
 static inline ntk_array ntk_array_dense(const void *data, ntk_dtype dtype, int ndim, const int64_t *shape) {
     ntk_array a;
     int64_t step = 1;
@@ -225,9 +277,13 @@ static inline ntk_array ntk_matrix_f32(const float *data, int64_t rows, int64_t 
     return ntk_array_dense(data, NTK_F32, 2, shape);
 }
 
-/* ================================================================================================================
- * 4  Context
- * ============================================================================================================= */
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup context 4  Context
+ * @{
+ */
 
 /** The caller's side of every call: memory, threads, messages, progress and the last error.  One thread at a time. */
 typedef struct ntk_context ntk_context;
@@ -270,22 +326,27 @@ typedef int (*ntk_progress_fn)(void *user, double done);
 /** Receives warnings, one sentence each without a newline. */
 typedef void (*ntk_log_fn)(void *user, const char *sentence);
 
+/** Options of ntk_context_create(). */
 typedef struct ntk_context_options {
     size_t struct_size;       /**< NTK_CONTEXT_OPTIONS_INIT */
     ntk_allocate_fn allocate; /**< NULL: the C library's */
-    void *allocate_user;
-    ntk_log_fn log; /**< NULL: silence */
-    void *log_user;
+    void *allocate_user;      /**< handed to `allocate` */
+    ntk_log_fn log;           /**< NULL: silence */
+    void *log_user;           /**< handed to `log` */
     ntk_progress_fn progress; /**< NULL: none */
-    void *progress_user;
+    void *progress_user;      /**< handed to `progress` */
     uint64_t memory_limit; /**< bytes one call may hold at once; 0: no limit */
     int32_t threads;       /**< threads of the library's own loops; 0: all processors this process may use.  BLAS keeps its own count */
     int32_t reserved;      /**< 0 */
 } ntk_context_options;
+/** Opens every initialiser of an ntk_context_options. */
 #define NTK_CONTEXT_OPTIONS_INIT sizeof(ntk_context_options)
 
-/** Makes a context.  Errors: NULL, OPTIONS, ARGUMENT (threads < 0), MEMORY.  There is no sentence: no context to ask. */
+/** Makes a context.  Errors: NULL, OPTIONS, ARGUMENT (threads < 0), MEMORY.  There is no sentence: no context to ask.
+ *  The options are copied; what they point to must outlive the context and every handle made with it. */
 NTK_API ntk_status ntk_context_create(const ntk_context_options *options, ntk_context **context);
+
+/** Gives the caller's hold on the context back; handles made with it live on.  NULL: nothing happens. */
 NTK_API void ntk_context_destroy(ntk_context *context);
 
 /** The status of the last call that failed with this context (NTK_OK: none yet; ERROR_NULL for a NULL context). */
@@ -301,14 +362,18 @@ NTK_API int ntk_context_threads(const ntk_context *context);
  *  is made, forces a lower one.  NULL for a NULL context. */
 NTK_API const char *ntk_context_cpu(const ntk_context *context);
 
-/* ================================================================================================================
- * 5  Networks
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup networks 5  Networks
  *
  * One description, two readings: with a flat parameter vector a finite network (section 6), without one its
  * infinite-width limit (section 9).  The JSON form is specified in docs/network-format.md; the builder takes the same
  * layer names and keys.  Parameterisations: `ntk` z = (w_std/sqrt(n)) W x + b_std b; `standard` W ~ N(0, w_std²/n);
  * `textbook` f(x) = n^-1/2 sum v_i phi(u_i . x).
- * ============================================================================================================= */
+ * @{
+ */
 
 /**
  * Reads a network from zero-terminated UTF-8 JSON.  Errors: SYNTAX (with line and column), NETWORK (with the layer's
@@ -319,12 +384,12 @@ NTK_API ntk_status ntk_network_parse(ntk_context *ctx, const char *json, ntk_net
 
 /**
  * Writes a network as JSON that ntk_network_parse() reads back to the same network.  Numbers survive to the bit.
- * @param text      receives a zero-terminated string of at most `capacity` bytes; may be NULL if capacity is 0
- * @param needed    receives the size needed, with the zero; NULL if not wanted
- * Errors: ARGUMENT if capacity is positive but too small (then `needed` still says enough), MEMORY.
+ * `text` receives a zero-terminated string of at most `capacity` bytes and may be NULL if capacity is 0; `needed` receives the
+ * bytes needed, with the zero, and may be NULL.  Errors: ARGUMENT if capacity is positive but too small (`needed` still says enough).
  */
 NTK_API ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed);
 
+/** Gives the caller's hold on the network back.  NULL: nothing happens. */
 NTK_API void ntk_network_destroy(ntk_network *network);
 
 /** Parameters p of the finite network; -1 for NULL. */
@@ -347,21 +412,26 @@ typedef struct ntk_attribute {
     const double *list; /**< value of a list key, else NULL; copied */
     int64_t count;      /**< length of the list */
 } ntk_attribute;
+/** An ntk_attribute whose value is a number, integer or boolean. */
 #define NTK_NUMBER(key, number) {key, number, NULL, NULL, 0}
+/** An ntk_attribute whose value is a string. */
 #define NTK_TEXT(key, text) {key, 0, text, NULL, 0}
+/** An ntk_attribute whose value is a list of numbers. */
 #define NTK_LIST(key, list, count) {key, 0, NULL, list, count}
+/** The end of a list of ntk_attribute. */
 #define NTK_END {NULL, 0, NULL, NULL, 0}
 
 /**
- * Starts a network whose inputs have shape[0 ... ndim-1].
- * @param parameterization  "ntk", "standard" or "textbook"; NULL: "ntk"
+ * Starts a network whose inputs have shape[0 ... ndim-1], 1 <= ndim <= 5; parameterization "ntk", "standard" or "textbook",
+ * NULL: "ntk".  Errors: NETWORK, as ntk_network_parse().
  */
 NTK_API ntk_status ntk_builder_create(ntk_context *ctx, int ndim, const int64_t *shape, const char *parameterization, ntk_builder **builder);
 
 /** Appends a layer, e.g. ("dense", {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.5), NTK_END}).  NULL attributes: none.  Errors: NETWORK with its path. */
 NTK_API ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
 
-/** Opens a layer that holds lists of layers ("branch", "repeat"); layers added now go into its first list. */
+/** Opens a layer that holds lists of layers ("branch", "repeat"), with its `op` and attributes as in ntk_builder_add(); layers added now
+ *  go into its first list.  Errors: NETWORK with its path. */
 NTK_API ntk_status ntk_builder_begin(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
 
 /** Goes on to the next list of the innermost open layer (the next branch).  Errors: NETWORK if that layer has one list only. */
@@ -372,50 +442,69 @@ NTK_API ntk_status ntk_builder_end(ntk_context *ctx, ntk_builder *builder);
 
 /** Makes the network; the builder stays as it is and may be added to again.  Errors: NETWORK (open layers, shapes that do not fit). */
 NTK_API ntk_status ntk_builder_finish(ntk_context *ctx, const ntk_builder *builder, ntk_network **network);
+
+/** Gives the caller's hold on the builder back; networks made with it live on.  NULL: nothing happens. */
 NTK_API void ntk_builder_destroy(ntk_builder *builder);
 
-/** Names of the ops and of the activations, for completion and bindings: index 0 ... count-1; NULL outside. */
+/** @name Names of the ops and of the activations
+ *  For completion and bindings: `index` 0 ... count-1; NULL outside.  Static memory.
+ *  @{ */
 NTK_API int ntk_op_count(void);
 NTK_API const char *ntk_op_name(int index);
 NTK_API int ntk_activation_count(void);
 NTK_API const char *ntk_activation_name(int index);
+/** @} */
 
-/* ================================================================================================================
- * 6  Finite networks
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup finite 6  Finite networks
  *
  * theta is the flat parameter vector [p]: layers in document order (depth first through branches), each layer its
  * weights row-major [units, fan_in], then its bias.  Layers with "lr" r or "train": false (r = 0) are differentiated
  * like all others here; r enters where an NTK is formed (section 8: J is scaled by sqrt(r)).
- * ============================================================================================================= */
+ * @{
+ */
 
 /**
  * Draws theta [p] as the parameterisation says.  Counter-based random numbers (Philox4x32-10): the same seed gives the
- * same bits on every machine and with any number of threads.  Cost O(p).
+ * same bits on every machine and with any number of threads (Salmon et al. 2011).  Cost O(p).
  */
 NTK_API ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta);
 
-/** f [n, o] = f(theta, x), x [n] + input.  Cost: one forward pass. */
+/** f [n, o] = f(theta, x), theta [p], x [n] + input.  Errors: OVERFLOW where an output is not finite.  Cost: one forward pass,
+ *  2 n p flop for dense layers; samples pass in chunks. */
 NTK_API ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f);
 
-/** df [n, o] = J v, v [p]: the change of the outputs per change of theta along v.  Cost: about two forward passes. */
+/** df [n, o] = J v, v [p]: the change of the outputs per change of theta [p] along v, on x [n] + input (forward mode).
+ *  Cost: about two forward passes. */
 NTK_API ntk_status ntk_network_jvp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *v, ntk_array *df);
 
-/** g [p] = Jᵀ u, u [n, o]: the gradient of sum(u * f).  Cost: about three forward passes. */
+/** g [p] = Jᵀ u, u [n, o]: the gradient of sum(u f) at theta [p], on x [n] + input (reverse mode).  Cost: about three forward passes. */
 NTK_API ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *u, ntk_array *g);
 
-/* ================================================================================================================
- * 7  Optimizers:  theta' = -D⁻¹ Jᵀ (f - y),  so  K_D = J D⁻¹ Jᵀ
- * ============================================================================================================= */
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup optimizers 7  Optimizers
+ *
+ * theta' = -D⁻¹ Jᵀ (f - y),  so  K_D = J D⁻¹ Jᵀ.
+ * @{
+ */
 
 /** Plain gradient descent, D = I, for any number of parameters. */
 NTK_API ntk_status ntk_optimizer_identity(ntk_context *ctx, ntk_optimizer **optimizer);
 
-/** Adam with a frozen second moment: D = diag(sqrt(v) + epsilon), v [p] >= 0, epsilon >= 0 (mathematics §6; Kingma & Ba 2015).
- *  Errors: ARGUMENT where an entry of D would not be positive. */
+/** Adam with a frozen second moment: D = diag(sqrt(v) + epsilon), v [p] >= 0, epsilon >= 0 (docs/mathematics.md §6; Kingma & Ba 2015).
+ *  second_moment is copied.  Errors: ARGUMENT where an entry of D would not be positive. */
 NTK_API ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer);
 
-/** Any positive diagonal D [p]. */
+/** Any positive diagonal D: d [p], copied.  Errors: ARGUMENT where an entry is not positive. */
 NTK_API ntk_status ntk_optimizer_diagonal(ntk_context *ctx, const ntk_array *d, ntk_optimizer **optimizer);
+
+/** Gives the caller's hold on the optimizer back.  NULL: nothing happens. */
 NTK_API void ntk_optimizer_destroy(ntk_optimizer *optimizer);
 
 /** Length p of D; 0 for the identity (any p); -1 for NULL. */
@@ -424,57 +513,77 @@ NTK_API int64_t ntk_optimizer_parameters(const ntk_optimizer *optimizer);
 /** Copies D into d [p]; for the identity fills d with ones, whatever its length. */
 NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimizer *optimizer, ntk_array *d);
 
-/* ================================================================================================================
- * 8  Jacobians:  J [n o, p], row = sample o + output
- * ============================================================================================================= */
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup jacobians 8  Jacobians
+ *
+ * J [n o, p], row = sample o + output, as an operator.
+ * @{
+ */
 
 /**
  * J of a network at theta on x [n] + input.  A layer's columns are multiplied by sqrt(r) of its "lr" r (frozen: 0), so
- * that J Jᵀ is the NTK of network-format.md.  theta and x are copied.  Nothing is computed yet.
+ * that J Jᵀ is the NTK of network-format.md.  theta [p] and x are copied.  Nothing is computed yet:
+ * memory n d + p numbers.
  */
 NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian);
 
-/** The caller's own J [n outputs, p]; borrowed.  `outputs` o must divide the rows. */
+/** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o does not divide the rows. */
 NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
+
+/** Gives the caller's hold on the jacobian back.  NULL: nothing happens. */
 NTK_API void ntk_jacobian_destroy(ntk_jacobian *jacobian);
 
-/** Rows n o, columns p, outputs o; -1 for NULL. */
+/** Rows n o; -1 for NULL. */
 NTK_API int64_t ntk_jacobian_rows(const ntk_jacobian *jacobian);
+/** Columns p; -1 for NULL. */
 NTK_API int64_t ntk_jacobian_columns(const ntk_jacobian *jacobian);
+/** Outputs o of one sample; -1 for NULL. */
 NTK_API int64_t ntk_jacobian_outputs(const ntk_jacobian *jacobian);
 
-/** out [n o] = J v, v [p]. */
+/** out [n o] = J v, v [p].  Cost of a network's: about two forward passes; of a matrix: 2 n o p flop. */
 NTK_API ntk_status ntk_jacobian_apply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
 
-/** out [p] = Jᵀ u, u [n o]. */
+/** out [p] = Jᵀ u, u [n o].  Cost of a network's: about three forward passes; of a matrix: 2 n o p flop. */
 NTK_API ntk_status ntk_jacobian_apply_transposed(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *u, ntk_array *out);
 
-/** Rows first ... first + m - 1 of J as numbers, m = extent 0 of out [m, p].  Cost of a network's: o backward passes. */
+/** Rows first ... first + m - 1 of J as numbers, m = extent 0 of out [m, p].  Errors: ARGUMENT beyond the last row.  Cost of a
+ *  network's: a backward pass per output. */
 NTK_API ntk_status ntk_jacobian_get_rows(ntk_context *ctx, const ntk_jacobian *jacobian, int64_t first, ntk_array *out);
 
-/* ================================================================================================================
- * 9  Kernels
- * ============================================================================================================= */
+/** @} */
 
+/* ================================================================================================================= */
+/**
+ * @defgroup kernels 9  Kernels
+ * @{
+ */
+
+/** Options of ntk_kernel_from_network() and ntk_kernel_empirical(). */
 typedef struct ntk_kernel_options {
     size_t struct_size;  /**< NTK_KERNEL_OPTIONS_INIT */
     ntk_outputs outputs; /**< empirical kernels only: full (default), trace, diagonal */
     int32_t reserved;    /**< 0 */
 } ntk_kernel_options;
+/** Opens every initialiser of an ntk_kernel_options. */
 #define NTK_KERNEL_OPTIONS_INIT sizeof(ntk_kernel_options)
 
 /**
  * The infinite-width kernels of a network: NNGP K and NTK Theta, one number per pair (for o outputs they stand for
  * K x I_o).  Distances are propagated, not covariances (docs/mathematics.md §4), so that nearly equal inputs lose no
  * digits.  Works in NTK_F64 and NTK_F32.
- * Errors: NO_RULE with the layer's path and the reason where no exact rule exists.
+ * Errors: NO_RULE with the layer's path and the reason where no exact rule exists; UNSUPPORTED for inputs with more than one axis.
+ * Source: Jacot, Gabriel & Hongler 2018; Lee et al. 2018; the duals of the activations in lib/infinite.
  */
 NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network, const ntk_kernel_options *options, ntk_kernel **kernel);
 
 /**
  * The empirical kernels of a finite network at theta (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
- * @param optimizer  D; NULL: identity
- * Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
+ * optimizer: D; NULL: identity.  Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
+ * Cost of an evaluation: the rows of J(x1) and J(x2) in blocks, and 2 n1 n2 o² p flop (trace, diagonal: 2 n1 n2 o p); Jacobian
+ * contraction (docs/mathematics.md §6.1).
  */
 NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
 
@@ -484,43 +593,56 @@ NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *net
  */
 typedef int (*ntk_kernel_fn)(void *user, int64_t d, int64_t n1, const double *x1, int64_t n2, const double *x2, double *k, int64_t ldk);
 
-/** Wraps a callback as the kernel of kind `kind`.  `user` must outlive the kernel and all made from it. */
+/** Wraps a callback as the kernel of kind `kind`.  `user` must outlive the kernel and all made from it.
+ *  `function` is called by one thread, the caller's, on blocks of samples; NTK_F64 only. */
 NTK_API ntk_status ntk_kernel_from_callback(ntk_context *ctx, ntk_kernel_fn function, void *user, ntk_kind kind, ntk_kernel **kernel);
+
+/** Gives the caller's hold on the kernel back.  NULL: nothing happens. */
 NTK_API void ntk_kernel_destroy(ntk_kernel *kernel);
 
-/** What one evaluation shall deliver; all come out of one pass.  NULL arrays are not wanted. */
+/** What one evaluation shall deliver; all come out of one pass.  NULL arrays are not wanted.  A kind that the kernel lacks: ARGUMENT. */
 typedef struct ntk_request {
     size_t struct_size; /**< NTK_REQUEST_INIT */
     ntk_array *nngp;    /**< shape of the kernel, see there */
     ntk_array *ntk;     /**< the same */
     ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite kernels) */
 } ntk_request;
+/** Opens every initialiser of an ntk_request. */
 #define NTK_REQUEST_INIT sizeof(ntk_request)
 
 /**
  * Evaluates a kernel block by block into the caller's arrays.
- * @param x1 [n1] + input;  @param x2 [n2] + input, or NULL: x1 with itself, each pair once, symmetric to the bit
- * All arrays have one dtype.  n1 or n2 may be 0.
+ * x1 [n1] + input; x2 [n2] + input, or NULL: x1 with itself, each pair once, symmetric to the bit.  What is wanted stands in
+ * `request`.  All arrays have one dtype.  n1 or n2 may be 0.
  * Errors: SHAPE, DTYPE, NOT_FINITE, OVERFLOW (a kernel value exceeds its dtype), CANCELLED, MEMORY.
  * Cost (infinite): n1 n2 (2 d + c L) flop, halved for x2 NULL; working memory O(blocks).
  */
 NTK_API ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x1, const ntk_array *x2, const ntk_request *request);
 
-/** Only the pairs (x_i, x_i), by the exact formulas of the diagonal: [n] (infinite, callback, trace), [n o] (full), [n, o] (diagonal). */
+/** Only the pairs (x_i, x_i) of x [n] + input, by the exact formulas of the diagonal, into the arrays of `request`: [n] (infinite,
+ *  callback, trace), [n o] (full), [n, o] (diagonal).  Cost linear in n. */
 NTK_API ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_request *request);
 
-/* ================================================================================================================
- * 10  Grams: a kernel on one data set, as a symmetric operator K of size N
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup grams 10  Grams
+ *
+ * A kernel on one data set, as a symmetric operator K of size N.
  *
  * N = n when K has one value per pair (and stands for K x I_o), N = n o when it is full.  A gram holds the NTK, the
  * NNGP, or both; `kind` says which is meant, and a kind that the gram lacks is NTK_ERROR_ARGUMENT.
- * ============================================================================================================= */
+ * @{
+ */
 
+/** Options of ntk_gram_create(). */
 typedef struct ntk_gram_options {
     size_t struct_size; /**< NTK_GRAM_OPTIONS_INIT */
     int32_t nngp;       /**< keep the NNGP too (one pass delivers both) */
     int32_t no_ntk;     /**< keep the NNGP only; needs nngp */
 } ntk_gram_options;
+/** Opens every initialiser of an ntk_gram_options. */
 #define NTK_GRAM_OPTIONS_INIT sizeof(ntk_gram_options)
 
 /** K(x, x) of a kernel; x [n] + input (f64 or f32) is copied, so that the gram can meet new inputs later.
@@ -531,12 +653,14 @@ NTK_API ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, c
  *  it is not symmetric: |K_ij - K_ji| <= 1e-8 max|K| (f32: 1e-3); the lower triangle is what counts. */
 NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, ntk_gram **gram);
 
-/** The same with both kinds; either may be NULL, not both; one shape and one dtype. */
+/** The same with both kinds: ntk and nngp [N, N]; either may be NULL, not both; one shape and one dtype. */
 NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
 
-/** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_parameter_vectors() and theta(t).
+/** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
  *  Cost: (n o)² p flop and the rows of J in blocks. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
+
+/** Gives the caller's hold on the gram back.  NULL: nothing happens. */
 NTK_API void ntk_gram_destroy(ntk_gram *gram);
 
 /** Size N of the operator; -1 for NULL. */
@@ -545,36 +669,48 @@ NTK_API int64_t ntk_gram_size(const ntk_gram *gram);
 /** 1 if the gram holds this kind, else 0. */
 NTK_API int ntk_gram_has(const ntk_gram *gram, ntk_kind kind);
 
-/** diagonal [N]. */
+/** out [N] = the diagonal of K of this kind. */
 NTK_API ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out);
 
-/** Entries [row ... row + m - 1, column ... column + k - 1] into out [m, k]. */
+/** Entries [row ... row + m - 1, column ... column + k - 1] into out [m, k].  Errors: ARGUMENT beyond the edge. */
 NTK_API ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out);
 
 /** out [N, m] = K v, v [N, m].  Cost 2 N² m flop. */
 NTK_API ntk_status ntk_gram_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, const ntk_array *v, ntk_array *out);
 
-/* ================================================================================================================
- * 11  Spectrum and duality: K = J D⁻¹ Jᵀ and F = D^-1/2 Jᵀ J D^-1/2 share their non-zero eigenvalues
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup spectrum 11  Spectrum and duality
+ *
+ * K = J D⁻¹ Jᵀ and F = D^-1/2 Jᵀ J D^-1/2 share their non-zero eigenvalues (docs/mathematics.md §8).
  *
  * With K u = lambda u:  v = D^-1/2 Jᵀ u / sqrt(lambda)  is the unit eigenvector of F, and u = J D^-1/2 v / sqrt(lambda).
  * Eigenvalues come largest first.  Rank counts eigenvalues above `tolerance` times the largest.
- * ============================================================================================================= */
+ * @{
+ */
 
+/** Options of ntk_spectrum_create() and ntk_spectrum_from_jacobian(). */
 typedef struct ntk_spectrum_options {
     size_t struct_size;  /**< NTK_SPECTRUM_OPTIONS_INIT */
     ntk_kind kind;       /**< which kernel of the gram */
     int32_t values_only; /**< no vectors: a third of the time */
     double tolerance;    /**< of the rank, relative; 0: N eps (of a Jacobian: max(N, p) eps on the singular values) */
 } ntk_spectrum_options;
+/** Opens every initialiser of an ntk_spectrum_options. */
 #define NTK_SPECTRUM_OPTIONS_INIT sizeof(ntk_spectrum_options)
 
-/** All eigenvalues and vectors of a gram.  Cost: dsyevd, about 9 N³ flop; 2 N² numbers. */
+/** All eigenvalues and vectors of a gram, with absolute errors of a few eps |K|.  Errors: NOT_CONVERGED.  Cost: divide and conquer
+ *  (dsyevd), about 9 N³ flop; 2 N² numbers. */
 NTK_API ntk_status ntk_spectrum_create(ntk_context *ctx, const ntk_gram *gram, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
 
 /** The same from the singular values of J D^-1/2 itself: K squares the condition number, this does not.
- *  min(N, p) eigenvalues; cost O(N p min(N, p)).  optimizer NULL: D = I. */
+ *  min(N, p) eigenvalues; optimizer NULL: D = I; the `kind` of the options is not read.  Errors: NOT_CONVERGED.
+ *  Cost: dgesdd, O(N p min(N, p)) flop; N p numbers. */
 NTK_API ntk_status ntk_spectrum_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
+
+/** Gives the caller's hold on the spectrum back.  NULL: nothing happens. */
 NTK_API void ntk_spectrum_destroy(ntk_spectrum *spectrum);
 
 /** Number of eigenvalues held; -1 for NULL. */
@@ -587,22 +723,31 @@ NTK_API double ntk_spectrum_condition(const ntk_spectrum *spectrum);
 /** values [size], largest first. */
 NTK_API ntk_status ntk_spectrum_get_values(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *values);
 
-/** Function-space vectors: out [N, k], column j belongs to value j, k <= size. */
+/** Function-space vectors u: out [N, k], column j belongs to value j, k <= size.  Errors: ARGUMENT of a spectrum of values only. */
 NTK_API ntk_status ntk_spectrum_get_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
 
-/** Parameter-space vectors v: out [p, k], k <= rank.  Needs a spectrum made from a Jacobian or its gram. */
+/** Parameter-space vectors v: out [p, k], k <= rank.  Errors: ARGUMENT unless the spectrum was made from a Jacobian
+ *  or its gram, and with vectors.  Cost from a gram: k products Jᵀ u. */
 NTK_API ntk_status ntk_spectrum_get_parameter_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
 
-/** out [p] = F v = Jᵀ (J v), never forming F. */
+/** out [p] = F v = Jᵀ (J v), v [p], never forming F.  Cost: the two products. */
 NTK_API ntk_status ntk_fisher_multiply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
 
-/** |delta|_F = sqrt(deltaᵀ F delta) = |J delta|: how far a step delta [p] moves the outputs, to first order. */
+/** |delta|_F = sqrt(deltaᵀ F delta) = |J delta|: how far a step delta [p] moves the outputs, to first order.
+ *  Cost: one product. */
 NTK_API ntk_status ntk_fisher_norm(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *delta, double *norm);
 
-/* ================================================================================================================
- * 12  Solver: (K + ridge I) by Cholesky.  f64 and f32, the gram's.
- * ============================================================================================================= */
+/** @} */
 
+/* ================================================================================================================= */
+/**
+ * @defgroup solver 12  Solver
+ *
+ * (K + ridge I)⁻¹ by Cholesky, in the precision of the gram, f64 or f32.
+ * @{
+ */
+
+/** Options of ntk_solver_create(). */
 typedef struct ntk_solver_options {
     size_t struct_size;    /**< NTK_SOLVER_OPTIONS_INIT */
     ntk_kind kind;         /**< which kernel of the gram */
@@ -610,27 +755,36 @@ typedef struct ntk_solver_options {
     double ridge;          /**< added to the diagonal, >= 0 */
     double ridge_relative; /**< times trace(K)/N, added too, >= 0 */
 } ntk_solver_options;
+/** Opens every initialiser of an ntk_solver_options. */
 #define NTK_SOLVER_OPTIONS_INIT sizeof(ntk_solver_options)
 
-/** Factorises.  Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.  Cost N³/3 flop, N² numbers. */
+/** Factorises K + ridge I = L Lᵀ.  Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.  Cost N³/3 flop, N² numbers. */
 NTK_API ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver);
+
+/** Gives the caller's hold on the solver back.  NULL: nothing happens. */
 NTK_API void ntk_solver_destroy(ntk_solver *solver);
 
-/** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory. */
+/** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory.  Backward stable (Higham 2002,
+ *  theorem 10.4).  Cost 2 N² m flop. */
 NTK_API ntk_status ntk_solver_solve(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, ntk_array *x);
 
-/** log det (K + ridge I). */
+/** value = log det (K + ridge I) = 2 sum log L_ii.  Cost O(N). */
 NTK_API ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver, double *value);
 
-/** Normwise backward error of a solution, the worst column of |b - A x| / (|A| |x| + |b|) in the infinity norm
- *  (Rigal & Gaches 1967): a few eps for a stable solve. */
+/** Normwise backward error of a solution x [N, m] of b [N, m], the worst column of |b - A x| / (|A| |x| + |b|) in the infinity norm
+ *  (Rigal & Gaches 1967): a few eps for a stable solve.  Cost 2 N² m flop. */
 NTK_API ntk_status ntk_solver_backward_error(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, const ntk_array *x, double *error);
 
 /** The number that was added to the diagonal; NaN only for NULL. */
 NTK_API double ntk_solver_ridge(const ntk_solver *solver);
 
-/* ================================================================================================================
- * 13  Predictor: mean and covariance on new inputs  (docs/mathematics.md §7; Lee et al. 2019)
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup predictor 13  Predictor
+ *
+ * Mean and covariance of trained networks on new inputs (docs/mathematics.md §7; Lee et al. 2019).
  *
  * With K the NNGP, T the NTK, * = test-train, ~ = with the ridge, S_A(t) = (1 - exp(-eta t A~/c)) A~⁻¹, which is A~⁻¹ at
  * t = infinity; c = number of targets for LOSS_SCALE_MEAN, 1 for SUM:
@@ -640,8 +794,10 @@ NTK_API double ntk_solver_ridge(const ntk_solver *solver);
  *     ntkgp  mean T* S_T(t) y    covariance T** - T* S_T(2t) T*ᵀ             Gaussian process with kernel T
  *
  * With a start f0 (a given network): mean f0* - T* S_T(t) (f0 - y).
- * ============================================================================================================= */
+ * @{
+ */
 
+/** Options of ntk_predictor_create(). */
 typedef struct ntk_predictor_options {
     size_t struct_size;              /**< NTK_PREDICTOR_OPTIONS_INIT */
     ntk_posterior posterior;         /**< default: ntk */
@@ -653,20 +809,26 @@ typedef struct ntk_predictor_options {
     double learning_rate;            /**< eta > 0; 0 means 1 */
     const ntk_array *f0;             /**< outputs of the network on the training inputs at t = 0, shape of y; NULL: 0; copied */
 } ntk_predictor_options;
+/** Opens every initialiser of an ntk_predictor_options. */
 #define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)
 
 /**
  * Joins a gram and targets y (copied): [N] or [N, c]; for a full gram of n o rows, [n, o] (or [n o]).
  * The gram must hold the kinds that the mean needs (the covariance of `ntk` needs both).  f64; f32 with Cholesky.
- * Cost: one Cholesky or eigendecomposition.
+ * Errors: ARGUMENT (negative ridge or rate), NOT_POSITIVE_DEFINITE (Cholesky).
+ * Cost: one Cholesky (N³/3 flop) or eigendecomposition (9 N³); N² or 2 N² numbers.
  */
 NTK_API ntk_status ntk_predictor_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_predictor_options *options, ntk_predictor **predictor);
+
+/** Gives the caller's hold on the predictor back.  NULL: nothing happens. */
 NTK_API void ntk_predictor_destroy(ntk_predictor *predictor);
 
-/** mean [m, c] on x [m] + input at t = infinity; the gram must come from a kernel.  Test inputs pass in blocks. */
+/** mean [m, c] on x [m] + input at t = infinity; the gram must come from a kernel.  Test inputs pass in blocks.
+ *  Cost: the kernel of m x N pairs and 2 m N c flop. */
 NTK_API ntk_status ntk_predictor_mean(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *x, ntk_array *mean);
 
-/** covariance [m, m] on x (it is the same for every column of y) at t = infinity. */
+/** covariance [m, m] on x [m] + input (it is the same for every column of y) at t = infinity.  Cost: the kernel of m x N and m x m pairs,
+ *  and O(N² m + N m²) flop. */
 NTK_API ntk_status ntk_predictor_covariance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *x, ntk_array *covariance);
 
 /** The blocks of the caller's own kernel on new inputs, or a time other than infinity.  NULL arrays: not needed. */
@@ -679,19 +841,28 @@ typedef struct ntk_test_set {
     const ntk_array *nngp_test;    /**< K** [m, m], for a covariance */
     const ntk_array *f0;           /**< start on the new inputs, shape of the mean; NULL: 0 */
 } ntk_test_set;
+/** Opens every initialiser of an ntk_test_set. */
 #define NTK_TEST_SET_INIT sizeof(ntk_test_set)
 
-/** Mean and covariance (either may be NULL) at time t >= 0 or infinity.  Finite t needs the eigen decomposition. */
+/** mean, shape [m, c], and covariance [m, m] (either may be NULL) on `test` at `time` t >= 0 or infinity.  Errors: ARGUMENT for finite t
+ *  without the eigen decomposition, or for blocks of `test` that are missing. */
 NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean, ntk_array *covariance);
 
-/* ================================================================================================================
- * 14  Dynamics of gradient flow on the squared error, exactly  (docs/mathematics.md §7.1)
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup dynamics 14  Dynamics
+ *
+ * Gradient flow on the squared error, exactly (docs/mathematics.md §7.1; Jacot, Gabriel & Hongler 2018; Lee et al. 2019).
  *
  *     f(t) = y + exp(-eta t K/c) (f(0) - y);   theta(t) = theta(0) - D⁻¹ Jᵀ S_K(t) (f(0) - y)
  *
  * For singular K: f(infinity) = P y + (1 - P) f(0), P the projector on the range, by the rank tolerance.
- * ============================================================================================================= */
+ * @{
+ */
 
+/** Options of ntk_dynamics_create(). */
 typedef struct ntk_dynamics_options {
     size_t struct_size;        /**< NTK_DYNAMICS_OPTIONS_INIT */
     ntk_kind kind;             /**< which kernel of the gram */
@@ -700,72 +871,95 @@ typedef struct ntk_dynamics_options {
     double tolerance;          /**< of the rank, relative; 0: N eps */
     const ntk_array *f0;       /**< f(0), shape of y; NULL: 0; copied */
 } ntk_dynamics_options;
+/** Opens every initialiser of an ntk_dynamics_options. */
 #define NTK_DYNAMICS_OPTIONS_INIT sizeof(ntk_dynamics_options)
 
-/** Targets y [N] or [N, c]; for a full gram of n o rows, [n, o] or [n o].  Cost: one eigendecomposition; every later time O(N²). */
+/** Joins a gram and targets y (copied): [N] or [N, c]; for a full gram of n o rows, [n, o] or [n o].  Errors: ARGUMENT, NOT_CONVERGED.
+ *  Cost: one eigendecomposition, 9 N³ flop and 2 N² numbers; every later time 2 N² c flop. */
 NTK_API ntk_status ntk_dynamics_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_dynamics_options *options, ntk_dynamics **dynamics);
+
+/** Gives the caller's hold on the dynamics back.  NULL: nothing happens. */
 NTK_API void ntk_dynamics_destroy(ntk_dynamics *dynamics);
 
 /** f [times] + shape of y, at times[0 ... n_times-1] >= 0, infinity allowed, in any order. */
 NTK_API ntk_status ntk_dynamics_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *f);
 
-/** Outputs on new inputs: f [times, m, c], K* [m, N], f0 [m, c] (NULL: 0). */
+/** Outputs on new inputs: f [times, m, c], from k_test = K* [m, N] and f0 [m, c] (NULL: 0), at times[0 ... n_times-1]:
+ *  f*(t) = f0* - K* S_K(t) (f(0) - y).  Cost per time: 2 N (N + m) c flop. */
 NTK_API ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times, int64_t n_times, ntk_array *f);
 
-/** theta(t) - theta(0): out [times, p].  Needs a gram made from a Jacobian. */
+/** theta(t) - theta(0): out [times, p], at times[0 ... n_times-1].  Errors: ARGUMENT unless the gram was made from a Jacobian.
+ *  Cost per time: one product Jᵀ u. */
 NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
-/** The loss at the times: out [times], in the loss scale of the options. */
+/** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
 NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
 /** Rank of K as used at t = infinity; -1 for NULL. */
 NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);
 
-/* ================================================================================================================
- * 15  Training as a linear system  (docs/mathematics.md §9)
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup system 15  Training as a linear system
+ *
+ * Control theory of the linearised training (docs/mathematics.md §9).
  *
  * The error e = f - y of gradient flow obeys e' = -K e: the system A = -K, B = C = I.  Its Gramians are
  *     W_o(T) = int_0^T exp(Aᵀt) Cᵀ C exp(At) dt,    W_c(T) = int_0^T exp(At) B Bᵀ exp(Aᵀt) dt,
  * and for C = I, W_o = ½ K⁻¹ (1 - exp(-2KT)): spectral bias is finite-horizon observability.
- * ============================================================================================================= */
+ * @{
+ */
 
-/** A = -K of a gram, B and C the identity. */
+/** A = -K of a gram (its `kind`), B and C the identity.  Cost: one eigendecomposition, 9 N³ flop and 2 N² numbers. */
 NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system);
 
-/** The caller's A [s, s] (symmetric in this version, else UNSUPPORTED), B [s, i] and C [q, s]; NULL B or C: identity.  Copied. */
+/** The caller's A [s, s] (symmetric in this version, else UNSUPPORTED), B [s, i] and C [q, s]; NULL B or C: identity.  Copied.
+ *  Cost: one eigendecomposition. */
 NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
+
+/** Gives the caller's hold on the system back.  NULL: nothing happens. */
 NTK_API void ntk_system_destroy(ntk_system *system);
 
 /** State dimension s; -1 for NULL. */
 NTK_API int64_t ntk_system_size(const ntk_system *system);
 
 /**
- * W [s, s] over [0, horizon]; horizon > 0 or infinity.
+ * The Gramian `which`: w [s, s] over [0, horizon]; horizon > 0 or infinity.
  * Errors: UNSTABLE names the eigenvalue if at infinity a mode that does not decay is seen by C (driven by B).
- * Cost: one eigendecomposition at creation, then two products.
+ * Cost: two or three products, 2 s³ flop each.
  */
 NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
 
-/** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of an infinite-horizon W. */
+/** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of w [s, s]
+ *  as an infinite-horizon Gramian `which`: a few eps for that of ntk_system_gramian().  Cost: 4 s³ flop. */
 NTK_API ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *w, double *residual);
 
-/* ================================================================================================================
- * 16  Scalar mathematics
- * ============================================================================================================= */
+/** @} */
 
-/** Arc-cosine kernels of order 0 and 1 in He scale, of the cosine t in [-1, 1] (Cho & Saul 2009):
- *  kappa0 = (pi - acos t)/pi,  kappa1 = (sqrt(1 - t²) + t (pi - acos t))/pi.  Outside: NaN. */
+/* ================================================================================================================= */
+/**
+ * @defgroup scalar 16  Scalar mathematics
+ * @{
+ */
+
+/** Arc-cosine kernel of order 0 in He scale, of the cosine t in [-1, 1]: (pi - acos t)/pi (Cho & Saul 2009).  Outside: NaN. */
 NTK_API double ntk_kappa0(double t);
+
+/** Arc-cosine kernel of order 1 in He scale, of the cosine t in [-1, 1]: (sqrt(1 - t²) + t (pi - acos t))/pi.  Outside: NaN. */
 NTK_API double ntk_kappa1(double t);
 
 /**
  * The NTK of the two-layer ReLU network f(x) = m^-1/2 sum_i v_i relu(u_i . x), u ~ N(0, w_std² I), v ~ N(0, v_std²), for
- * one pair of vectors of d numbers:
+ * one pair of vectors x1, x2 of d numbers:
  *     Theta = v_std² (x . x') E[relu'(u.x) relu'(u.x')] + E[relu(u.x) relu(u.x')].
- * The mean over initialisations of the empirical NTK equals it at every width m.  Accurate for nearly equal vectors.
+ * (theta: the result; docs/mathematics.md §3.1).  The mean over initialisations of the empirical NTK equals it at every width m.  Accurate for nearly equal vectors.
  * Errors: NULL, ARGUMENT (d < 1, negative or non-finite deviations), NOT_FINITE.
  */
 NTK_API ntk_status ntk_relu_two_layer_ntk(ntk_context *ctx, int64_t d, const double *x1, const double *x2, double w_std, double v_std, double *theta);
+
+/** @} */
 
 #ifdef __cplusplus
 }

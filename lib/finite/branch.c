@@ -1,42 +1,27 @@
-/* The end of a branch: the sum of its branches.  One value may come in twice (two empty branches). */
+/* The end of a branch: its merge's own rule (sum.c, product.c, concat.c). */
 #include "finite.h"
 
-#include <string.h>
+static const ntk_finite_op *const merges[] = {
+    [NTK_MERGE_SUM] = &ntk_finite_sum, [NTK_MERGE_PRODUCT] = &ntk_finite_product, [NTK_MERGE_CONCAT] = &ntk_finite_concat};
 
-/* out += x, where x NULL stands for zero. */
-static void add(int64_t count, const double *x, double *out)
+static const ntk_finite_op *merge_of(const ntk_step *s)
 {
-    for (int64_t i = 0; x && i < count; ++i) out[i] += x[i];
-}
-
-static ntk_status add_inputs(ntk_tape *t, const ntk_step *s, double *const *blocks)
-{
-    int64_t count = t->n * ntk_tape_size(t, s->output);
-    memset(blocks[s->output], 0, (size_t)count * sizeof **blocks);
-    for (int k = 0; k < s->n_inputs; ++k) add(count, blocks[s->inputs[k]], blocks[s->output]);
-    return NTK_OK;
+    return merges[(int)s->layer->value[NTK_BRANCH_MERGE]];
 }
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
-    return add_inputs(t, s, t->value);
+    return merge_of(s)->forward(t, s);
 }
 
 static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
-    return add_inputs(t, s, t->tangent);
+    return merge_of(s)->tangent(t, s);
 }
 
 static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
-    ntk_status status = NTK_OK;
-    double *c;
-    for (int k = 0; k < s->n_inputs; ++k) {
-        NTK_TRY(ntk_tape_cotangent(t, s->inputs[k], &c));
-        if (c) add(t->rows * ntk_tape_size(t, s->output), t->cotangent[s->output], c);
-    }
-done:
-    return status;
+    return merge_of(s)->backward(t, s);
 }
 
 const ntk_finite_op ntk_finite_branch = {forward, tangent, backward};

@@ -3,7 +3,8 @@
  *
  *   initialize.c   draws theta
  *   tape.c         runs the program: forward, tangent, backward; owns the values
- *   dense.c activation.c branch.c     the finite reading of one op each
+ *   dense.c activation.c branch.c layer_norm.c    the finite reading of one op each
+ *   sum.c product.c concat.c          the merges of branch
  *   forward.c      the public forward, jvp, vjp, in chunks of samples
  *   jacobian.c     J as an operator: the handle, products, rows
  *   jacobian_network.c jacobian_matrix.c      its two sources
@@ -50,7 +51,8 @@ typedef struct ntk_finite_op {
     ntk_status (*backward)(ntk_tape *t, const ntk_step *s);
 } ntk_finite_op;
 
-extern const ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch;
+extern const ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm;
+extern const ntk_finite_op ntk_finite_sum, ntk_finite_product, ntk_finite_concat; /* by the merge of a branch */
 
 /** x: dense [n, input]; theta: dense [p].  Both stay the caller's.  On failure there is nothing to close. */
 ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, ntk_tape *tape);

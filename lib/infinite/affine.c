@@ -76,8 +76,8 @@ static ntk_status dense_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *p
     plan->k[OWN_K] = s->rate * (r->own_by_variance ? s->w_std * s->w_std : r->own_sums ? n : 1);
     plan->k[OWN_1] = s->rate * (r->own_by_variance ? bias * bias : s->bias);
     plan->columns = bias > 0 ? 2 : 0;
-    reading->natures[s->output].gaussian = true;
-    reading->natures[s->output].fresh = true;
+    reading->natures[s->output].gaussian = reading->natures[s->output].zero_mean = true;
+    reading->natures[s->output].root = s->output;
     return NTK_OK;
 }
 

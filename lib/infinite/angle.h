@@ -21,7 +21,7 @@ static const real angle_p[] = NTK_P_F64, angle_r[] = NTK_R_F64;
 static inline real horner(const real *c, int terms, real w)
 {
     real sum = c[terms - 1];
-#pragma GCC unroll 24
+    NTK_UNROLL
     for (int k = terms - 2; k >= 0; --k) sum = sum * w + c[k];
     return sum;
 }

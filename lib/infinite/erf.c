@@ -9,8 +9,7 @@
  * cost no digits:   1 - y² = u + v - u v + p² r² nu.
  *
  * The distance.  With S = sqrt(asin p²), T = sqrt(asin r²) (the lengths after the layer, up to a sqrt(2/pi)) and
- *     d1 = asin(p²) - asin(y),  d2 = asin(r²) - asin(y),
- *     sin d1 = p (t + r² nu) / (p sqrt(1-y²) + r rho sqrt(1-p⁴)),   t = v - u = u v (A² - B²)       (d2: -t, p and r exchanged)
+ *     d1 = asin(p²) - asin(y),  d2 = asin(r²) - asin(y)      (asin_difference() of hot.h, with t = v - u = u v (A² - B²); d2: -t, p and r exchanged)
  * the squared distance is d1 + d2, and its part across unequal lengths (S - T)² = ((d1 - d2)/(S + T))², hence
  *     gap' = (d1 + d2 - ((d1 - d2)/(S + T))²) / (2 S T).
  * d1 and d2 have full relative precision, and for lengths within a factor of two so has gap' where it matters.  For lengths
@@ -29,13 +28,6 @@ typedef struct sample {
     real a, u, p, s, share, offset;
 } sample;
 
-/* d1 of the head comment; t changes sign with the roles. */
-static inline real angle_to(real p, real r, real rho, real t, real nu, real root_y, real root_p, real y)
-{
-    real ratio = (t + r * r * nu) / (p * root_y + r * rho * root_p);
-    return ntk_atan2(p * ratio, p * p * y + root_p * root_y);
-}
-
 static inline void erf_pair(const sample *i, const sample *j, real slope, real *rho, real *gap, real *theta)
 {
     real mu = ntk_abs(*rho), nu = *gap * (2 - *gap), st = i->s * j->s;
@@ -47,7 +39,7 @@ static inline void erf_pair(const sample *i, const sample *j, real slope, real *
         *rho = 0;
         *gap = 1;
     } else {
-        real d1 = angle_to(i->p, j->p, mu, t, nu, root_y, root_i, y), d2 = angle_to(j->p, i->p, mu, -t, nu, root_y, root_j, y);
+        real d1 = asin_difference(i->p, j->p, mu, t, nu, root_y, root_i, y), d2 = asin_difference(j->p, i->p, mu, -t, nu, root_y, root_j, y);
         real across = (d1 - d2) / (i->s + j->s), omega = (d1 + d2 - across * across) / (2 * st);
         bool similar = i->s < 2 * j->s && j->s < 2 * i->s && omega < REAL(0.5);
         real size = similar ? 1 - omega : ntk_atan2(y, root_y) / st, distance = similar ? omega : 1 - size;

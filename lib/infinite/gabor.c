@@ -19,7 +19,7 @@ static inline void gabor_pair(real alpha, real beta, real a, real b, real *rho, 
     real d = 4 * ab * ab * *gap * (2 - *gap), den = 1 + 2 * s + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), x = 2 * q / den;
     real big = 1 + 2 * s + 4 * (q * q + ab * ab), t = 4 * q * (d + 3 * s + 2), root = ntk_sqrt(den), k = outer * ntk_expm1(x) / (2 * root);
     *theta *= outer * (big - t + ntk_exp(x) * (big + t)) / (2 * den * den * root);
-    after_smooth(a, b, k, a * a + b * b - 2 * k, rho, gap);
+    after_smooth(a, b, k, *gap == 0 && alpha == beta ? 0 : a * a + b * b - 2 * k, rho, gap);
     *rho *= sign;
 }
 

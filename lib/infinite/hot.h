@@ -60,7 +60,14 @@ static inline const real *column_of(const ntk_run *run, int column)
  * Input and output of a step may be the same slot; entry j of one never depends on another entry of the other.  The count is
  * rounded up to whole vectors: no pair ever goes through a scalar remainder, whose last bits may differ.
  */
-#define NTK_RUN_LOOP(j, run) _Pragma("GCC ivdep") for (int64_t j = 0; j < ((run)->count & -(int64_t)NTK_LANES); ++j)
+#if defined(__clang__)
+#define NTK_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define NTK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define NTK_INDEPENDENT _Pragma("GCC ivdep")
+#define NTK_UNROLL _Pragma("GCC unroll 24")
+#endif
+#define NTK_RUN_LOOP(j, run) NTK_INDEPENDENT for (int64_t j = 0; j < ((run)->count & -(int64_t)NTK_LANES); ++j)
 
 /** Distances to the same and to the opposite side: omega = 1 - rho, opposite = 1 + rho, both to full relative precision. */
 static inline real omega_of(real rho, real gap)
@@ -83,6 +90,16 @@ static inline void mix_bias(real r, real s, real b, real c, real *rho, real *gap
     real opposite = half + rs * opposite_of(*rho, *gap) + REAL(0.5) * (b + c) * (b + c);
     *rho = rs * *rho + b * c;
     *gap = *rho >= 0 ? omega : opposite;
+}
+
+/**
+ * asin(p²) - asin(y) for y = p r rho to full relative precision, with root_y = sqrt(1 - y²), root_p = sqrt(1 - p⁴),
+ * t = (1 - r²) - (1 - p²) computed without cancellation and nu = 1 - rho²:   sin of it = p (t + r² nu) / (p root_y + r rho root_p).
+ */
+static inline real asin_difference(real p, real r, real rho, real t, real nu, real root_y, real root_p, real y)
+{
+    real ratio = (t + r * r * nu) / (p * root_y + r * rho * root_p);
+    return ntk_atan2(p * ratio, p * p * y + root_p * root_y);
 }
 
 /**

@@ -2,7 +2,8 @@
  * infinite: the network without parameters, in the limit of infinite width.
  *
  *   reading.c      may this network be read so, and if not, why; where each value of the program lives
- *   affine.c activation.c branch.c     one op each: its plan, its norms, its pairs
+ *   affine.c activation.c branch.c layer_norm.c    one op each: its plan, its norms, its pairs
+ *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   tile.c         runs the program over a tile of pairs, in parallel
@@ -47,7 +48,7 @@ typedef struct ntk_pairs_variants {
 
 /** How one op is read. */
 typedef struct ntk_infinite_op {
-    /** Is there an exact rule here?  Fills the plan's constants and says what the output is (gaussian, fresh). */
+    /** Is there an exact rule here?  Fills the plan's constants and says what the output is: its nature. */
     ntk_status (*plan)(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan);
     /** The output's alpha and the plan's own table columns, for n samples; table column c is table + c * n. */
     void (*norms)(const ntk_plan *plan, int64_t n, double *table);
@@ -55,7 +56,8 @@ typedef struct ntk_infinite_op {
     const ntk_pairs_variants *(*pairs)(const ntk_plan *plan);
 } ntk_infinite_op;
 
-extern const ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch;
+extern const ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
+extern const ntk_infinite_op ntk_infinite_sum, ntk_infinite_product, ntk_infinite_concat; /* by the merge of a branch */
 
 /** The dual of an activation: the same three beats. */
 typedef struct ntk_dual {
@@ -82,8 +84,9 @@ struct ntk_plan {
 
 /** What is known of a value. */
 typedef struct ntk_nature {
-    bool gaussian; /* jointly Gaussian over inputs: an activation may follow */
-    bool fresh;    /* zero mean and independent of all that came before: the output of weights of its own */
+    bool gaussian;  /* jointly Gaussian over inputs: an activation may follow */
+    bool zero_mean; /* over the weights */
+    int root;       /* independent of every value before this one, where its weights begin */
     int slot;
 } ntk_nature;
 
@@ -96,6 +99,16 @@ struct ntk_reading {
     int columns;          /* of the per-sample tables: alpha of every value, then the plans' own */
     ntk_cpu cpu;
 };
+
+/**
+ * What a branch's output is, from its branches: Gaussian if all are; independent of what came before the earliest root.  Also
+ * counts the branches that lack weights of their own (dependent), and those that besides have no zero mean (not_fresh).
+ */
+typedef struct ntk_branch_nature {
+    bool gaussian, all_zero_mean, any_zero_mean;
+    int root, dependent, not_fresh;
+} ntk_branch_nature;
+ntk_branch_nature ntk_branch_nature_of(const ntk_reading *reading, const ntk_step *s);
 
 /** NO_RULE with the layer's path where no exact rule exists. */
 ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading);

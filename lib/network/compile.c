@@ -90,6 +90,7 @@ ntk_status ntk_compile_step(ntk_compiler *c, const ntk_layer *layer, int n_input
     if (status != NTK_OK) return status;
     *s = (ntk_step){.op = layer->op, .layer = layer, .n_inputs = n_inputs, .output = (int)network->n_values, .parametric = -1};
     s->inputs = network->inputs + c->n_inputs;
+    s->parts = network->parts + c->n_inputs;
     s->entry = inputs[0];
     memcpy(s->inputs, inputs, (size_t)n_inputs * sizeof *inputs);
     v->parametric = use_inputs(network, n_inputs, inputs, (int)network->n_steps);
@@ -142,11 +143,12 @@ ntk_status ntk_compile_list(ntk_compiler *c, const ntk_layer_list *list, int inp
 static ntk_status allocate_program(ntk_context *ctx, ntk_network *network, int64_t size)
 {
     ntk_status status;
-    double bytes = (double)size * (sizeof *network->steps + sizeof *network->values + sizeof *network->inputs);
+    double bytes = (double)size * (sizeof *network->steps + sizeof *network->values + sizeof *network->inputs + sizeof *network->parts);
     NTK_TRY(ntk_memory_require(ctx, "the program of the network", bytes));
     NTK_TRY(NTK_NEW(ctx, size, &network->steps));
     NTK_TRY(NTK_NEW(ctx, size + 1, &network->values));
     NTK_TRY(NTK_NEW(ctx, size, &network->inputs));
+    NTK_TRY(NTK_NEW(ctx, size, &network->parts));
 done:
     return status;
 }

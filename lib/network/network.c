@@ -59,6 +59,7 @@ void ntk_network_destroy(ntk_network *network)
 {
     if (!ntk_object_release(network)) return;
     ntk_free(network->inputs);
+    ntk_free(network->parts);
     ntk_free(network->values);
     ntk_free(network->steps);
     ntk_layer_list_clear(&network->layers);

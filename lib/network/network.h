@@ -145,11 +145,11 @@ typedef struct ntk_op {
     const struct ntk_infinite_op *infinite; /* the same */
 } ntk_op;
 
-extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch;
-extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch;
+extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm;
+extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
-extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity;
+extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
 
 /** Indices into ntk_layer.value of the parametric ops.  Every parametric op opens its key table with these. */
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
@@ -157,9 +157,10 @@ typedef enum ntk_parameterization { NTK_PARAMETERIZATION_NTK, NTK_PARAMETERIZATI
 extern const char *const ntk_parameterization_choices[];
 extern const ntk_key ntk_parameterization_key; /* at the top of a network */
 
-enum { NTK_BRANCH_MERGE };
+enum { NTK_BRANCH_MERGE, NTK_BRANCH_AXIS };
 enum { NTK_REPEAT_TIMES };
-typedef enum ntk_merge { NTK_MERGE_SUM } ntk_merge;
+enum { NTK_LAYER_NORM_AXES, NTK_LAYER_NORM_EPSILON };
+typedef enum ntk_merge { NTK_MERGE_SUM, NTK_MERGE_PRODUCT, NTK_MERGE_CONCAT } ntk_merge;
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
 
@@ -229,11 +230,13 @@ struct ntk_step {
     int *inputs; /* values; inside ntk_network.inputs */
     int output;  /* value; outputs are 1, 2, 3, ... in the order of the steps */
     int entry;   /* the value that the layer was given: of a branch, what all its lists read */
+    int64_t *parts; /* branch: extents of the inputs along `axis`; owned by the program */
+    int axis;       /* branch: of concat, else the last */
 
     /* parametric steps only (parametric >= 0): weights [units, fan_in], then the bias [units] if there is one */
     int64_t parametric;       /* index in the order of the flat vector, else -1 */
     int64_t offset, n_parameters;
-    int64_t units, fan_in;    /* fan_in = n of network-format.md */
+    int64_t units, fan_in;    /* fan_in = n of network-format.md; units also of a branch: the extent along its axis */
     bool bias;
     bool first;               /* no parametric layer lies between it and the input */
     ntk_parameterization parameterization;
@@ -253,6 +256,7 @@ struct ntk_network {
     ntk_value *values;
     ntk_step *steps;
     int *inputs; /* of all steps, one after the other */
+    int64_t *parts; /* the same for ntk_step.parts */
     int result; /* the value that the network delivers */
     int64_t n_parameters, n_parametric;
 };

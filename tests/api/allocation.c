@@ -153,7 +153,8 @@ static ntk_status single(ntk_context *ctx)
 {
     ntk_status status;
     float xs[N * D], ys[N], out[NEW_SAMPLES];
-    ntk_array x = ntk_matrix_f32(xs, N, D), y = ntk_matrix_f32(ys, N, 1), x_new = ntk_matrix_f32(xs, NEW_SAMPLES, D), f = ntk_matrix_f32(out, NEW_SAMPLES, 1);
+    ntk_array x = ntk_matrix_f32(xs, N, D), y = ntk_matrix_f32(ys, N, 1), x_new = ntk_matrix_f32(xs, NEW_SAMPLES, D);
+    ntk_array f = ntk_matrix_f32(out, NEW_SAMPLES, 1);
     ntk_array b = ntk_matrix_f32(ys, N, 1);
     ntk_gram *gram = NULL;
     ntk_solver *solver = NULL;
@@ -274,7 +275,8 @@ static ntk_status dynamics(ntk_context *ctx)
     const double times[] = {0, 1, INFINITY};
     ntk_status status;
     double out[2 * 3 * P], k[2 * 4 * ROWS], f0[2 * 4];
-    ntk_array y = world_y(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1), f_test = STRIDED(out, 3, 4, 1);
+    ntk_array y = world_y(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1);
+    ntk_array f_test = STRIDED(out, 3, 4, 1);
     ntk_array step = STRIDED(out, 3, P), loss = STRIDED(out, 3);
     ntk_dynamics *d = NULL;
     kit_random(2, 2 * 4 * ROWS, k);

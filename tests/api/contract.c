@@ -568,6 +568,7 @@ static void damage_options(call *c, int i, const argument *a)
     bytes[longer - 1] = 1;
     expect(c, i, NTK_ERROR_OPTIONS, "byte", "a newer struct with a field set");
     if (!a->optional) return;
+    memset(bytes, 0xff, longer); /* what lies behind an older struct is no part of it */
     memcpy(bytes, &(size_t){sizeof(size_t)}, sizeof(size_t));
     if (run(c) != NTK_OK) complain(c, i, "an older struct that ends with struct_size", NTK_ERROR_OPTIONS);
 }

@@ -173,6 +173,7 @@ static int setup(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shared_handles), cmocka_unit_test(test_last_owner), cmocka_unit_test(test_thread_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shared_handles), cmocka_unit_test(test_last_owner),
+                                       cmocka_unit_test(test_thread_counts)};
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -75,7 +75,8 @@ static void test_options_out_of_range(void **state)
         kit_fails(ctx, ntk_spectrum_create(ctx, w.gram, WITH(spectrum, .tolerance = bad[i]), &spectrum), NTK_ERROR_ARGUMENT, "tolerance");
         kit_fails(ctx, ntk_predictor_create(ctx, w.gram, &y, WITH(predictor, .ridge = bad[i]), &p), NTK_ERROR_ARGUMENT, "ridge");
         kit_fails(ctx, ntk_predictor_create(ctx, w.gram, &y, WITH(predictor, .learning_rate = bad[i]), &p), NTK_ERROR_ARGUMENT, "learning_rate");
-        kit_fails(ctx, ntk_dynamics_create(ctx, w.flow_gram, &y, WITH(dynamics, .learning_rate = bad[i]), &d), NTK_ERROR_ARGUMENT, "learning_rate");
+        kit_fails(ctx, ntk_dynamics_create(ctx, w.flow_gram, &y, WITH(dynamics, .learning_rate = bad[i]), &d), NTK_ERROR_ARGUMENT,
+                  "learning_rate");
         kit_fails(ctx, ntk_dynamics_create(ctx, w.flow_gram, &y, WITH(dynamics, .tolerance = bad[i]), &d), NTK_ERROR_ARGUMENT, "tolerance");
     }
 }
@@ -154,7 +155,8 @@ static ntk_array empty_matrix(int64_t rows, int64_t columns) { return ntk_matrix
 static void test_empty_networks(void **state)
 {
     double g[P], norm = -1;
-    ntk_array x = empty_matrix(0, D), y = empty_matrix(0, O), theta = world_theta(&w), gradient = ntk_vector_f64(g, P), none = ntk_vector_f64(NULL, 0);
+    ntk_array x = empty_matrix(0, D), y = empty_matrix(0, O), theta = world_theta(&w), gradient = ntk_vector_f64(g, P);
+    ntk_array none = ntk_vector_f64(NULL, 0);
     ntk_array rows = empty_matrix(0, P);
     ntk_jacobian *j;
     (void)state;

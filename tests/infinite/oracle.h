@@ -39,6 +39,32 @@ static inline void oracle_erf(quad q11, quad q22, quad q12, quad *k, quad *dot)
     *dot = 4 / oracle_pi() / sqrtq(e);
 }
 
+static inline void oracle_gelu(quad q11, quad q22, quad q12, quad *k, quad *dot)
+{
+    quad pq = q11 * q22, root = sqrtq(pq), big = (1 + q11) * (1 + q22), d2 = 1 + q11 + q22 + (root - q12) * (root + q12), d = sqrtq(d2);
+    *k = q12 / 4 + ((q12 * q12 + pq * d2) / (big * d) + q12 * atan2q(q12, d)) / (2 * oracle_pi());
+    *dot = (quad)1 / 4 + (atan2q(q12, d) + q12 / d * (1 / d2 + (1 - pq) / big + 1)) / (2 * oracle_pi());
+}
+
+static inline void oracle_sin(quad q11, quad q22, quad q12, quad *k, quad *dot)
+{
+    quad s = (q11 + q22) / 2;
+    *k = fabsq(q12) < 1 ? expq(-s) * sinhq(q12) : (expq(q12 - s) - expq(-q12 - s)) / 2;
+    *dot = (expq(q12 - s) + expq(-q12 - s)) / 2;
+}
+
+static inline void oracle_rbf(quad q11, quad q22, quad q12, quad *k, quad *dot)
+{
+    *k = expq(2 * q12 - q11 - q22);
+    *dot = 2 * *k;
+}
+
+static inline void oracle_sign(quad q11, quad q22, quad q12, quad *k, quad *dot)
+{
+    *k = q11 * q22 == 0 ? 0 : 1 - 2 * oracle_angle(q11, q22, q12) / oracle_pi();
+    *dot = 0;
+}
+
 typedef struct oracle_chain {
     const oracle_dual *duals; /* by hidden layer */
     int layers;

@@ -94,11 +94,13 @@ static void test_failures(void **state)
     ntk_context *ctx = *state;
     record r = {.answer = 42};
     double *x = calloc(N, sizeof *x), *out = calloc(N * N, sizeof *out);
-    ntk_array few = ntk_matrix_f64(x, 3, 1), many = ntk_matrix_f64(x, N, 1), small = ntk_matrix_f64(out, 3, 3), large = ntk_matrix_f64(out, N, N), d = ntk_vector_f64(out, 3);
+    ntk_array few = ntk_matrix_f64(x, 3, 1), many = ntk_matrix_f64(x, N, 1), small = ntk_matrix_f64(out, 3, 3);
+    ntk_array large = ntk_matrix_f64(out, N, N), d = ntk_vector_f64(out, 3);
     ntk_kernel *k = make(ctx, &r, NTK_KIND_NTK);
     ntk_gram *gram = NULL;
     assert_true(x && out);
-    kit_fails(ctx, ntk_kernel_eval(ctx, k, &few, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &small}), NTK_ERROR_CALLBACK, "returned 42 on a block of 3 x 3");
+    kit_fails(ctx, ntk_kernel_eval(ctx, k, &few, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &small}), NTK_ERROR_CALLBACK,
+              "returned 42 on a block of 3 x 3");
     kit_fails(ctx, ntk_kernel_diagonal(ctx, k, &few, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}), NTK_ERROR_CALLBACK, "42");
     kit_fails(ctx, ntk_gram_create(ctx, k, &few, NULL, &gram), NTK_ERROR_CALLBACK, "42");
     assert_null(gram);
@@ -107,7 +109,8 @@ static void test_failures(void **state)
     assert_int_equal(r.calls, 4);
     for (int i = 0; i < 3; ++i) {
         r = (record){.value = values[i]};
-        kit_fails(ctx, ntk_kernel_eval(ctx, k, &few, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &small}), NTK_ERROR_CALLBACK, "not finite in row 0");
+        kit_fails(ctx, ntk_kernel_eval(ctx, k, &few, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &small}), NTK_ERROR_CALLBACK,
+                  "not finite in row 0");
         kit_fails(ctx, ntk_kernel_diagonal(ctx, k, &few, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}), NTK_ERROR_CALLBACK, "not finite");
     }
     ntk_kernel_destroy(k);
@@ -136,6 +139,7 @@ static void test_gram(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(test_values), kit_test(test_blocks), kit_test(test_empty), kit_test(test_failures), kit_test(test_gram)};
+    const struct CMUnitTest tests[] = {kit_test(test_values), kit_test(test_blocks), kit_test(test_empty), kit_test(test_failures),
+                                       kit_test(test_gram)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

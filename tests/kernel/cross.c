@@ -7,7 +7,8 @@
 enum { D = 3, O = 2, P = 4 * 4 + 5 * 2 };
 
 static const char mlp[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": ["
-                          "{\"op\": \"dense\", \"units\": 4, \"w_std\": 1.4, \"b_std\": 0.3}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}";
+                          "{\"op\": \"dense\", \"units\": 4, \"w_std\": 1.4, \"b_std\": 0.3}, {\"op\": \"relu\"},"
+                          "{\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}";
 
 static double *numbers(int64_t count)
 {
@@ -23,7 +24,8 @@ static ntk_kernel *make(ntk_context *ctx, bool empirical, ntk_outputs outputs)
     ntk_network *net = kit_network(ctx, mlp);
     ntk_kernel *k = NULL;
     kit_random(1, P, values);
-    if (empirical) kit_ok(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = outputs}, &k));
+    if (empirical) kit_ok(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL,
+                                                    &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = outputs}, &k));
     else kit_ok(ctx, ntk_kernel_from_network(ctx, net, NULL, &k));
     ntk_network_destroy(net);
     return k;
@@ -36,7 +38,8 @@ static ntk_kernel *make(ntk_context *ctx, bool empirical, ntk_outputs outputs)
 static void check(ntk_context *ctx, ntk_kernel *k, int64_t n, int64_t m, int64_t step)
 {
     int64_t per = k->per_sample, count = m * n * per * per, square = m * m * per * per;
-    double *x = numbers((n + m) * D), *wanted = numbers(2 * count), *got = numbers(2 * count), *square_wanted = numbers(2 * square), *square_got = numbers(2 * square);
+    double *x = numbers((n + m) * D), *wanted = numbers(2 * count), *got = numbers(2 * count), *square_wanted = numbers(2 * square);
+    double *square_got = numbers(2 * square);
     ntk_array train = ntk_matrix_f64(x, n, D), test = ntk_matrix_f64(x + n * D, m, D);
     ntk_array a = ntk_matrix_f64(wanted, m * per, n * per), b = ntk_matrix_f64(wanted + count, m * per, n * per);
     ntk_array c = ntk_matrix_f64(square_wanted, m * per, m * per), d = ntk_matrix_f64(square_wanted + square, m * per, m * per);
@@ -113,7 +116,8 @@ static void test_refusals(void **state)
     ntk_context *ctx = *state;
     double k[4] = {2, 1, 1, 2}, x[6] = {1, 2, 3, 4, 5, 6};
     float single[6] = {0};
-    ntk_array matrix = ntk_matrix_f64(k, 2, 2), two = ntk_matrix_f64(x, 3, 2), three = ntk_matrix_f64(x, 2, 3), narrow = ntk_matrix_f32(single, 2, 3);
+    ntk_array matrix = ntk_matrix_f64(k, 2, 2), two = ntk_matrix_f64(x, 3, 2), three = ntk_matrix_f64(x, 2, 3);
+    ntk_array narrow = ntk_matrix_f32(single, 2, 3);
     ntk_kernel *callback = NULL, *infinite = make(ctx, false, NTK_OUTPUTS_FULL);
     ntk_gram *gram = NULL;
     ntk_points points;

@@ -54,7 +54,8 @@ static ntk_kernel *kernel_of(const model *m, ntk_outputs outputs, bool with_d)
 {
     ntk_kernel *k = NULL;
     ntk_array theta = ntk_vector_f64(m->theta, P);
-    kit_ok(m->ctx, ntk_kernel_empirical(m->ctx, m->network, &theta, with_d ? m->adam : NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = outputs}, &k));
+    kit_ok(m->ctx, ntk_kernel_empirical(m->ctx, m->network, &theta, with_d ? m->adam : NULL,
+                                        &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = outputs}, &k));
     return k;
 }
 
@@ -64,7 +65,8 @@ static ntk_kernel *kernel_of(const model *m, ntk_outputs outputs, bool with_d)
 static double *rows_of(const model *m, int64_t n, const double *x, bool nngp)
 {
     double *rows = numbers(n * O * (nngp ? 1 : P));
-    ntk_array theta = ntk_vector_f64(m->theta, P), points = ntk_matrix_f64(x, n, D), j_out = ntk_matrix_f64(rows, n * O, P), f = ntk_matrix_f64(rows, n, O);
+    ntk_array theta = ntk_vector_f64(m->theta, P), points = ntk_matrix_f64(x, n, D), j_out = ntk_matrix_f64(rows, n * O, P);
+    ntk_array f = ntk_matrix_f64(rows, n, O);
     ntk_jacobian *j = NULL;
     if (nngp) {
         kit_ok(m->ctx, ntk_network_forward(m->ctx, m->network, &theta, &points, &f));
@@ -124,8 +126,10 @@ static void compare(const model *m, ntk_outputs outputs, bool with_d, int64_t n1
 {
     int64_t columns = x2 ? n2 : n1, per[] = {O * O, 1, O}, count = n1 * columns * per[outputs];
     double *ntk = numbers(count), *nngp = numbers(count);
-    double *ntk_wanted = naive(m, outputs, with_d, false, n1, x1, columns, x2 ? x2 : x1), *nngp_wanted = naive(m, outputs, with_d, true, n1, x1, columns, x2 ? x2 : x1);
-    ntk_array a = ntk_matrix_f64(x1, n1, D), b = ntk_matrix_f64(x2, n2, D), ntk_out = shaped(ntk, outputs, n1, columns), nngp_out = shaped(nngp, outputs, n1, columns);
+    double *ntk_wanted = naive(m, outputs, with_d, false, n1, x1, columns, x2 ? x2 : x1);
+    double *nngp_wanted = naive(m, outputs, with_d, true, n1, x1, columns, x2 ? x2 : x1);
+    ntk_array a = ntk_matrix_f64(x1, n1, D), b = ntk_matrix_f64(x2, n2, D), ntk_out = shaped(ntk, outputs, n1, columns);
+    ntk_array nngp_out = shaped(nngp, outputs, n1, columns);
     ntk_kernel *k = kernel_of(m, outputs, with_d);
     kit_ok(m->ctx, ntk_kernel_eval(m->ctx, k, &a, x2 ? &b : NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &ntk_out, .nngp = &nngp_out}));
     kit_close(count, ntk, ntk_wanted, 3e-14);
@@ -192,7 +196,8 @@ static void test_diagonal(void **state)
             double *whole = naive(&m, all[i], true, nngp, N, x, N, x);
             for (int64_t e = 0; e < count; ++e)
                 taken[e] = all[i] == NTK_OUTPUTS_DIAGONAL ? whole[(e / O * N + e / O) * O + e % O] : whole[e * count + e];
-            kit_ok(m.ctx, ntk_kernel_diagonal(m.ctx, k, &points, &(ntk_request){NTK_REQUEST_INIT, .ntk = nngp ? NULL : &out, .nngp = nngp ? &out : NULL}));
+            kit_ok(m.ctx, ntk_kernel_diagonal(m.ctx, k, &points,
+                                              &(ntk_request){NTK_REQUEST_INIT, .ntk = nngp ? NULL : &out, .nngp = nngp ? &out : NULL}));
             kit_close(count, got, taken, 3e-14);
             free(whole);
             ntk_kernel_destroy(k);
@@ -260,8 +265,10 @@ static void test_golden(void **state)
     double *x1 = golden("x1", N1, 4), *x2 = golden("x2", N2, 4), *params = golden("params", PARAMETERS, 1), *f1 = golden("f1", N1, O);
     double *full = golden("ntk_full", N1 * O, N2 * O), *trace = golden("ntk_trace", N1, N2), *nngp = golden("nngp_trace", N1, N2);
     double got[N1 * O * N2 * O], got_nngp[N1 * N2];
-    ntk_array theta = ntk_vector_f64(params, PARAMETERS), a = ntk_matrix_f64(x1, N1, 4), b = ntk_matrix_f64(x2, N2, 4), f = ntk_matrix_f64(got, N1, O);
-    ntk_array full_out = ntk_matrix_f64(got, N1 * O, N2 * O), trace_out = ntk_matrix_f64(got, N1, N2), nngp_out = ntk_matrix_f64(got_nngp, N1, N2);
+    ntk_array theta = ntk_vector_f64(params, PARAMETERS), a = ntk_matrix_f64(x1, N1, 4), b = ntk_matrix_f64(x2, N2, 4);
+    ntk_array f = ntk_matrix_f64(got, N1, O);
+    ntk_array full_out = ntk_matrix_f64(got, N1 * O, N2 * O), trace_out = ntk_matrix_f64(got, N1, N2);
+    ntk_array nngp_out = ntk_matrix_f64(got_nngp, N1, N2);
     ntk_network *net = kit_network(ctx, text);
     ntk_kernel *k = NULL;
     kit_ok(ctx, ntk_network_forward(ctx, net, &theta, &a, &f));
@@ -285,7 +292,8 @@ static void test_refusals(void **state)
 {
     float xs[2 * D] = {0};
     double x[2 * D] = {0}, out[4 * O * O];
-    ntk_array single = ntk_matrix_f32(xs, 2, D), points = ntk_matrix_f64(x, 2, D), square = ntk_matrix_f64(out, 2, 2), flat = ntk_matrix_f64(out, 2 * O, 2 * O);
+    ntk_array single = ntk_matrix_f32(xs, 2, D), points = ntk_matrix_f64(x, 2, D), square = ntk_matrix_f64(out, 2, 2);
+    ntk_array flat = ntk_matrix_f64(out, 2 * O, 2 * O);
     ntk_array planes = ntk_array_dense(out, NTK_F64, 3, (int64_t[]){3, 2, 2});
     ntk_kernel *k;
     ntk_gram *gram = NULL;
@@ -293,11 +301,14 @@ static void test_refusals(void **state)
     open_model(*state, &m);
     k = kernel_of(&m, NTK_OUTPUTS_FULL, true);
     kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &single, NULL, NULL), NTK_ERROR_DTYPE, "the empirical kernel takes f64");
-    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &square}), NTK_ERROR_SHAPE, "expected [6, 6]");
-    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .layers = &planes}), NTK_ERROR_ARGUMENT, "does not deliver layers");
+    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &square}), NTK_ERROR_SHAPE,
+              "expected [6, 6]");
+    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .layers = &planes}), NTK_ERROR_ARGUMENT,
+              "does not deliver layers");
     ntk_kernel_destroy(k);
     k = kernel_of(&m, NTK_OUTPUTS_DIAGONAL, true);
-    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &flat}), NTK_ERROR_SHAPE, "expected [2, 2, 3]");
+    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &flat}), NTK_ERROR_SHAPE,
+              "expected [2, 2, 3]");
     kit_fails(m.ctx, ntk_gram_create(m.ctx, k, &points, NULL, &gram), NTK_ERROR_ARGUMENT, "diagonal");
     ntk_kernel_destroy(k);
     close_model(&m);
@@ -321,7 +332,8 @@ static void test_overflow(void **state)
 {
     ntk_context *ctx = *state;
     double weights[2] = {1e160, 1e160}, x[2] = {1, 1}, out[4];
-    ntk_array theta = ntk_vector_f64(weights, 2), points = ntk_matrix_f64(x, 2, 1), k_out = ntk_matrix_f64(out, 2, 2), d = ntk_vector_f64(out, 2);
+    ntk_array theta = ntk_vector_f64(weights, 2), points = ntk_matrix_f64(x, 2, 1), k_out = ntk_matrix_f64(out, 2, 2);
+    ntk_array d = ntk_vector_f64(out, 2);
     ntk_network *net = kit_network(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [1], \"layers\": [{\"op\": \"dense\", \"units\": 1},"
                                         "{\"op\": \"dense\", \"units\": 1}]}");
     ntk_kernel *k = NULL;
@@ -353,7 +365,8 @@ static void test_memory_limit(void **state)
     open_model(*state, &m);
     k = kernel_of(&m, NTK_OUTPUTS_TRACE, true);
     assert_int_equal(ntk_context_create(&options, &limited), NTK_OK);
-    kit_fails(limited, ntk_kernel_diagonal(limited, k, &points, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}), NTK_ERROR_MEMORY_LIMIT, "the Jacobian needs 1.5 MiB");
+    kit_fails(limited, ntk_kernel_diagonal(limited, k, &points, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}), NTK_ERROR_MEMORY_LIMIT,
+              "the Jacobian needs 1.5 MiB");
     ntk_kernel_destroy(k);
     ntk_context_destroy(limited);
     close_model(&m);

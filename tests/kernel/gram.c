@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const char mlp[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": ["
-                          "{\"op\": \"dense\", \"units\": 6, \"w_std\": 1.4, \"b_std\": 0.3}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}";
+                          "{\"op\": \"dense\", \"units\": 6, \"w_std\": 1.4, \"b_std\": 0.3}, {\"op\": \"relu\"},"
+                          "{\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}";
 
 static double *numbers(int64_t count)
 {
@@ -82,7 +83,8 @@ static void test_options(void **state)
     double x[6] = {1, 2, 3, 4, 5, 6};
     ntk_array points = ntk_matrix_f64(x, 2, 3);
     kit_ok(ctx, ntk_kernel_from_network(ctx, net, NULL, &k));
-    kit_fails(ctx, ntk_gram_create(ctx, k, &points, &(ntk_gram_options){NTK_GRAM_OPTIONS_INIT, .no_ntk = 1}, &gram), NTK_ERROR_ARGUMENT, "without NTK and without NNGP");
+    kit_fails(ctx, ntk_gram_create(ctx, k, &points, &(ntk_gram_options){NTK_GRAM_OPTIONS_INIT, .no_ntk = 1}, &gram), NTK_ERROR_ARGUMENT,
+              "without NTK and without NNGP");
     assert_null(gram);
     ntk_kernel_destroy(k);
     ntk_network_destroy(net);
@@ -218,7 +220,8 @@ static void test_blocks(void **state)
                         assert_true(out[2 * i + 2 * m * j] == k[NTK_MAX(row + i, column + j) * N + NTK_MIN(row + i, column + j)]);
             }
     beyond = ntk_matrix_f64(out, 3, 2);
-    kit_fails(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 5, 0, &beyond), NTK_ERROR_SHAPE, "a block of 3 x 2 at (5, 0) leaves the gram of size 7");
+    kit_fails(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 5, 0, &beyond), NTK_ERROR_SHAPE,
+              "a block of 3 x 2 at (5, 0) leaves the gram of size 7");
     kit_fails(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 0, -1, &beyond), NTK_ERROR_SHAPE, "(0, -1)");
     strided_diagonal.strides[0] = -3;
     strided_diagonal.data = diagonal + 3 * (N - 1);
@@ -270,7 +273,8 @@ static void test_single(void **state)
     ntk_context *ctx = *state;
     float k[N * N], v[N], out[N], diagonal[N];
     double wide[N * N];
-    ntk_array matrix = ntk_matrix_f32(k, N, N), in = ntk_matrix_f32(v, N, 1), to = ntk_matrix_f32(out, N, 1), d = ntk_array_dense(diagonal, NTK_F32, 1, (int64_t[]){N});
+    ntk_array matrix = ntk_matrix_f32(k, N, N), in = ntk_matrix_f32(v, N, 1), to = ntk_matrix_f32(out, N, 1);
+    ntk_array d = ntk_array_dense(diagonal, NTK_F32, 1, (int64_t[]){N});
     ntk_array wrong = ntk_matrix_f64(wide, N, 1);
     ntk_gram *gram = NULL;
     ntk_spectrum *spectrum;
@@ -431,7 +435,8 @@ static void test_jacobian_memory_limit(void **state)
     (void)state;
     assert_int_equal(ntk_context_create(&options, &limited), NTK_OK);
     kit_ok(limited, ntk_jacobian_from_matrix(limited, &matrix, 1, &jacobian));
-    kit_fails(limited, ntk_gram_from_jacobian(limited, jacobian, NULL, &gram), NTK_ERROR_MEMORY_LIMIT, "the gram needs 2.06 MiB; the memory limit of the context is 2 MiB");
+    kit_fails(limited, ntk_gram_from_jacobian(limited, jacobian, NULL, &gram), NTK_ERROR_MEMORY_LIMIT,
+              "the gram needs 2.06 MiB; the memory limit of the context is 2 MiB");
     assert_null(gram);
     ntk_jacobian_destroy(jacobian);
     ntk_context_destroy(limited);
@@ -441,7 +446,8 @@ static void test_jacobian_memory_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_of_kernel), kit_test(test_options), kit_test(test_users_matrix), kit_test(test_asymmetric), kit_test(test_symmetry_tolerance),
+        kit_test(test_of_kernel), kit_test(test_options), kit_test(test_users_matrix), kit_test(test_asymmetric),
+        kit_test(test_symmetry_tolerance),
         kit_test(test_two_matrices), kit_test(test_blocks), kit_test(test_multiply), kit_test(test_overflow), kit_test(test_single),
         kit_test(test_ridge), kit_test(test_of_jacobian), kit_test(test_of_network_jacobian), kit_test(test_jacobian_cancelled),
         kit_test(test_jacobian_memory_limit)};

@@ -49,14 +49,16 @@ static void test_two_layers(void **state)
     ntk_context *ctx = *state;
     ntk_kernel *k = make(ctx, two_layers);
     double x[N * D], got[N * N], again[N * N], diagonal[N];
-    ntk_array points = ntk_matrix_f64(x, N, D), copy = points, out = ntk_matrix_f64(got, N, N), other = ntk_matrix_f64(again, N, N), d = ntk_vector_f64(diagonal, N);
+    ntk_array points = ntk_matrix_f64(x, N, D), copy = points, out = ntk_matrix_f64(got, N, N), other = ntk_matrix_f64(again, N, N);
+    ntk_array d = ntk_vector_f64(diagonal, N);
     special_points(N, x);
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, &copy, &(ntk_request){NTK_REQUEST_INIT, .ntk = &other}));
     kit_ok(ctx, ntk_kernel_diagonal(ctx, k, &points, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}));
     for (int i = 0; i < N; ++i)
         for (int j = 0; j < N; ++j) {
-            double wanted = closed_form(ctx, x + i * D, x + j * D), size = sqrt(closed_form(ctx, x + i * D, x + i * D) * closed_form(ctx, x + j * D, x + j * D));
+            double wanted = closed_form(ctx, x + i * D, x + j * D);
+            double size = sqrt(closed_form(ctx, x + i * D, x + i * D) * closed_form(ctx, x + j * D, x + j * D));
             kit_near(got[i * N + j], wanted, 4e-15 * size);
             kit_near(again[i * N + j], wanted, 4e-15 * size);
             if (i == j) kit_near(diagonal[i], wanted, 2e-15 * size);
@@ -71,7 +73,8 @@ static void test_pieces(void **state)
     ntk_context *ctx = *state;
     ntk_kernel *k = make(ctx, two_layers);
     double *x = malloc(N * D * sizeof *x), *whole = malloc(N * N * sizeof *whole), *piece = malloc(COUNT * COUNT * sizeof *piece);
-    ntk_array points = ntk_matrix_f64(x, N, D), some = ntk_matrix_f64(x + FIRST * D, COUNT, D), out = ntk_matrix_f64(whole, N, N), small = ntk_matrix_f64(piece, COUNT, COUNT);
+    ntk_array points = ntk_matrix_f64(x, N, D), some = ntk_matrix_f64(x + FIRST * D, COUNT, D), out = ntk_matrix_f64(whole, N, N);
+    ntk_array small = ntk_matrix_f64(piece, COUNT, COUNT);
     assert_true(x && whole && piece);
     kit_random(2, N * D, x);
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
@@ -133,6 +136,7 @@ static void test_no_rule(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(test_two_layers), kit_test(test_pieces), kit_test(test_scales), kit_test(test_handle), kit_test(test_no_rule)};
+    const struct CMUnitTest tests[] = {kit_test(test_two_layers), kit_test(test_pieces), kit_test(test_scales), kit_test(test_handle),
+                                       kit_test(test_no_rule)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

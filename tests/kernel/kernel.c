@@ -65,7 +65,8 @@ static void check_places(ntk_context *ctx, const ntk_kernel *k, int64_t n1, int6
         for (int64_t j = 0; j < out->shape[1]; ++j) {
             double got = ((double *)out->data)[i * out->strides[0] + j * out->strides[1]];
             double wanted = itself ? place(NTK_MAX(i, j), NTK_MIN(i, j)) : place(i, j);
-            if (got != wanted) fail_msg("%lld x %lld: entry (%lld, %lld) is %g, not %g", (long long)n1, (long long)n2, (long long)i, (long long)j, got, wanted);
+            if (got != wanted)
+                fail_msg("%lld x %lld: entry (%lld, %lld) is %g, not %g", (long long)n1, (long long)n2, (long long)i, (long long)j, got, wanted);
         }
     free(x);
 }
@@ -119,7 +120,8 @@ static void test_input_layouts(void **state)
     ntk_context *ctx = *state;
     ntk_kernel *k = infinite_kernel(ctx, mlp);
     double x[N * 3], transposed[3 * N], wanted[N * N], got[N * N];
-    ntk_array rows = ntk_matrix_f64(x, N, 3), columns = ntk_matrix_f64(transposed, N, 3), out = ntk_matrix_f64(wanted, N, N), again = ntk_matrix_f64(got, N, N);
+    ntk_array rows = ntk_matrix_f64(x, N, 3), columns = ntk_matrix_f64(transposed, N, 3), out = ntk_matrix_f64(wanted, N, N);
+    ntk_array again = ntk_matrix_f64(got, N, N);
     ntk_array repeated = rows;
     kit_random(1, N * 3, x);
     for (int i = 0; i < N; ++i)
@@ -142,7 +144,8 @@ static void symmetric_to_the_bit(int64_t n, const double *k)
 {
     for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j < i; ++j)
-            if (memcmp(&k[i * n + j], &k[j * n + i], sizeof *k) != 0) fail_msg("(%lld, %lld) is not (%lld, %lld)", (long long)i, (long long)j, (long long)j, (long long)i);
+            if (memcmp(&k[i * n + j], &k[j * n + i], sizeof *k) != 0)
+                fail_msg("(%lld, %lld) differs from its mirror image", (long long)i, (long long)j);
 }
 
 /* x with itself, and x with a copy of x, which is not known to be the same set.  The products x.x' may be summed in another
@@ -155,7 +158,8 @@ static void test_symmetric(void **state)
         int64_t n = sizes[s], count = n * n;
         double *x = numbers(3 * n), *once = numbers(2 * count), *twice = numbers(2 * count);
         ntk_array x1 = ntk_matrix_f64(x, n, 3), x2 = x1;
-        ntk_array a = ntk_matrix_f64(once, n, n), b = ntk_matrix_f64(once + count, n, n), c = ntk_matrix_f64(twice, n, n), d = ntk_matrix_f64(twice + count, n, n);
+        ntk_array a = ntk_matrix_f64(once, n, n), b = ntk_matrix_f64(once + count, n, n), c = ntk_matrix_f64(twice, n, n);
+        ntk_array d = ntk_matrix_f64(twice + count, n, n);
         kit_random(2, 3 * n, x);
         kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &a, .nngp = &b}));
         kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, &x2, &(ntk_request){NTK_REQUEST_INIT, .ntk = &c, .nngp = &d}));
@@ -207,7 +211,8 @@ static void test_requests(void **state)
     kit_random(4, N * 3, x);
     for (int which = 0; which < 8; ++which) {
         double *o = out[which];
-        ntk_array ntk = ntk_matrix_f64(o, N, M), nngp = ntk_matrix_f64(o + N * M, N, M), layers = ntk_array_dense(o + 2 * N * M, NTK_F64, 3, (int64_t[]){L, N, M});
+        ntk_array ntk = ntk_matrix_f64(o, N, M), nngp = ntk_matrix_f64(o + N * M, N, M);
+        ntk_array layers = ntk_array_dense(o + 2 * N * M, NTK_F64, 3, (int64_t[]){L, N, M});
         ntk_request r = {NTK_REQUEST_INIT, which & 1 ? &nngp : NULL, which & 2 ? &ntk : NULL, which & 4 ? &layers : NULL};
         kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, &x2, &r));
     }
@@ -252,7 +257,8 @@ static void test_single(void **state)
     ntk_kernel *k = infinite_kernel(ctx, mlp);
     double *x = numbers(N * 3), *wide = numbers(N * N), *back = numbers(N * N);
     float *xs = (float *)(void *)numbers(N * 3), *narrow = (float *)(void *)numbers(N * N);
-    ntk_array x64 = ntk_matrix_f64(x, N, 3), x32 = ntk_matrix_f32(xs, N, 3), k64 = ntk_matrix_f64(wide, N, N), k32 = ntk_matrix_f32(narrow, N, N);
+    ntk_array x64 = ntk_matrix_f64(x, N, 3), x32 = ntk_matrix_f32(xs, N, 3), k64 = ntk_matrix_f64(wide, N, N);
+    ntk_array k32 = ntk_matrix_f32(narrow, N, N);
     kit_random(6, N * 3, x);
     for (int i = 0; i < N * 3; ++i) x[i] = (double)(xs[i] = (float)x[i]);
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &x64, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &k64}));
@@ -398,9 +404,11 @@ static void test_memory_limit(void **state)
     gaps.strides[1] = 2;
     assert_int_equal(ntk_context_create(&options, &ctx), NTK_OK);
     kit_ok(ctx, ntk_kernel_from_callback(ctx, place_kernel, NULL, NTK_KIND_NTK, &k));
-    kit_fails(ctx, ntk_gram_create(ctx, k, &points, NULL, &gram), NTK_ERROR_MEMORY_LIMIT, "the gram needs 2 MiB; the memory limit of the context is 1 MiB");
+    kit_fails(ctx, ntk_gram_create(ctx, k, &points, NULL, &gram), NTK_ERROR_MEMORY_LIMIT,
+              "the gram needs 2 MiB; the memory limit of the context is 1 MiB");
     assert_null(gram);
-    kit_fails(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &gaps}), NTK_ERROR_MEMORY_LIMIT, "ntk needs 2 MiB");
+    kit_fails(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &gaps}), NTK_ERROR_MEMORY_LIMIT,
+              "ntk needs 2 MiB");
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &dense})); /* into the caller's memory */
     ntk_kernel_destroy(k);
     ntk_context_destroy(ctx);

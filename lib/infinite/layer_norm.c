@@ -1,0 +1,65 @@
+/*
+ * layer_norm over the channels at infinite width: every sample is divided by its own constant, sqrt(epsilon + q),
+ *
+ *     K' = K / sqrt((epsilon + q11)(epsilon + q22)),   Theta' the same;   rho and gap stay as they are.
+ *
+ * Channels have zero mean, so the variance is the second moment.
+ */
+#include "hot.h"
+
+enum { EPSILON };         /* plan->k */
+enum { SCALE_, COLUMNS }; /* 1/sqrt(epsilon + q) */
+
+#if defined(NTK_HOT)
+
+void NTK_HOT_NAME(layer_norm_pairs)(const ntk_plan *plan, const ntk_run *run);
+void NTK_HOT_NAME(layer_norm_pairs)(const ntk_plan *plan, const ntk_run *run)
+{
+    state in = state_of(run, plan->input_slot), out = state_of(run, plan->output_slot);
+    real a = row_of(run, plan->first_column + SCALE_);
+    const real *b = column_of(run, plan->first_column + SCALE_);
+    NTK_RUN_LOOP(j, run)
+    {
+        out.rho[j] = in.rho[j];
+        out.gap[j] = in.gap[j];
+        out.theta[j] = in.theta[j] * a * b[j];
+    }
+}
+
+#else
+
+#include <math.h>
+
+NTK_VARIANTS(layer_norm_pairs)
+
+static ntk_status layer_norm_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
+{
+    const ntk_step *s = plan->step;
+    (void)ctx;
+    plan->k[EPSILON] = s->layer->value[NTK_LAYER_NORM_EPSILON];
+    plan->columns = COLUMNS;
+    reading->natures[s->output].gaussian = reading->natures[s->inputs[0]].gaussian;
+    reading->natures[s->output].zero_mean = reading->natures[s->inputs[0]].zero_mean;
+    reading->natures[s->output].root = reading->natures[s->inputs[0]].root;
+    return NTK_OK;
+}
+
+static void layer_norm_norms(const ntk_plan *plan, int64_t n, double *table)
+{
+    const double *in = table + plan->input_alpha * n;
+    for (int64_t i = 0; i < n; ++i) {
+        double length = hypot(in[i], sqrt(plan->k[EPSILON]));
+        table[plan->output_alpha * n + i] = length > 0 ? in[i] / length : 0;
+        table[(plan->first_column + SCALE_) * n + i] = length > 0 ? 1 / length : 0;
+    }
+}
+
+static const ntk_pairs_variants *pairs(const ntk_plan *plan)
+{
+    (void)plan;
+    return &layer_norm_pairs;
+}
+
+const ntk_infinite_op ntk_infinite_layer_norm = {layer_norm_plan, layer_norm_norms, pairs};
+
+#endif
