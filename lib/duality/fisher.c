@@ -1,4 +1,12 @@
-/* The Fisher matrix F = JᵀJ, never formed: F v = Jᵀ (J v), and the length |delta|_F = |J delta| of a step. */
+/*
+ * The Fisher matrix F = JᵀJ, never formed (Amari 1998; Schraudolph 2002):
+ *
+ *     F v = Jᵀ (J v)                              one forward-mode and one reverse-mode pass
+ *     |delta|_F = sqrt(deltaᵀ F delta) = |J delta|
+ *
+ * The length is taken as that of J delta: a sum of squares, which cannot come out negative, without the squared condition number of F,
+ * and scaled so that squares neither overflow nor vanish.
+ */
 #include "duality.h"
 
 /* u [N] = J v, allocated. */

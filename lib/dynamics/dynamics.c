@@ -1,4 +1,11 @@
-/* The handle: K = Uᵀ diag(lambda) U once, and the coefficients U (f(0) - y) of the error. */
+/*
+ * The handle: K = Uᵀ diag(lambda) U once, and the coefficients of the error e = f - y along the eigenvectors,
+ *
+ *     g = U (f(0) - y),      e' = -(eta/c) K e   becomes   g_i(t) = exp(-eta t lambda_i/c) g_i,
+ *
+ * one scalar equation per mode (Jacot, Gabriel & Hongler 2018; docs/mathematics.md §7.1).  U is orthogonal to a few eps, so going into its
+ * coordinates and back loses no more than that.
+ */
 #include "dynamics.h"
 
 static ntk_status read_options(ntk_context *ctx, const ntk_dynamics_options *options, ntk_dynamics_options *o)

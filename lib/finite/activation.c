@@ -1,6 +1,7 @@
 /*
- * Elementwise functions: y = phi(x), dy = phi'(x) dx, and backward dx += phi'(x) dy.  Backward may carry several rows of
- * cotangents per sample, so phi' is computed once per sample first.
+ * Elementwise functions: y = phi(x), dy = phi'(x) dx, and backward dx += phi'(x) dy; phi' at a kink is the left derivative, so that
+ * forward and backward agree to rounding: uᵀ (J v) = (Jᵀ u)ᵀ v.  Backward may carry several rows of cotangents per sample, so
+ * phi' is computed once per sample first.
  */
 #include "finite.h"
 

@@ -1,5 +1,7 @@
 /*
- * The public forward, jvp and vjp.  Samples go through a tape in chunks, so that memory does not grow with n; a vjp adds up
+ * The public forward, jvp and vjp:  f(theta, x),   J v = d/ds f(theta + s v, x) at s = 0,   Jᵀ u = grad_theta sum(u f)
+ * by forward-mode and reverse-mode differentiation of the program (Griewank & Walther 2008), about two and three times the cost of f:
+ * exact derivatives, no step size.  Samples go through a tape in chunks, so that memory does not grow with n; a vjp adds up
  * over the chunks.  Results are computed into scratch and stored at the end: an output may share memory with an input.
  */
 #include "finite.h"

@@ -1,4 +1,7 @@
-/* J as an operator: the handle and its door.  What it does, its source does (jacobian_network.c, jacobian_matrix.c). */
+/*
+ * J = df/dtheta [n o, p] as an operator: v -> J v, u -> Jᵀ u, and rows, row = sample o + output.  The handle and its
+ * door; what it does, its source does (jacobian_network.c, jacobian_matrix.c).
+ */
 #include "finite.h"
 
 void ntk_jacobian_destroy(ntk_jacobian *jacobian)

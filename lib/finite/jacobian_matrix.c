@@ -1,4 +1,7 @@
-/* J of the caller's own matrix, borrowed where it is dense: the products are the BLAS's. */
+/*
+ * J of the caller's own matrix, borrowed where it is dense: J v, Jᵀ u and rows are the BLAS's products (lib/linalg/products.c has their
+ * error bound), 2 N p flop each.
+ */
 #include "finite.h"
 #include "linalg.h"
 

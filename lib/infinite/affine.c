@@ -12,7 +12,7 @@
  */
 #include "hot.h"
 
-enum { GAIN2, OWN_K, OWN_1, GAIN, BIAS }; /* plan->k */
+enum { GAIN2 = NTK_AFFINE_GAIN2, OWN_K = NTK_AFFINE_OWN_K, OWN_1 = NTK_AFFINE_OWN_1, GAIN = NTK_AFFINE_GAIN, BIAS = NTK_AFFINE_BIAS }; /* plan->k */
 enum { SHARE, BIAS_SHARE };              /* own table columns: g alpha / alpha' and s / alpha' */
 
 #if defined(NTK_HOT)

@@ -5,6 +5,7 @@
  *   affine.c activation.c branch.c layer_norm.c    one op each: its plan, its norms, its pairs
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
+ *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
@@ -38,6 +39,7 @@ typedef struct ntk_run {
     const void *row, *column; /* tables of per-sample numbers, at the run's first sample */
     int64_t row_stride, column_stride; /* numbers from one table column to the next */
     int64_t only;            /* keep the own term of this parametric layer alone; -1: all */
+    bool wants_nngp;         /* rho of the result will be read */
 } ntk_run;
 
 /** Hot loops come in one variant per type (f64, f32) and instruction set. */
@@ -45,6 +47,26 @@ typedef void (*ntk_pairs_fn)(const ntk_plan *plan, const ntk_run *run);
 typedef struct ntk_pairs_variants {
     ntk_pairs_fn of[2][NTK_CPU_COUNT];
 } ntk_pairs_variants;
+
+/** What chain.c reads in the plans of affine.c and relu.c. */
+enum { NTK_AFFINE_GAIN2, NTK_AFFINE_OWN_K, NTK_AFFINE_OWN_1, NTK_AFFINE_GAIN, NTK_AFFINE_BIAS };
+enum { NTK_RELU_KAPPA, NTK_RELU_C, NTK_RELU_S, NTK_RELU_ROOT_KAPPA };
+
+/** A whole homogeneous chain as polynomials, start + (x + 1) q(x), x = 2 sqrt(gap) - 1 (chain.c): by type, by what (rho, theta), by side (near, far). */
+#define NTK_CHAIN_DEGREE 40
+typedef struct ntk_chain_side {
+    double start;
+    int degree;
+    double c[NTK_CHAIN_DEGREE + 1];
+} ntk_chain_side;
+typedef struct ntk_chain {
+    ntk_chain_side sides[2][2][2];
+} ntk_chain;
+typedef void (*ntk_chain_fn)(const ntk_chain *chain, const ntk_run *run);
+extern const ntk_chain_fn ntk_chain_variants[2][NTK_CPU_COUNT];
+
+/** *chain stays NULL where the network is no such chain, or too deep for the polynomials to be as good as the layers. */
+ntk_status ntk_chain_create(ntk_context *ctx, const ntk_reading *reading, ntk_chain **chain);
 
 /** How one op is read. */
 typedef struct ntk_infinite_op {
@@ -98,6 +120,7 @@ struct ntk_reading {
     int slots;            /* live states at once */
     int columns;          /* of the per-sample tables: alpha of every value, then the plans' own */
     ntk_cpu cpu;
+    ntk_chain *chain;     /* the whole as one function of the angle, or NULL */
 };
 
 /**

@@ -117,6 +117,7 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     NTK_TRY(NTK_NEW(ctx, network->n_steps, &r->plans));
     NTK_TRY(assign_slots(ctx, r));
     NTK_TRY(make_plans(ctx, r));
+    NTK_TRY(ntk_chain_create(ctx, r, &r->chain));
     *reading = r;
     r = NULL;
 done:
@@ -128,6 +129,7 @@ void ntk_reading_destroy(ntk_reading *reading)
 {
     if (!reading) return;
     ntk_network_destroy(reading->network);
+    ntk_free(reading->chain);
     ntk_free(reading->plans);
     ntk_free(reading->natures);
     ntk_free(reading->lists);

@@ -14,7 +14,7 @@
  */
 #include "hot.h"
 
-enum { KAPPA, C, S, ROOT_KAPPA }; /* plan->k */
+enum { KAPPA = NTK_RELU_KAPPA, C = NTK_RELU_C, S = NTK_RELU_S, ROOT_KAPPA = NTK_RELU_ROOT_KAPPA }; /* plan->k */
 
 #if defined(NTK_HOT)
 

@@ -1,4 +1,12 @@
-/* Scalar mathematics for users and tests: the arc-cosine kernels and the two-layer NTK of two vectors. */
+/*
+ * Scalar mathematics for users and tests: the arc-cosine kernels and the two-layer NTK of two vectors (Cho & Saul 2009).
+ *
+ *     kappa0 = (pi - t)/pi,   kappa1 = (sin t + cos t (pi - t))/pi          of the angle t, cos t given
+ *     Theta  = |x| |x'|/(2 pi) [ v_std² cos t (pi - t) + w_std² (sin t + (pi - t) cos t) ]
+ *
+ * Stability.  t comes from atan2(sin t, cos t), sin t = sqrt((1 - cos t)(1 + cos t)), or from the two distances of the unit vectors
+ * (Kahan): acos alone loses half of the digits near cos t = ±1.  Near -1, where the terms of kappa1 cancel, its series is summed.
+ */
 #include "infinite.h"
 
 #include <math.h>

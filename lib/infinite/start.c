@@ -56,12 +56,29 @@ static void refine(const ntk_start *s, int64_t j, real *rho, real *gap)
     rho[j] = sign * (1 - gap[j]);
 }
 
+/* Near pairs are rare: whole vectors are asked first. */
+static bool any_near(const real *gap, int64_t count)
+{
+    int near = 0;
+    for (int64_t j = 0; j < count; ++j) near |= gap[j] < NEAR;
+    return near;
+}
+
+static void refine_all(const ntk_start *s, real *rho, real *gap)
+{
+    for (int64_t first = 0; first < s->count; first += LANES) {
+        int64_t end = NTK_MIN(first + LANES, s->count);
+        if (!any_near(gap + first, end - first)) continue;
+        for (int64_t j = first; j < end; ++j) refine(s, j, rho, gap);
+    }
+}
+
 void NTK_HOT_NAME(start)(const ntk_start *s);
 void NTK_HOT_NAME(start)(const ntk_start *s)
 {
     real *rho = s->rho, *gap = s->gap;
     cosines(s, rho, gap, s->theta);
-    for (int64_t j = 0; j < s->count; ++j) refine(s, j, rho, gap);
+    refine_all(s, rho, gap);
     if (s->itself >= 0 && s->itself < s->count) { /* a sample and itself: exactly 1, whatever was rounded */
         rho[s->itself] = s->inverse == 0 ? 0 : 1;
         gap[s->itself] = s->inverse == 0 ? 1 : 0;

@@ -92,6 +92,10 @@ static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count
 
 static void run_program(const tile_job *j, const ntk_run *run)
 {
+    if (j->r->chain && run->only < 0) {
+        ntk_chain_variants[j->dtype][j->r->cpu](j->r->chain, run);
+        return;
+    }
     for (int64_t i = 0; i < j->r->network->n_steps; ++i) j->r->plans[i].pairs[j->dtype](&j->r->plans[i], run);
 }
 
@@ -147,9 +151,9 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
     char *start = slot_of(j, slots, j->r->slots);
     int64_t whole = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES;
     ntk_run run = {.count = whole, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
-                   .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1};
+                   .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1, .wants_nngp = j->out->nngp};
     start_run(j, i, first, count, slots);
-    memcpy(start, slots, 3 * NTK_RUN * j->size);
+    if (j->out->layers) memcpy(start, slots, 3 * NTK_RUN * j->size);
     run_program(j, &run);
     take_results(j, &run, i, first, count);
     take_layers(j, run, start, i, first, count);

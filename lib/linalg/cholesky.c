@@ -1,5 +1,9 @@
 /*
- * Cholesky A = L Lᵀ by LAPACK potrf.
+ * Cholesky A = L Lᵀ by LAPACK potrf, n³/3 flop; A x = b by two triangular solves, L z = b and Lᵀ x = z, 2 n² flop a column.
+ *
+ * No pivoting is needed: |L_ij|² <= A_ii.  x solves (A + E) x = b with |E| <= (3n + 1) eps |L| |Lᵀ| to first order (Higham 2002, theorem
+ * 10.4), a few eps |A| as a rule.  It breaks down where A is within about n eps |A| of a matrix that is not positive definite; potrf says
+ * at which leading minor.
  *
  * LAPACK counts columns first, so a row-major lower triangle is its upper one: potrf('U') on the same memory gives
  * A = Uᵀ U with U = Lᵀ, that is, the row-major lower factor L.

@@ -1,5 +1,11 @@
 /*
- * Eigenvalues and singular values by LAPACK's divide and conquer (dsyevd, dgesdd).
+ * Eigenvalues and singular values by LAPACK's divide and conquer (dsyevd, dgesdd; Cuppen 1981, Gu & Eisenstat 1995):
+ *
+ *     A = Uᵀ diag(lambda) U     symmetric, lambda descending, about 9 n³ flop with vectors, 4/3 n³ without
+ *     A = U diag(s) Vᵀ          singular values descending, O(m n min(m, n)) flop
+ *
+ * Both are backward stable: the results are exact for a matrix within a few eps |A|, so that is the absolute error of every value
+ * (Weyl), large or small; vectors are orthogonal to a few eps.
  *
  * LAPACK counts columns first.  For a symmetric matrix that changes nothing but the triangle's name; its eigenvector
  * "columns" are our rows.  For A [m, n] row-major LAPACK sees Aᵀ = V diag(s) Uᵀ, so its U is our Vᵀ and its Vᵀ our U.

@@ -1,4 +1,13 @@
-/* Products through CBLAS, and the mirror that makes a computed triangle a symmetric matrix. */
+/*
+ * Products through CBLAS, and the mirror that makes a computed triangle a symmetric matrix:
+ *
+ *     gemm   C := alpha op(A) op(B) + beta C      2 m n k flop
+ *     syrk   C := alpha op(A) op(A)ᵀ + beta C     lower triangle, n² k flop
+ *     symm   C := A B                             A by its lower triangle, 2 n² m flop
+ *
+ * The error of an entry is at most gamma_k |A| |B|, gamma_k = k eps/(1 - k eps), in whatever order the BLAS sums (Higham 2002, §3.5);
+ * gemm alone need not be symmetric to the bit where A B is: hence syrk and the mirror.
+ */
 #include "linalg.h"
 
 #include <cblas.h>
