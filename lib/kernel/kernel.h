@@ -1,9 +1,11 @@
 /*
  * kernel: the kernel as a function of two inputs, and the gram, a kernel on one data set as a symmetric operator.
  *
- *   kernel.c       the handle, ntk_kernel_eval: tiles, symmetry, progress, any strides
+ *   kernel.c       the handle            points.c    a data set prepared
+ *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   infinite.c empirical.c callback.c      one class of kernel each
- *   gram.c         the operator: storage, blocks, products
+ *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
+ *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
  *   targets.c      y in the shape of the operator
  */
@@ -94,6 +96,9 @@ struct ntk_gram {
 
 /** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);
+
+/** Memory of N² numbers for one kind, not yet filled. */
+ntk_status ntk_gram_new_matrix(ntk_context *ctx, ntk_gram *gram, ntk_kind kind);
 
 /** All N² entries, symmetric, dense, into `dense`. */
 ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense);

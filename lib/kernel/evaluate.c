@@ -1,0 +1,126 @@
+/* Evaluation of a kernel into the caller's arrays, whatever their strides. */
+#include "kernel.h"
+
+/* One wanted array: written in place where it is dense, else through a dense copy. */
+typedef struct target {
+    const char *name;
+    int want;
+    ntk_array *array;
+    void *data, *scratch;
+} target;
+
+static ntk_status open_target(ntk_context *ctx, target *t, ntk_dtype dtype, int ndim, const int64_t *shape, const ntk_kernel *k)
+{
+    ntk_status status;
+    if (!t->array) return NTK_OK;
+    if (!(k->delivers & t->want)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the %s kernel does not deliver %s", k->class->name, t->name);
+    NTK_TRY(ntk_check_output(ctx, t->name, t->array, dtype, ndim, shape));
+    t->data = t->array->data;
+    if (ntk_is_dense(t->array)) return NTK_OK;
+    NTK_TRY(ntk_memory_require(ctx, t->name, (double)ntk_array_size(t->array) * (double)ntk_dtype_size(dtype)));
+    NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(t->array), ntk_dtype_size(dtype), &t->scratch));
+    t->data = t->scratch;
+done:
+    return status;
+}
+
+static void close_target(target *t, bool store)
+{
+    if (t->scratch && store) ntk_store(t->array, t->scratch);
+    ntk_free(t->scratch);
+}
+
+enum { TARGETS = 3 };
+
+static void list_targets(const ntk_request *r, target t[TARGETS])
+{
+    t[0] = (target){"ntk", NTK_WANT_NTK, r->ntk, NULL, NULL};
+    t[1] = (target){"nngp", NTK_WANT_NNGP, r->nngp, NULL, NULL};
+    t[2] = (target){"layers", NTK_WANT_LAYERS, r->layers, NULL, NULL};
+}
+
+/* shape[0] is the extent of `layers` alone: the two kernels have shape + 1. */
+static ntk_status open_targets(ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, const ntk_request *request, int ndim, const int64_t *shape, target t[TARGETS])
+{
+    ntk_status status = NTK_OK;
+    list_targets(request, t);
+    for (int i = 0; i < TARGETS && status == NTK_OK; ++i) {
+        bool layers = t[i].want == NTK_WANT_LAYERS;
+        status = open_target(ctx, &t[i], dtype, layers ? ndim : ndim - 1, layers ? shape : shape + 1, k);
+    }
+    return status;
+}
+
+static void close_targets(target t[TARGETS], ntk_status status)
+{
+    for (int i = 0; i < TARGETS; ++i) close_target(&t[i], status == NTK_OK);
+}
+
+static bool wants_nothing(const target t[TARGETS])
+{
+    return !t[0].data && !t[1].data && !t[2].data;
+}
+
+static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, ntk_points *a, ntk_points *b)
+{
+    ntk_status status;
+    NTK_TRY(ntk_points_open(ctx, k, "x1", x1, false, a));
+    if (!x2) return NTK_OK;
+    NTK_TRY(ntk_points_open(ctx, k, "x2", x2, false, b));
+    if (a->dtype != b->dtype) return ntk_fail(ctx, NTK_ERROR_DTYPE, "x1 holds %s and x2 %s", ntk_dtype_name(a->dtype), ntk_dtype_name(b->dtype));
+    if (a->d != b->d) return ntk_fail(ctx, NTK_ERROR_SHAPE, "x1 has %lld columns and x2 %lld", (long long)a->d, (long long)b->d);
+done:
+    return status;
+}
+
+ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x1, const ntk_array *x2, const ntk_request *request)
+{
+    ntk_status status;
+    ntk_points a = {0}, b = {0};
+    target t[TARGETS] = {{0}};
+    ntk_request r;
+    ntk_tile out;
+    int64_t rows, columns, plane;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, kernel);
+    NTK_REQUIRE(ctx, x1);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
+    NTK_TRY(open_pair(ctx, kernel, x1, x2, &a, &b));
+    rows = a.n * kernel->per_sample;
+    columns = (x2 ? b.n : a.n) * kernel->per_sample;
+    NTK_TRY(ntk_size_product(ctx, "the kernel", rows, columns * kernel->trailing, &plane));
+    NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->trailing > 1 || kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3,
+                         (const int64_t[]){kernel->layers, rows, columns, kernel->trailing}, t));
+    if (wants_nothing(t)) goto done;
+    out = (ntk_tile){t[0].data, t[1].data, t[2].data, columns * kernel->trailing, plane};
+    NTK_TRY(ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
+done:
+    close_targets(t, status);
+    ntk_points_close(kernel, &b);
+    ntk_points_close(kernel, &a);
+    return status;
+}
+
+ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_request *request)
+{
+    ntk_status status;
+    ntk_points a = {0};
+    target t[TARGETS] = {{0}};
+    ntk_request r;
+    ntk_tile out;
+    int64_t per_row;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, kernel);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
+    NTK_TRY(ntk_points_open(ctx, kernel, "x", x, false, &a));
+    per_row = kernel->per_sample * kernel->trailing;
+    NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
+                         (const int64_t[]){kernel->layers, a.n * kernel->per_sample, kernel->trailing}, t));
+    if (wants_nothing(t)) goto done;
+    out = (ntk_tile){t[0].data, t[1].data, t[2].data, per_row, a.n * per_row};
+    NTK_TRY(kernel->class->diagonal(ctx, kernel, &a, 0, a.n, &out));
+done:
+    close_targets(t, status);
+    if (kernel) ntk_points_close(kernel, &a);
+    return status;
+}

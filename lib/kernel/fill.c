@@ -1,0 +1,76 @@
+/*
+ * The whole matrix of a kernel, tile by tile: all pairs of two data sets, or each pair of one set once.
+ *
+ * A symmetric matrix is computed on and below the diagonal and then mirrored: symmetric to the bit.
+ */
+#include "kernel.h"
+
+#include <string.h>
+
+static void *advance(void *base, int64_t numbers, ntk_dtype dtype)
+{
+    return base ? (char *)base + numbers * (int64_t)ntk_dtype_size(dtype) : NULL;
+}
+
+/* The part of `out` that belongs to samples from (row, column) on. */
+static ntk_tile tile_at(const ntk_kernel *k, const ntk_tile *out, ntk_dtype dtype, int64_t row, int64_t column)
+{
+    int64_t numbers = row * k->per_sample * out->ld + column * k->per_sample * k->trailing;
+    return (ntk_tile){advance(out->ntk, numbers, dtype), advance(out->nngp, numbers, dtype), advance(out->layers, numbers, dtype), out->ld, out->layer_stride};
+}
+
+static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                            int64_t columns, const ntk_tile *out)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t column = 0; status == NTK_OK && column < columns; column += k->tile) {
+        ntk_tile tile = tile_at(k, out, a->dtype, row, column);
+        status = k->class->block(ctx, k, a, row, m, b, column, NTK_MIN(k->tile, columns - column), &tile);
+    }
+    return status;
+}
+
+/* Entries of several numbers (outputs = diagonal) are mirrored as a whole. */
+static void mirror_entries(const ntk_kernel *k, ntk_dtype dtype, int64_t n, void *plane, int64_t ld)
+{
+    size_t bytes = (size_t)k->trailing * ntk_dtype_size(dtype);
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < i; ++j)
+            memcpy(advance(plane, j * ld + i * k->trailing, dtype), advance(plane, i * ld + j * k->trailing, dtype), bytes);
+}
+
+static void mirror_plane(ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, void *plane, int64_t ld)
+{
+    if (!plane) return;
+    if (k->trailing == 1) ntk_mirror(ctx, dtype, n, plane, ld);
+    else mirror_entries(k, dtype, n, plane, ld);
+}
+
+static void mirror_all(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_tile *out)
+{
+    int64_t n = a->n * k->per_sample;
+    mirror_plane(ctx, k, a->dtype, n, out->ntk, out->ld);
+    mirror_plane(ctx, k, a->dtype, n, out->nngp, out->ld);
+    for (int64_t l = 0; out->layers && l < k->layers; ++l)
+        mirror_plane(ctx, k, a->dtype, n, advance(out->layers, l * out->layer_stride, a->dtype), out->ld);
+}
+
+/* Share of the work done when `rows` rows are: of a triangle, its area. */
+static double share(int64_t rows, int64_t n, bool triangle)
+{
+    double s = (double)rows / (double)n;
+    return triangle ? s * s : s;
+}
+
+ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t row = 0; row < a->n; row += k->tile) {
+        int64_t m = NTK_MIN(k->tile, a->n - row);
+        NTK_TRY(fill_rows(ctx, k, a, row, m, b ? b : a, b ? b->n : row + m, out));
+        NTK_TRY(ntk_progress(ctx, share(row + m, a->n, !b)));
+    }
+    if (!b) mirror_all(ctx, k, a, out);
+done:
+    return status;
+}

@@ -1,0 +1,146 @@
+/*
+ * What answers ask of a gram: its size, diagonal, blocks, products, a copy.  Whoever asks does not know how it is kept.
+ */
+#include "kernel.h"
+
+#include <math.h>
+#include <string.h>
+
+static void *advance(const void *base, int64_t numbers, ntk_dtype dtype)
+{
+    return (char *)(uintptr_t)base + numbers * (int64_t)ntk_dtype_size(dtype);
+}
+
+int64_t ntk_gram_size(const ntk_gram *gram)
+{
+    return gram ? gram->size : -1;
+}
+
+int ntk_gram_has(const ntk_gram *gram, ntk_kind kind)
+{
+    return gram && ntk_kind_name(kind) && gram->matrix[kind];
+}
+
+ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed)
+{
+    NTK_REQUIRE(ctx, gram);
+    if (!ntk_kind_name(kind)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "kind is %d; expected ntk or nngp", (int)kind);
+    if (!ntk_gram_has(gram, kind)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram does not hold the %s", ntk_kind_name(kind));
+    if (gram->dtype != dtype_needed)
+        return ntk_fail(ctx, NTK_ERROR_DTYPE, "the gram holds %s; this call works in %s", ntk_dtype_name(gram->dtype), ntk_dtype_name(dtype_needed));
+    return NTK_OK;
+}
+
+/* What the library filled is symmetric to the bit; a user's matrix may not be. */
+static bool both_triangles(const ntk_gram *g)
+{
+    return g->kernel || g->jacobian;
+}
+
+ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense)
+{
+    ntk_status status = ntk_gram_check(ctx, gram, kind, gram->dtype);
+    if (status != NTK_OK) return status;
+    memcpy(dense, gram->matrix[kind], (size_t)(gram->size * gram->size) * ntk_dtype_size(gram->dtype));
+    if (!both_triangles(gram)) ntk_mirror(ctx, gram->dtype, gram->size, dense, gram->size);
+    return NTK_OK;
+}
+
+ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out)
+{
+    return ntk_symm(ctx, gram->dtype, gram->size, m, gram->matrix[kind], gram->size, v, m, out, m);
+}
+
+static double entry(const ntk_gram *g, ntk_kind kind, int64_t i, int64_t j)
+{
+    int64_t at = NTK_MAX(i, j) * g->size + NTK_MIN(i, j); /* the lower triangle is what counts */
+    return g->dtype == NTK_F64 ? ((const double *)g->matrix[kind])[at] : (double)((const float *)g->matrix[kind])[at];
+}
+
+double ntk_gram_trace(const ntk_gram *gram, ntk_kind kind)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < gram->size; ++i) sum += entry(gram, kind, i, i);
+    return sum;
+}
+
+ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double absolute, double relative, double *ridge)
+{
+    if (!(absolute >= 0 && isfinite(absolute) && relative >= 0 && isfinite(relative)))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "ridge is %g and ridge_relative %g; both must be finite and at least 0", absolute, relative);
+    *ridge = absolute + (relative > 0 ? relative * ntk_gram_trace(gram, kind) / (double)NTK_MAX(gram->size, 1) : 0);
+    return NTK_OK;
+}
+
+ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out)
+{
+    ntk_status status;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, gram);
+    NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
+    NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size)));
+    for (int64_t i = 0; i < gram->size; ++i) {
+        ntk_array to = ntk_array_at(out, i);
+        ntk_store(&to, advance(gram->matrix[kind], i * gram->size + i, gram->dtype));
+    }
+done:
+    return status;
+}
+
+/* Entries [column, ...) of one row.  Of a user's matrix the lower triangle counts: the row up to the diagonal, then the column below it. */
+static void store_row(const ntk_gram *g, ntk_kind kind, int64_t row, int64_t column, const ntk_array *line)
+{
+    int64_t count = line->shape[0], left = both_triangles(g) ? count : NTK_MIN(NTK_MAX(row + 1 - column, 0), count);
+    ntk_array part = ntk_array_rows(line, 0, left);
+    ntk_store(&part, advance(g->matrix[kind], row * g->size + column, g->dtype));
+    for (int64_t j = left; j < count; ++j) {
+        part = ntk_array_rows(line, j, 1);
+        ntk_store(&part, advance(g->matrix[kind], (column + j) * g->size + row, g->dtype));
+    }
+}
+
+static ntk_status check_block(ntk_context *ctx, const ntk_gram *g, int64_t row, int64_t column, const ntk_array *out)
+{
+    ntk_status status = ntk_check_output(ctx, "out", out, g->dtype, NTK_SHAPE(-1, -1));
+    if (status != NTK_OK) return status;
+    if (row >= 0 && column >= 0 && out->shape[0] <= g->size - row && out->shape[1] <= g->size - column) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_SHAPE, "a block of %lld x %lld at (%lld, %lld) leaves the gram of size %lld", (long long)out->shape[0],
+                    (long long)out->shape[1], (long long)row, (long long)column, (long long)g->size);
+}
+
+ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out)
+{
+    ntk_status status;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, gram);
+    NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
+    NTK_TRY(check_block(ctx, gram, row, column, out));
+    for (int64_t i = 0; i < out->shape[0]; ++i) {
+        ntk_array line = ntk_array_at(out, i);
+        store_row(gram, kind, row + i, column, &line);
+    }
+done:
+    return status;
+}
+
+ntk_status ntk_gram_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, const ntk_array *v, ntk_array *out)
+{
+    ntk_status status;
+    const void *dense = NULL;
+    void *copy = NULL, *result = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, gram);
+    NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
+    NTK_TRY(ntk_check_shape(ctx, "v", v, gram->dtype, NTK_SHAPE(gram->size, -1)));
+    NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size, v->shape[1])));
+    NTK_TRY(ntk_check_finite(ctx, "v", v));
+    NTK_TRY(ntk_borrow(ctx, v, &dense, &copy));
+    NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(out), ntk_dtype_size(gram->dtype), &result));
+    NTK_TRY(ntk_gram_product(ctx, gram, kind, v->shape[1], dense, result));
+    NTK_TRY(ntk_check_values(ctx, "an entry of K v", gram->dtype, gram->size, v->shape[1], result, v->shape[1]));
+    ntk_store(out, result);
+done:
+    ntk_free(result);
+    ntk_free(copy);
+    return status;
+}

@@ -1,0 +1,54 @@
+/* A data set as a kernel wants it: checked, dense, with the work that is per sample done once. */
+#include "kernel.h"
+
+#include <string.h>
+
+static ntk_status check_inputs(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x)
+{
+    ntk_status status = ntk_check_array(ctx, name, x);
+    if (status != NTK_OK) return status;
+    if (x->dtype != NTK_F64 && (x->dtype != NTK_F32 || !k->class->single))
+        return ntk_fail(ctx, NTK_ERROR_DTYPE, "%s holds %s; the %s kernel takes %s", name, ntk_dtype_name(x->dtype), k->class->name,
+                        k->class->single ? "f64 or f32" : "f64");
+    if (k->network) return ntk_network_check_input(ctx, k->network, name, x, x->dtype);
+    status = ntk_check_shape(ctx, name, x, x->dtype, NTK_SHAPE(-1, -1));
+    return status == NTK_OK ? ntk_check_finite(ctx, name, x) : status;
+}
+
+ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points)
+{
+    ntk_status status;
+    memset(points, 0, sizeof *points);
+    NTK_TRY(check_inputs(ctx, k, name, x));
+    points->dtype = x->dtype;
+    points->n = x->shape[0];
+    points->d = k->network ? ntk_network_input_size(k->network) : x->shape[1];
+    if (keep) {
+        NTK_TRY(ntk_copy_dense(ctx, x, &points->copy));
+        points->x = points->copy;
+    } else {
+        NTK_TRY(ntk_borrow(ctx, x, &points->x, &points->copy));
+    }
+    NTK_TRY(k->class->prepare(ctx, k, points));
+done:
+    if (status != NTK_OK) ntk_points_close(k, points);
+    return status;
+}
+
+void ntk_points_close(const ntk_kernel *k, ntk_points *points)
+{
+    if (points->prepared) k->class->release(points);
+    points->prepared = NULL;
+    ntk_free(points->copy);
+    points->copy = NULL;
+}
+
+ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; ++i) {
+        int64_t at = ntk_find_not_finite(dtype, (const char *)values + i * ld * (int64_t)ntk_dtype_size(dtype), n);
+        if (at >= 0)
+            return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s exceeds the range of %s (at %lld, %lld)", what, ntk_dtype_name(dtype), (long long)i, (long long)at);
+    }
+    return NTK_OK;
+}
