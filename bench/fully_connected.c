@@ -1,0 +1,163 @@
+/*
+ * Symmetric grams of fully connected networks against the limit of the machine, in one run.
+ *
+ *     fully_connected [PROBLEM...]       PROBLEM = relu:L<layers>:n<samples>:d<inputs>:<f64|f32>[:bias][:clustered]
+ *
+ * For each problem: seconds of SYRK of the same shape and precision, seconds of the gram into memory already touched, their ratio
+ * (medians of five, taken in turns), and nanoseconds per entry of the full matrix and thread.  Prints the BLAS kernels and the
+ * instruction set: figures without them mean nothing.
+ */
+#include "ntk.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RUNS = 5 };
+
+typedef struct problem {
+    int layers;
+    long n, d;
+    int single, bias, clustered;
+} problem;
+
+extern char *openblas_get_corename(void) __attribute__((weak));
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void check(ntk_context *ctx, ntk_status status)
+{
+    if (status == NTK_OK) return;
+    fprintf(stderr, "bench: %s\n", ntk_context_error_message(ctx));
+    exit(1);
+}
+
+static void *reserve(size_t count, size_t size)
+{
+    void *p = malloc(count * size);
+    if (!p) exit(1);
+    memset(p, 0, count * size); /* touched */
+    return p;
+}
+
+static int parse(const char *text, problem *p)
+{
+    char type[8] = "";
+    *p = (problem){0};
+    if (sscanf(text, "relu:L%d:n%ld:d%ld:%3[f0-9]", &p->layers, &p->n, &p->d, type) != 4) return 0;
+    p->single = strcmp(type, "f32") == 0;
+    p->bias = strstr(text, ":bias") != NULL;
+    p->clustered = strstr(text, ":clustered") != NULL;
+    return p->layers > 0 && p->n > 0 && p->d > 0;
+}
+
+static ntk_kernel *kernel_of(ntk_context *ctx, const problem *p)
+{
+    int64_t shape[1] = {p->d};
+    ntk_attribute dense[] = {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.4142135623730951), NTK_NUMBER(p->bias ? "b_std" : NULL, 0.1), NTK_END};
+    ntk_builder *b;
+    ntk_network *net;
+    ntk_kernel *kernel;
+    check(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
+    for (int l = 0; l < p->layers; ++l) {
+        check(ctx, ntk_builder_add(ctx, b, "dense", dense));
+        check(ctx, ntk_builder_add(ctx, b, "relu", NULL));
+    }
+    check(ctx, ntk_builder_add(ctx, b, "dense", dense));
+    check(ctx, ntk_builder_finish(ctx, b, &net));
+    check(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
+    ntk_network_destroy(net);
+    ntk_builder_destroy(b);
+    return kernel;
+}
+
+/* Rows of independent entries with a mean, so that angles are of every size; clustered: all within 1e-3 of one row. */
+static void fill(const problem *p, void *x)
+{
+    unsigned long long s = 1;
+    for (long i = 0; i < p->n * p->d; ++i) {
+        double u, base = (double)(i % p->d % 17) / 17;
+        s = s * 6364136223846793005ull + 1442695040888963407ull;
+        u = (double)(s >> 11) * 0x1p-53;
+        u = p->clustered ? base + 1e-3 * u : u - 0.3;
+        if (p->single) ((float *)x)[i] = (float)u;
+        else ((double *)x)[i] = u;
+    }
+}
+
+static void syrk(const problem *p, const void *x, void *k)
+{
+    int n = (int)p->n, d = (int)p->d;
+    if (p->single) cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, n, d, 1, x, d, 0, k, n);
+    else cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, n, d, 1, x, d, 0, k, n);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *t)
+{
+    qsort(t, RUNS, sizeof *t, compare);
+    return t[RUNS / 2];
+}
+
+static void run(ntk_context *ctx, const char *text, const problem *p)
+{
+    size_t size = p->single ? 4 : 8;
+    void *x = reserve((size_t)(p->n * p->d), size), *k = reserve((size_t)(p->n * p->n), size);
+    ntk_kernel *kernel = kernel_of(ctx, p);
+    int64_t x_shape[2] = {p->n, p->d}, k_shape[2] = {p->n, p->n};
+    ntk_array ax = ntk_array_dense(x, p->single ? NTK_F32 : NTK_F64, 2, x_shape), ak = ntk_array_dense(k, ax.dtype, 2, k_shape);
+    ntk_request request = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    double limit[RUNS], ours[RUNS], a, b;
+    fill(p, x);
+    for (int i = 0; i < RUNS; ++i) {
+        double t = now();
+        syrk(p, x, k);
+        limit[i] = now() - t;
+        t = now();
+        check(ctx, ntk_kernel_eval(ctx, kernel, &ax, NULL, &request));
+        ours[i] = now() - t;
+    }
+    a = median(limit);
+    b = median(ours);
+    printf("%-34s %9.4f %9.4f %7.2f %9.2f\n", text, a, b, b / a, b * 1e9 / (double)p->n / (double)p->n * ntk_context_threads(ctx));
+    fflush(stdout);
+    ntk_kernel_destroy(kernel);
+    free(k);
+    free(x);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const usual[] = {"relu:L3:n10000:d784:f64", "relu:L3:n10000:d784:f32", "relu:L3:n6000:d32:f64", "relu:L3:n6000:d32:f32",
+                                        "relu:L20:n6000:d32:f64", "relu:L20:n6000:d32:f32", "relu:L3:n6000:d32:f64:bias", "relu:L10:n6000:d32:f64:bias",
+                                        "relu:L3:n4000:d784:f64:clustered"};
+    int count = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
+    ntk_context *ctx;
+    if (ntk_context_create(NULL, &ctx) != NTK_OK) return 1;
+    printf("# libntk %s, instruction set %s, %d threads, BLAS kernels %s\n", ntk_version(), ntk_context_cpu(ctx), ntk_context_threads(ctx),
+           openblas_get_corename ? openblas_get_corename() : "unknown");
+    printf("%-34s %9s %9s %7s %9s\n", "problem", "syrk s", "gram s", "ratio", "ns/entry");
+    for (int i = 0; i < count; ++i) {
+        const char *text = argc > 1 ? argv[i + 1] : usual[i];
+        problem p;
+        if (!parse(text, &p)) {
+            fprintf(stderr, "bench: %s is not relu:L<layers>:n<samples>:d<inputs>:<f64|f32>[:bias][:clustered]\n", text);
+            return 2;
+        }
+        run(ctx, text, &p);
+    }
+    ntk_context_destroy(ctx);
+    return 0;
+}
