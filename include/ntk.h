@@ -194,8 +194,8 @@ typedef enum ntk_gramian {
 } ntk_gramian;
 
 /** @name Names of enumerators, and back
- *  `_name`: the name, static memory, or NULL.  `_from_name`: 1 and *value, or 0; `name` and `value` may be NULL (0).
  *  @{ */
+/** The name of `value`, static memory, or NULL; and the enumerator of `name`: 1 and *value, or 0 (also for NULL pointers). */
 NTK_API const char *ntk_status_name(ntk_status value);
 NTK_API int ntk_status_from_name(const char *name, ntk_status *value);
 NTK_API const char *ntk_dtype_name(ntk_dtype value);
@@ -258,10 +258,10 @@ static inline ntk_array ntk_array_dense(const void *data, ntk_dtype dtype, int n
     return a;
 }
 
-/** A dense vector [n] of double. */
+/** A dense vector [n] of double; `data` is borrowed. */
 static inline ntk_array ntk_vector_f64(const double *data, int64_t n) { return ntk_array_dense(data, NTK_F64, 1, &n); }
 
-/** A dense row-major matrix [rows, columns] of double. */
+/** A dense row-major matrix [rows, columns] of double; `data` is borrowed. */
 static inline ntk_array ntk_matrix_f64(const double *data, int64_t rows, int64_t columns) {
     int64_t shape[2];
     shape[0] = rows;
@@ -269,7 +269,7 @@ static inline ntk_array ntk_matrix_f64(const double *data, int64_t rows, int64_t
     return ntk_array_dense(data, NTK_F64, 2, shape);
 }
 
-/** A dense row-major matrix [rows, columns] of float. */
+/** A dense row-major matrix [rows, columns] of float; `data` is borrowed. */
 static inline ntk_array ntk_matrix_f32(const float *data, int64_t rows, int64_t columns) {
     int64_t shape[2];
     shape[0] = rows;
@@ -346,7 +346,7 @@ typedef struct ntk_context_options {
  *  The options are copied; what they point to must outlive the context and every handle made with it. */
 NTK_API ntk_status ntk_context_create(const ntk_context_options *options, ntk_context **context);
 
-/** Gives the caller's hold on the context back; handles made with it live on.  NULL: nothing happens. */
+/** Gives the context back; handles made with it live on.  NULL: nothing happens. */
 NTK_API void ntk_context_destroy(ntk_context *context);
 
 /** The status of the last call that failed with this context (NTK_OK: none yet; ERROR_NULL for a NULL context). */
@@ -376,7 +376,7 @@ NTK_API const char *ntk_context_cpu(const ntk_context *context);
  */
 
 /**
- * Reads a network from zero-terminated UTF-8 JSON.  Errors: SYNTAX (with line and column), NETWORK (with the layer's
+ * Reads a network from `json`, zero-terminated UTF-8.  Errors: SYNTAX (with line and column), NETWORK (with the layer's
  * path, such as `layers[3].branches[0][1]`, and what was expected), OVERFLOW, MEMORY.  Cost: linear in the text and in
  * the unrolled layers.
  */
@@ -389,7 +389,7 @@ NTK_API ntk_status ntk_network_parse(ntk_context *ctx, const char *json, ntk_net
  */
 NTK_API ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed);
 
-/** Gives the caller's hold on the network back.  NULL: nothing happens. */
+/** Gives the network back.  NULL: nothing happens. */
 NTK_API void ntk_network_destroy(ntk_network *network);
 
 /** Parameters p of the finite network; -1 for NULL. */
@@ -427,7 +427,7 @@ typedef struct ntk_attribute {
  */
 NTK_API ntk_status ntk_builder_create(ntk_context *ctx, int ndim, const int64_t *shape, const char *parameterization, ntk_builder **builder);
 
-/** Appends a layer, e.g. ("dense", {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.5), NTK_END}).  NULL attributes: none.  Errors: NETWORK with its path. */
+/** Appends a layer: op and attributes, e.g. ("dense", {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.5), NTK_END}).  NULL attributes: none.  Errors: NETWORK with its path. */
 NTK_API ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
 
 /** Opens a layer that holds lists of layers ("branch", "repeat"), with its `op` and attributes as in ntk_builder_add(); layers added now
@@ -443,12 +443,12 @@ NTK_API ntk_status ntk_builder_end(ntk_context *ctx, ntk_builder *builder);
 /** Makes the network; the builder stays as it is and may be added to again.  Errors: NETWORK (open layers, shapes that do not fit). */
 NTK_API ntk_status ntk_builder_finish(ntk_context *ctx, const ntk_builder *builder, ntk_network **network);
 
-/** Gives the caller's hold on the builder back; networks made with it live on.  NULL: nothing happens. */
+/** Gives the builder back; networks made with it live on.  NULL: nothing happens. */
 NTK_API void ntk_builder_destroy(ntk_builder *builder);
 
 /** @name Names of the ops and of the activations
- *  For completion and bindings: `index` 0 ... count-1; NULL outside.  Static memory.
  *  @{ */
+/** How many there are, and the name of each, for completion and bindings: `index` 0 ... count-1; NULL outside.  Static memory. */
 NTK_API int ntk_op_count(void);
 NTK_API const char *ntk_op_name(int index);
 NTK_API int ntk_activation_count(void);
@@ -498,13 +498,13 @@ NTK_API ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network,
 NTK_API ntk_status ntk_optimizer_identity(ntk_context *ctx, ntk_optimizer **optimizer);
 
 /** Adam with a frozen second moment: D = diag(sqrt(v) + epsilon), v [p] >= 0, epsilon >= 0 (docs/mathematics.md §6; Kingma & Ba 2015).
- *  second_moment is copied.  Errors: ARGUMENT where an entry of D would not be positive. */
+ *  second_moment [p] is v, copied.  Errors: ARGUMENT where an entry of D would not be positive. */
 NTK_API ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer);
 
 /** Any positive diagonal D: d [p], copied.  Errors: ARGUMENT where an entry is not positive. */
 NTK_API ntk_status ntk_optimizer_diagonal(ntk_context *ctx, const ntk_array *d, ntk_optimizer **optimizer);
 
-/** Gives the caller's hold on the optimizer back.  NULL: nothing happens. */
+/** Gives the optimizer back.  NULL: nothing happens. */
 NTK_API void ntk_optimizer_destroy(ntk_optimizer *optimizer);
 
 /** Length p of D; 0 for the identity (any p); -1 for NULL. */
@@ -530,10 +530,10 @@ NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimi
  */
 NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian);
 
-/** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o does not divide the rows. */
+/** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o < 1, SHAPE if it does not divide the rows. */
 NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
 
-/** Gives the caller's hold on the jacobian back.  NULL: nothing happens. */
+/** Gives the jacobian back.  NULL: nothing happens. */
 NTK_API void ntk_jacobian_destroy(ntk_jacobian *jacobian);
 
 /** Rows n o; -1 for NULL. */
@@ -580,7 +580,7 @@ typedef struct ntk_kernel_options {
 NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network, const ntk_kernel_options *options, ntk_kernel **kernel);
 
 /**
- * The empirical kernels of a finite network at theta (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
+ * The empirical kernels of a finite network at theta [p] (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
  * optimizer: D; NULL: identity.  Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
  * Cost of an evaluation: the rows of J(x1) and J(x2) in blocks, and 2 n1 n2 o² p flop (trace, diagonal: 2 n1 n2 o p); Jacobian
  * contraction (docs/mathematics.md §6.1).
@@ -597,7 +597,7 @@ typedef int (*ntk_kernel_fn)(void *user, int64_t d, int64_t n1, const double *x1
  *  `function` is called by one thread, the caller's, on blocks of samples; NTK_F64 only. */
 NTK_API ntk_status ntk_kernel_from_callback(ntk_context *ctx, ntk_kernel_fn function, void *user, ntk_kind kind, ntk_kernel **kernel);
 
-/** Gives the caller's hold on the kernel back.  NULL: nothing happens. */
+/** Gives the kernel back.  NULL: nothing happens. */
 NTK_API void ntk_kernel_destroy(ntk_kernel *kernel);
 
 /** What one evaluation shall deliver; all come out of one pass.  NULL arrays are not wanted.  A kind that the kernel lacks: ARGUMENT. */
@@ -649,7 +649,7 @@ typedef struct ntk_gram_options {
  *  Errors as ntk_kernel_eval(), MEMORY_LIMIT with the bytes needed.  Memory: N² numbers per kind. */
 NTK_API ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_gram_options *options, ntk_gram **gram);
 
-/** The caller's own symmetric matrix K [N, N] as an NTK; borrowed, never written.  Errors: SHAPE, NOT_FINITE, ARGUMENT if
+/** The caller's own symmetric matrix k [N, N] as an NTK; borrowed, never written.  Errors: SHAPE, NOT_FINITE, ARGUMENT if
  *  it is not symmetric: |K_ij - K_ji| <= 1e-8 max|K| (f32: 1e-3); the lower triangle is what counts. */
 NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, ntk_gram **gram);
 
@@ -660,7 +660,7 @@ NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk
  *  Cost: (n o)² p flop and the rows of J in blocks. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
 
-/** Gives the caller's hold on the gram back.  NULL: nothing happens. */
+/** Gives the gram back.  NULL: nothing happens. */
 NTK_API void ntk_gram_destroy(ntk_gram *gram);
 
 /** Size N of the operator; -1 for NULL. */
@@ -672,7 +672,7 @@ NTK_API int ntk_gram_has(const ntk_gram *gram, ntk_kind kind);
 /** out [N] = the diagonal of K of this kind. */
 NTK_API ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out);
 
-/** Entries [row ... row + m - 1, column ... column + k - 1] into out [m, k].  Errors: ARGUMENT beyond the edge. */
+/** Entries [row ... row + m - 1, column ... column + k - 1] into out [m, k].  Errors: SHAPE where the block leaves K. */
 NTK_API ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out);
 
 /** out [N, m] = K v, v [N, m].  Cost 2 N² m flop. */
@@ -706,11 +706,11 @@ typedef struct ntk_spectrum_options {
 NTK_API ntk_status ntk_spectrum_create(ntk_context *ctx, const ntk_gram *gram, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
 
 /** The same from the singular values of J D^-1/2 itself: K squares the condition number, this does not.
- *  min(N, p) eigenvalues; optimizer NULL: D = I; the `kind` of the options is not read.  Errors: NOT_CONVERGED.
+ *  min(N, p) eigenvalues; optimizer NULL: D = I.  Errors: ARGUMENT for the kind nngp, NOT_CONVERGED.
  *  Cost: dgesdd, O(N p min(N, p)) flop; N p numbers. */
 NTK_API ntk_status ntk_spectrum_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
 
-/** Gives the caller's hold on the spectrum back.  NULL: nothing happens. */
+/** Gives the spectrum back.  NULL: nothing happens. */
 NTK_API void ntk_spectrum_destroy(ntk_spectrum *spectrum);
 
 /** Number of eigenvalues held; -1 for NULL. */
@@ -723,7 +723,7 @@ NTK_API double ntk_spectrum_condition(const ntk_spectrum *spectrum);
 /** values [size], largest first. */
 NTK_API ntk_status ntk_spectrum_get_values(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *values);
 
-/** Function-space vectors u: out [N, k], column j belongs to value j, k <= size.  Errors: ARGUMENT of a spectrum of values only. */
+/** Function-space vectors u: out [N, k], column j belongs to value j, k <= size.  Errors: ARGUMENT if there are values only. */
 NTK_API ntk_status ntk_spectrum_get_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
 
 /** Parameter-space vectors v: out [p, k], k <= rank.  Errors: ARGUMENT unless the spectrum was made from a Jacobian
@@ -733,7 +733,7 @@ NTK_API ntk_status ntk_spectrum_get_parameter_vectors(ntk_context *ctx, const nt
 /** out [p] = F v = Jᵀ (J v), v [p], never forming F.  Cost: the two products. */
 NTK_API ntk_status ntk_fisher_multiply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
 
-/** |delta|_F = sqrt(deltaᵀ F delta) = |J delta|: how far a step delta [p] moves the outputs, to first order.
+/** norm = |delta|_F = sqrt(deltaᵀ F delta) = |J delta|: how far a step delta [p] moves the outputs, to first order.
  *  Cost: one product. */
 NTK_API ntk_status ntk_fisher_norm(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *delta, double *norm);
 
@@ -761,7 +761,7 @@ typedef struct ntk_solver_options {
 /** Factorises K + ridge I = L Lᵀ.  Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.  Cost N³/3 flop, N² numbers. */
 NTK_API ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver);
 
-/** Gives the caller's hold on the solver back.  NULL: nothing happens. */
+/** Gives the solver back.  NULL: nothing happens. */
 NTK_API void ntk_solver_destroy(ntk_solver *solver);
 
 /** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory.  Backward stable (Higham 2002,
@@ -820,7 +820,7 @@ typedef struct ntk_predictor_options {
  */
 NTK_API ntk_status ntk_predictor_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_predictor_options *options, ntk_predictor **predictor);
 
-/** Gives the caller's hold on the predictor back.  NULL: nothing happens. */
+/** Gives the predictor back.  NULL: nothing happens. */
 NTK_API void ntk_predictor_destroy(ntk_predictor *predictor);
 
 /** mean [m, c] on x [m] + input at t = infinity; the gram must come from a kernel.  Test inputs pass in blocks.
@@ -845,7 +845,7 @@ typedef struct ntk_test_set {
 #define NTK_TEST_SET_INIT sizeof(ntk_test_set)
 
 /** mean, shape [m, c], and covariance [m, m] (either may be NULL) on `test` at `time` t >= 0 or infinity.  Errors: ARGUMENT for finite t
- *  without the eigen decomposition, or for blocks of `test` that are missing. */
+ *  without the eigen decomposition; NULL with the name of the field for a block of `test` that is missing. */
 NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean, ntk_array *covariance);
 
 /** @} */
@@ -878,7 +878,7 @@ typedef struct ntk_dynamics_options {
  *  Cost: one eigendecomposition, 9 N³ flop and 2 N² numbers; every later time 2 N² c flop. */
 NTK_API ntk_status ntk_dynamics_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_dynamics_options *options, ntk_dynamics **dynamics);
 
-/** Gives the caller's hold on the dynamics back.  NULL: nothing happens. */
+/** Gives the dynamics back.  NULL: nothing happens. */
 NTK_API void ntk_dynamics_destroy(ntk_dynamics *dynamics);
 
 /** f [times] + shape of y, at times[0 ... n_times-1] >= 0, infinity allowed, in any order. */
@@ -888,8 +888,8 @@ NTK_API ntk_status ntk_dynamics_at(ntk_context *ctx, const ntk_dynamics *dynamic
  *  f*(t) = f0* - K* S_K(t) (f(0) - y).  Cost per time: 2 N (N + m) c flop. */
 NTK_API ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times, int64_t n_times, ntk_array *f);
 
-/** theta(t) - theta(0): out [times, p], at times[0 ... n_times-1].  Errors: ARGUMENT unless the gram was made from a Jacobian.
- *  Cost per time: one product Jᵀ u. */
+/** theta(t) - theta(0): out [times, p], at times[0 ... n_times-1].  Errors: ARGUMENT unless the gram was made from a Jacobian and y
+ *  has one column.  Cost per time: one product Jᵀ u. */
 NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
 /** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
@@ -915,11 +915,11 @@ NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);
 /** A = -K of a gram (its `kind`), B and C the identity.  Cost: one eigendecomposition, 9 N³ flop and 2 N² numbers. */
 NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system);
 
-/** The caller's A [s, s] (symmetric in this version, else UNSUPPORTED), B [s, i] and C [q, s]; NULL B or C: identity.  Copied.
+/** The caller's a [s, s] (symmetric in this version, else UNSUPPORTED), b [s, i] and c [q, s]; NULL b or c: identity.  Copied.
  *  Cost: one eigendecomposition. */
 NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
 
-/** Gives the caller's hold on the system back.  NULL: nothing happens. */
+/** Gives the system back.  NULL: nothing happens. */
 NTK_API void ntk_system_destroy(ntk_system *system);
 
 /** State dimension s; -1 for NULL. */
@@ -951,8 +951,8 @@ NTK_API double ntk_kappa0(double t);
 NTK_API double ntk_kappa1(double t);
 
 /**
- * The NTK of the two-layer ReLU network f(x) = m^-1/2 sum_i v_i relu(u_i . x), u ~ N(0, w_std² I), v ~ N(0, v_std²), for
- * one pair of vectors x1, x2 of d numbers:
+ * The NTK of the two-layer ReLU network f(x) = m^-1/2 sum_i v_i relu(u_i . x), u ~ N(0, w_std² I), v ~ N(0, v_std²)
+ * (deviations w_std, v_std >= 0), for one pair of vectors x1, x2 of d numbers:
  *     Theta = v_std² (x . x') E[relu'(u.x) relu'(u.x')] + E[relu(u.x) relu(u.x')].
  * (theta: the result; docs/mathematics.md §3.1).  The mean over initialisations of the empirical NTK equals it at every width m.  Accurate for nearly equal vectors.
  * Errors: NULL, ARGUMENT (d < 1, negative or non-finite deviations), NOT_FINITE.

@@ -238,14 +238,33 @@ int arguments_check(const arguments *a)
     return failed;
 }
 
-void arguments_help(FILE *out, const char *command, const char *summary, const flag_entry *flags)
+static void print_usage_line(FILE *out, const char *command, const flag_entry *flags)
+{
+    fprintf(out, "  ntk %s", command);
+    for (const flag_entry *f = flags; f->name; ++f)
+        if (f->required && !f->needs) fprintf(out, " --%s %s", f->name, f->value);
+    fputs(" [--flag value ...]\n\n", out);
+}
+
+static void print_conditions(FILE *out, const flag_entry *f)
+{
+    if (f->required && !f->needs) fputs(" (required)", out);
+    if (f->needs) fprintf(out, " (%s --%s)", f->required ? "required with" : "with", f->needs);
+    if (f->excludes) fprintf(out, " (not with --%s)", f->excludes);
+    fputc('\n', out);
+}
+
+void arguments_help(FILE *out, const char *command, const char *summary, const char *about, const flag_entry *flags)
 {
     fprintf(out, "ntk %s: %s\n\n", command, summary);
+    print_usage_line(out, command, flags);
+    fprintf(out, "%s\n", about);
     for (const flag_entry *f = flags; f->name; ++f) {
         int width = 34 - (int)strlen(f->name), used = 0;
         if (f->type == FLAG_LATER) continue;
         fprintf(out, "  --%s ", f->name);
         if (f->value) used = fprintf(out, "%s", f->value);
-        fprintf(out, "%*s  %s%s\n", width > used ? width - used : 0, "", f->help, f->required ? " (required)" : "");
+        fprintf(out, "%*s  %s", width > used ? width - used : 0, "", f->help);
+        print_conditions(out, f);
     }
 }

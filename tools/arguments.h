@@ -51,7 +51,8 @@ int arguments_parse(arguments *a, const char *command, const flag_entry *flags, 
 /* Only what cannot be said of single flags: --required, --needs, --excludes. */
 int arguments_check(const arguments *a);
 
-void arguments_help(FILE *out, const char *command, const char *summary, const flag_entry *flags);
+/* Summary, a usage line from the required flags, what `about` says, and the flags with what they need and exclude. */
+void arguments_help(FILE *out, const char *command, const char *summary, const char *about, const flag_entry *flags);
 
 /* Values by flag name; the name must be in the table. */
 bool arguments_has(const arguments *a, const char *name);

@@ -33,10 +33,7 @@ static enum rank rank_of(const char *name)
     return RANK_UNKNOWN;
 }
 
-/* A function of the BLAS in use, if it has it; other BLAS libraries do not. */
-typedef void (*any_function)(void);
-
-static any_function blas_function(const char *name)
+any_function blas_function(const char *name)
 {
     any_function function;
     void *symbol = dlsym(RTLD_DEFAULT, name);

@@ -15,7 +15,7 @@ const flag_entry kernel_flags[] = {
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]", .required = true, .needs = "empirical"},
     {.name = "outputs", .type = FLAG_CHOICE, .value = "full|trace|diagonal", .help = "what to keep of the o x o block of a pair (default: full)", .needs = "empirical"},
     {.name = "optimizer", .type = FLAG_CHOICE, .value = "identity|adam", .help = "the D of J D^-1 J' (default: identity)", .needs = "empirical"},
-    {.name = "second-moment", .type = FLAG_INPUT, .value = "V", .help = "Adam's v [p]", .needs = "optimizer"},
+    {.name = "second-moment", .type = FLAG_INPUT, .value = "V", .help = "Adam's v [p]: D = sqrt(v) + epsilon", .needs = "optimizer"},
     {.name = "epsilon", .type = FLAG_NUMBER, .value = "E", .help = "Adam's epsilon", .needs = "optimizer"},
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "any positive D [p]", .needs = "empirical", .excludes = "optimizer"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "K.npy", .help = "the result", .required = true},

@@ -6,20 +6,51 @@
 #include <string.h>
 
 static const command_entry commands[] = {
-    {"kernel", "kernels of a network, infinitely wide or at its parameters", kernel_flags, run_kernel},
-    {"network show", "the layers, sizes and the description of a network", network_show_flags, run_network_show},
-    {"network init", "draws parameters", network_init_flags, run_network_init},
-    {"network forward", "outputs of a network at its parameters", network_forward_flags, run_network_forward},
-    {"network jacobian", "derivatives of the outputs by the parameters", network_jacobian_flags, run_network_jacobian},
-    {"fit", "trains an infinitely wide network on data and predicts new data", fit_flags, run_fit},
-    {"predict", "mean and covariance on new inputs from kernels in files", predict_flags, run_predict},
-    {"spectrum", "eigenvalues and vectors of a kernel and of its Fisher matrix", spectrum_flags, run_spectrum},
-    {"dynamics", "outputs as a function of training time", dynamics_flags, run_dynamics},
-    {"gramian", "observability and controllability of the training", gramian_flags, run_gramian},
-    {"doctor", "versions, processor, BLAS kernels and limits", doctor_flags, run_doctor},
-    {"train", NULL, NULL, NULL},
-    {"tune", NULL, NULL, NULL},
-    {"compare", NULL, NULL, NULL},
+    {"kernel", "kernels of a network, infinitely wide or at its parameters",
+     "Without --empirical the network is infinitely wide, and the result one number per pair of inputs, [n1, n2].  With it the network is\n"
+     "finite, at --params, and the kernel is J(x1) D^-1 J(x2)'.  For example, 5 x 5 kernel matrices of both kinds:\n\n"
+     "  ntk kernel --network net.json --x1 x.npy --out theta.npy\n"
+     "  ntk network init --network net.json --seed 1 --out p.npy\n"
+     "  ntk kernel --network net.json --x1 x.npy --empirical --params p.npy --outputs trace --out theta-hat.npy\n",
+     kernel_flags, run_kernel},
+    {"network show", "the layers, sizes and the description of a network",
+     "Prints the description as the library understands it, every default written out, and the number of parameters.\n", network_show_flags,
+     run_network_show},
+    {"network init", "draws parameters",
+     "Draws the flat vector of all parameters: layers in document order, each its weights row by row, then its bias.\n", network_init_flags,
+     run_network_init},
+    {"network forward", "outputs of a network at its parameters", "The finite network: f(params, x), one row per input.\n", network_forward_flags,
+     run_network_forward},
+    {"network jacobian", "derivatives of the outputs by the parameters",
+     "J = df/dparams as a matrix of n o rows and p columns; `ntk spectrum --jacobian` takes it from there.\n", network_jacobian_flags,
+     run_network_jacobian},
+    {"fit", "trains an infinitely wide network on data and predicts new data",
+     "Exact: f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y, the network trained to the end on the squared error.  Whole numbers in y are classes,\n"
+     "which become one-hot targets; the predicted class is the largest output.  n samples take 8 n^2 bytes (f32: 4 n^2) and n^3/3 flop.\n\n"
+     "  ntk fit --network net.json --x x.npy --y y.npy --x-test t.npy --y-test u.npy --unit-norm --ridge-relative 1e-3\n",
+     fit_flags, run_fit},
+    {"predict", "mean and covariance on new inputs from kernels in files",
+     "ntk: an ensemble of networks, all layers trained; nngp: only the last layer trained; ntkgp: a Gaussian process whose covariance is the\n"
+     "NTK.  Files that --get does not need are not read.  For example, from kernels that `ntk kernel` has written:\n\n"
+     "  ntk predict --get ntk --y y.npy --ntk-train tt.npy --ntk-test st.npy --ridge 1e-3 --out-mean m.npy\n",
+     predict_flags, run_predict},
+    {"spectrum", "eigenvalues and vectors of a kernel and of its Fisher matrix",
+     "Of a matrix (--gram), a Jacobian (--jacobian; its singular values keep small eigenvalues that J J' would lose), or an infinitely wide\n"
+     "network on inputs (--network and --x1).  K = J J' and the Fisher matrix J' J share the eigenvalues above 0.\n",
+     spectrum_flags, run_spectrum},
+    {"dynamics", "outputs as a function of training time",
+     "Gradient flow on the squared error, exactly: f(t) = y + exp(-E t K) (f(0) - y), and the same on test inputs.\n", dynamics_flags,
+     run_dynamics},
+    {"gramian", "observability and controllability of the training",
+     "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram) or any symmetric A.  For --horizon inf every mode must decay.\n",
+     gramian_flags, run_gramian},
+    {"doctor", "versions, processor, BLAS kernels and their speed, limits",
+     "Takes about a second.  If blas_is_slow says yes, OpenBLAS runs kernels for an older processor than this one: unset OPENBLAS_CORETYPE, or\n"
+     "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as a kernel matrix and its factor.\n",
+     doctor_flags, run_doctor},
+    {"train", NULL, NULL, NULL, NULL},
+    {"tune", NULL, NULL, NULL, NULL},
+    {"compare", NULL, NULL, NULL, NULL},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -42,10 +73,21 @@ static const command_entry *find(int argc, char **argv, int *words)
 
 static int print_usage(FILE *out)
 {
-    fputs("ntk: neural tangent kernels from the shell\n\n  ntk COMMAND [--flag value ...]     ntk help COMMAND     ntk --version\n\n", out);
+    fputs("ntk: neural tangent kernels from the shell\n\n"
+          "  ntk COMMAND [--flag value ...]     ntk help COMMAND     ntk --version\n\n",
+          out);
     for (size_t i = 0; i < COMMANDS; ++i)
         if (commands[i].run) fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].summary);
-    fputs("\nReads .npy, .csv and IDX (also .gz), writes .npy.  Exit codes: 0 done, 1 failed, 2 bad usage or input.\n", out);
+    fputs("\nFirst steps: describe a network in JSON, net.json:\n\n"
+          "  {\"format\": \"ntk-network\", \"version\": 1, \"input\": [784], \"layers\": [\n"
+          "    {\"op\": \"dense\", \"units\": 512, \"w_std\": 1.4}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 10}]}\n\n"
+          "  ntk network show --network net.json\n"
+          "  ntk fit --network net.json --x x.npy --y y.npy --x-test t.npy --ridge-relative 1e-3 --out mean.npy\n\n"
+          "Files: reads .npy, .csv and IDX, also compressed (.gz); writes .npy.  [n, o] means n rows of o numbers.\n"
+          "Answers: results in files, a table on standard output (--json: one object), progress and errors on standard error.\n"
+          "Exit codes: 0 done, 1 failed (memory, disk, a matrix that cannot be factorised), 2 bad usage or input, 130 interrupted.\n"
+          "More: man ntk.\n",
+          out);
     return 0;
 }
 
@@ -66,7 +108,7 @@ static int help(int argc, char **argv)
     if (argc == 0) return print_usage(stdout);
     if (!c) return unknown_command(argc, argv);
     if (!c->flags) return tool_run(c, 0, argv);
-    arguments_help(stdout, c->name, c->summary, c->flags);
+    arguments_help(stdout, c->name, c->summary, c->about, c->flags);
     return 0;
 }
 

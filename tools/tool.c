@@ -160,7 +160,7 @@ int tool_run(const command_entry *c, int argc, char **argv)
     failed = arguments_parse(&t.arguments, c->name, c->flags, argc, argv);
     if (failed) return failed;
     if (arguments_has(&t.arguments, "help")) {
-        arguments_help(stdout, c->name, c->summary, c->flags);
+        arguments_help(stdout, c->name, c->summary, c->about, c->flags);
         return 0;
     }
     catch_interrupt();

@@ -34,6 +34,7 @@ typedef struct tool {
 typedef struct command_entry {
     const char *name; /* one word, or two: "network show" */
     const char *summary;
+    const char *about;        /* paragraphs for --help, each line ended */
     const flag_entry *flags;      /* NULL: not in this version */
     int (*run)(tool *t);
 } command_entry;
@@ -119,9 +120,12 @@ int report_print(tool *t);
 
 /* ---- blas.c ---- */
 
+typedef void (*any_function)(void);
+
 /* Runs the program again with the right OpenBLAS kernels, if they are not. */
 void blas_choose_kernels(char **argv);
 const char *blas_kernels(void);       /* in use; NULL: not OpenBLAS */
+any_function blas_function(const char *name); /* a function of the BLAS in use; NULL if it has none of this name */
 const char *blas_right_kernels(void); /* for this processor; NULL: unknown, the library's choice stands */
 bool blas_is_slow(void);
 void blas_set_threads(int threads);
