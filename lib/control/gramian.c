@@ -22,9 +22,9 @@ static ntk_status modal_square(ntk_context *ctx, const ntk_system *s, const ntk_
     double *hu = NULL;
     if (port->h) {
         NTK_TRY(NTK_NEW_RAW(ctx, port->rows * n, &hu));
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, port->rows, n, n, 1, port->h, n, s->vectors, n, 0, hu, n));
+        NTK_TRY_PART(ctx, 0, 0.6, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, port->rows, n, n, 1, port->h, n, s->vectors, n, 0, hu, n));
     }
-    NTK_TRY(ntk_port_square(ctx, port, n, hu, m));
+    NTK_TRY_PART(ctx, hu ? 0.6 : 0, 1, ntk_port_square(ctx, port, n, hu, m));
 done:
     ntk_free(hu);
     return status;
@@ -59,13 +59,18 @@ static double rate_of(const ntk_system *s, int64_t i)
 }
 
 /* m_ij *= S(w_i + w_j), where there is something to multiply. */
-static void integrate(const ntk_system *s, double horizon, double *m)
+static ntk_status integrate(ntk_context *ctx, const ntk_system *s, double horizon, double *m)
 {
+    ntk_status status = NTK_OK;
     int64_t n = s->size;
     ntk_flow flow = {.s = horizon};
-    for (int64_t i = 0; i < n; ++i)
+    for (int64_t i = 0; i < n; ++i) {
         for (int64_t j = 0; j <= i; ++j)
             if (m[i * n + j] != 0) m[i * n + j] *= ntk_flow_learned(&flow, rate_of(s, i) + rate_of(s, j));
+        NTK_TRY(ntk_progress(ctx, (double)(i + 1) / (double)n));
+    }
+done:
+    return status;
 }
 
 /* w = Uᵀ M U, by the lower triangle of M; symmetric to the bit. */
@@ -75,8 +80,8 @@ static ntk_status to_state_space(ntk_context *ctx, const ntk_system *s, const do
     int64_t n = s->size;
     double *mu = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &mu));
-    NTK_TRY(ntk_symm(ctx, NTK_F64, n, n, m, n, s->vectors, n, mu, n));
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, n, n, 1, s->vectors, n, mu, n, 0, w, n));
+    NTK_TRY_PART(ctx, 0, 0.5, ntk_symm(ctx, NTK_F64, n, n, m, n, s->vectors, n, mu, n));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, n, n, 1, s->vectors, n, mu, n, 0, w, n));
     ntk_mirror(ctx, NTK_F64, n, w, n);
     NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, w, n * n));
 done:
@@ -98,10 +103,10 @@ ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gr
     NTK_TRY(ntk_memory_require(ctx, "the Gramian", 24 * (double)n * (double)n));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &m));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));
-    NTK_TRY(modal_square(ctx, system, &system->ports[which], m));
+    NTK_TRY_PART(ctx, 0, 0.4, modal_square(ctx, system, &system->ports[which], m));
     if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m));
-    integrate(system, horizon, m);
-    NTK_TRY(to_state_space(ctx, system, m, dense));
+    NTK_TRY_PART(ctx, 0.4, 0.5, integrate(ctx, system, horizon, m));
+    NTK_TRY_PART(ctx, 0.5, 1, to_state_space(ctx, system, m, dense));
     ntk_store(w, dense);
 done:
     ntk_free(dense);

@@ -12,10 +12,10 @@ static ntk_status residual_of(ntk_context *ctx, const ntk_system *s, const ntk_p
     ntk_status status;
     int64_t n = s->size;
     double scale, norm;
-    NTK_TRY(ntk_port_square(ctx, port, n, port->h, q));
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, port, n, port->h, q));
     scale = 2 * ntk_norm(n, n, s->a) * ntk_norm(n, n, w) + ntk_norm(n, n, q);
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, w, n, s->a, n, 1, q, n));
+    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
+    NTK_TRY_PART(ctx, 0.6, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, w, n, s->a, n, 1, q, n));
     NTK_TRY(ntk_check_result(ctx, "A W + W A + Q", NTK_F64, q, n * n));
     norm = ntk_norm(n, n, q);
     *residual = norm > 0 ? norm / scale : 0;

@@ -1,6 +1,7 @@
 /* The context: options with their defaults, the last error, log and progress. */
 #include "core.h"
 
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ ntk_status ntk_context_create(const ntk_context_options *options, ntk_context **
     NTK_TRY(NTK_OPTIONS_READ(&start, options, &start.options));
     NTK_TRY(fill_defaults(&start.options));
     start.cpu = ntk_cpu_detect();
+    start.part = (ntk_part){0, 1};
     NTK_TRY(NTK_NEW(&start, 1, context));
     **context = start;
 done:
@@ -105,8 +107,33 @@ void ntk_log(const ntk_context *ctx, const char *format, ...)
     ctx->options.log(ctx->options.log_user, sentence);
 }
 
+/* ---- progress -------------------------------------------------------------------------------------------------- */
+
+/* A share of the part as a share of the whole: never beyond the end of the part, and exact there. */
+static double share_of_whole(ntk_part part, double done)
+{
+    return done >= 1 ? part.to : fmin(part.from + done * (part.to - part.from), part.to);
+}
+
 ntk_status ntk_progress(ntk_context *ctx, double done)
 {
-    if (!ctx->options.progress || ctx->options.progress(ctx->options.progress_user, done) == 0) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_CANCELLED, "cancelled by the progress callback at %.0f %%", 100 * done);
+    ctx->reported = share_of_whole(ctx->part, done);
+    if (!ctx->options.progress || ctx->options.progress(ctx->options.progress_user, ctx->reported) == 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_CANCELLED, "cancelled by the progress callback at %.0f %%", 100 * ctx->reported);
+}
+
+ntk_part ntk_part_open(ntk_context *ctx, double from, double to)
+{
+    ntk_part outer = ctx->part;
+    ctx->part = (ntk_part){share_of_whole(outer, from), share_of_whole(outer, to)};
+    ctx->reported = -1;
+    return outer;
+}
+
+ntk_status ntk_part_close(ntk_context *ctx, ntk_part outer, ntk_status status)
+{
+    bool due = status == NTK_OK && ctx->part.to > ctx->part.from && ctx->reported != ctx->part.to;
+    if (due) status = ntk_progress(ctx, 1);
+    ctx->part = outer;
+    return status;
 }

@@ -7,7 +7,7 @@
  *   options    ntk_options_read           struct_size, trailing zeros, defaults
  *   arrays     ntk_check_*, ntk_borrow    the door between ntk_array and the dense row-major memory used inside
  *   threads    ntk_parallel               fork-join over a range
- *   progress   ntk_progress
+ *   progress   ntk_progress, NTK_TRY_PART   a call's parts report their own share; the caller hears that of the whole
  *   random     ntk_random_normal          counter-based, the same bits everywhere
  *   cpu        ntk_cpu                    instruction set of the hot loops
  */
@@ -63,17 +63,39 @@ int ntk_print_list(char *text, size_t size, const char *format, va_list argument
 
 typedef enum ntk_cpu { NTK_CPU_C, NTK_CPU_AVX2, NTK_CPU_AVX512, NTK_CPU_COUNT } ntk_cpu;
 
+/** The part of a call's work that is being done, as shares of the whole. */
+typedef struct ntk_part {
+    double from, to;
+} ntk_part;
+
 struct ntk_context {
     ntk_context_options options; /* with every default filled in */
     ntk_cpu cpu;
+    ntk_part part;
+    double reported; /* to the callback, last; -1: nothing since the innermost part began */
     ntk_status error;
     char message[512];
 };
 
 void ntk_log(const ntk_context *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Reports the share done; NTK_ERROR_CANCELLED if the caller wants to stop. */
+/** Reports the share done of the innermost part; NTK_ERROR_CANCELLED if the caller wants to stop. */
 ntk_status ntk_progress(ntk_context *ctx, double done);
+
+/**
+ * NTK_TRY of a call that does the share [from, to] of the work at hand: what it reports is a share of that.  Its end is
+ * reported once, by the call itself or here.  So a loop over parts needs no other report, and neither does what it calls.
+ */
+#define NTK_TRY_PART(ctx, from, to, call)                                         \
+    do {                                                                          \
+        ntk_part ntk_outer = ntk_part_open(ctx, from, to);                        \
+        status = (call);                                                          \
+        if ((status = ntk_part_close(ctx, ntk_outer, status)) != NTK_OK) goto done; \
+    } while (0)
+
+/** Its two halves: the part to go back to; and back there, with the report of the end where it is due. */
+ntk_part ntk_part_open(ntk_context *ctx, double from, double to);
+ntk_status ntk_part_close(ntk_context *ctx, ntk_part outer, ntk_status status);
 
 /** The best instruction set of this processor, or the lower one that NTK_CPU names. */
 ntk_cpu ntk_cpu_detect(void);

@@ -29,7 +29,7 @@ static ntk_status from_gram(ntk_context *ctx, const ntk_spectrum *s, ntk_array *
     NTK_TRY(NTK_NEW_RAW(ctx, s->jacobian->columns, &v));
     for (int64_t i = 0; i < columns.shape[0]; ++i) {
         ntk_array column = ntk_array_at(&columns, i);
-        NTK_TRY(parameter_vector(ctx, s, i, v));
+        NTK_TRY_PART(ctx, (double)i / (double)columns.shape[0], (double)(i + 1) / (double)columns.shape[0], parameter_vector(ctx, s, i, v));
         ntk_store(&column, v);
     }
 done:

@@ -32,9 +32,9 @@ ntk_status ntk_fisher_multiply(ntk_context *ctx, const ntk_jacobian *jacobian, c
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, jacobian);
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(jacobian->columns)));
-    NTK_TRY(push_forward(ctx, jacobian, "v", v, &u));
+    NTK_TRY_PART(ctx, 0, 0.4, push_forward(ctx, jacobian, "v", v, &u));
     forward = ntk_vector_f64(u, jacobian->rows);
-    NTK_TRY(ntk_jacobian_apply_transposed(ctx, jacobian, &forward, out));
+    NTK_TRY_PART(ctx, 0.4, 1, ntk_jacobian_apply_transposed(ctx, jacobian, &forward, out));
 done:
     ntk_free(u);
     return status;

@@ -47,13 +47,13 @@ static ntk_status decompose(ntk_context *ctx, bool vectors, ntk_spectrum *s)
     ntk_status status;
     double *g = NULL, *u = NULL;
     int64_t p = s->jacobian->columns;
-    NTK_TRY(scaled_jacobian(ctx, s->jacobian, s->optimizer, &g));
+    NTK_TRY_PART(ctx, 0, 0.1, scaled_jacobian(ctx, s->jacobian, s->optimizer, &g));
     NTK_TRY(NTK_NEW_RAW(ctx, s->size, &s->values));
     if (vectors) {
         NTK_TRY(NTK_NEW_RAW(ctx, s->n * s->size, &u));
         NTK_TRY(NTK_NEW_RAW(ctx, s->size * p, &s->right));
     }
-    NTK_TRY(ntk_svd(ctx, s->n, p, g, s->values, u, s->right));
+    NTK_TRY_PART(ctx, 0.1, 1, ntk_svd(ctx, s->n, p, g, s->values, u, s->right));
     if (vectors) NTK_TRY(keep_left(ctx, u, s));
     for (int64_t i = 0; i < s->size; ++i) s->values[i] *= s->values[i];
     NTK_TRY(ntk_check_result(ctx, "the eigenvalues of K", NTK_F64, s->values, s->size));

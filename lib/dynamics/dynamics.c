@@ -59,8 +59,8 @@ static ntk_status fill(ntk_context *ctx, const ntk_array *y, const ntk_dynamics_
     d->y = dense;
     d->outputs = ntk_target_outputs(d->gram, y);
     NTK_TRY(read_start(ctx, o->f0, d));
-    NTK_TRY(ntk_spectrum_create(ctx, d->gram, &spectrum, &d->spectrum));
-    NTK_TRY(analyse_error(ctx, d));
+    NTK_TRY_PART(ctx, 0, 0.95, ntk_spectrum_create(ctx, d->gram, &spectrum, &d->spectrum));
+    NTK_TRY_PART(ctx, 0.95, 1, analyse_error(ctx, d));
     d->divisor = o->loss_scale == NTK_LOSS_SCALE_MEAN ? (double)NTK_MAX(d->gram->size * d->columns, 1) : 1;
     d->rate = o->learning_rate / d->divisor;
 done:

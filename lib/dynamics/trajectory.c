@@ -61,8 +61,7 @@ static ntk_status answer_all(ntk_context *ctx, answer *a, const double *times, i
     NTK_TRY(NTK_NEW_RAW(ctx, count, &a->weights));
     for (int64_t i = 0; i < n_times; ++i) {
         ntk_array one = ntk_array_at(out, i);
-        NTK_TRY(answer_time(ctx, a, times[i], scratch, &one));
-        NTK_TRY(ntk_progress(ctx, (double)(i + 1) / (double)n_times));
+        NTK_TRY_PART(ctx, (double)i / (double)n_times, (double)(i + 1) / (double)n_times, answer_time(ctx, a, times[i], scratch, &one));
     }
 done:
     ntk_free(a->weights);
@@ -121,10 +120,11 @@ static ntk_status test_at(ntk_context *ctx, const answer *a, const ntk_flow *flo
     ntk_status status;
     int64_t n = a->d->gram->size;
     size_t size = (size_t)(a->rows * a->columns) * sizeof *out;
-    NTK_TRY(weights_at(ctx, a, flow));
+    NTK_TRY_PART(ctx, 0, 0.5, weights_at(ctx, a, flow));
     if (a->f0) memcpy(out, a->f0, size);
     else memset(out, 0, size);
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, a->rows, a->columns, n, -1, a->k_test, n, a->weights, a->columns, 1, out, a->columns));
+    NTK_TRY_PART(ctx, 0.5, 1,
+                 ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, a->rows, a->columns, n, -1, a->k_test, n, a->weights, a->columns, 1, out, a->columns));
 done:
     return status;
 }
@@ -173,9 +173,9 @@ static ntk_status parameters_at(ntk_context *ctx, const answer *a, const ntk_flo
     ntk_status status;
     const ntk_gram *g = a->d->gram;
     ntk_array weights = ntk_vector_f64(a->weights, g->size), step = ntk_vector_f64(out, a->rows);
-    NTK_TRY(weights_at(ctx, a, flow));
+    NTK_TRY_PART(ctx, 0, 0.2, weights_at(ctx, a, flow));
     NTK_TRY(ntk_check_result(ctx, "w(t)", NTK_F64, a->weights, g->size));
-    NTK_TRY(ntk_jacobian_apply_transposed(ctx, g->jacobian, &weights, &step));
+    NTK_TRY_PART(ctx, 0.2, 1, ntk_jacobian_apply_transposed(ctx, g->jacobian, &weights, &step));
     ntk_optimizer_scale(g->optimizer, 1, a->rows, out, 1);
     for (int64_t i = 0; i < a->rows; ++i) out[i] = -out[i];
 done:

@@ -70,8 +70,8 @@ static ntk_status run_chunk(ntk_context *ctx, const ntk_network *network, const 
     ntk_tape t;
     ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
     if (status != NTK_OK) return status;
-    NTK_TRY(ntk_tape_forward(&t, p->keep));
-    NTK_TRY(p->run(&t, in, out));
+    NTK_TRY_PART(ctx, 0, 1.0 / p->copies, ntk_tape_forward(&t, p->keep));
+    NTK_TRY_PART(ctx, 1.0 / p->copies, 1, p->run(&t, in, out));
 done:
     ntk_tape_close(&t);
     return status;
@@ -83,8 +83,11 @@ static ntk_status run_chunks(ntk_context *ctx, const ntk_network *network, const
     ntk_status status;
     int64_t chunk, d = ntk_network_input_size(network);
     NTK_TRY(ntk_finite_chunk(ctx, network, p->copies, TAPE_BUDGET, &chunk));
-    for (int64_t i = 0; i < n; i += chunk)
-        NTK_TRY(run_chunk(ctx, network, p, NTK_MIN(chunk, n - i), theta, x + i * d, p->in ? in + i * p->in : in, out + i * p->out));
+    for (int64_t i = 0; i < n; i += chunk) {
+        int64_t count = NTK_MIN(chunk, n - i);
+        NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n,
+                     run_chunk(ctx, network, p, count, theta, x + i * d, p->in ? in + i * p->in : in, out + i * p->out));
+    }
 done:
     return status;
 }

@@ -37,8 +37,11 @@ ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, 
     NTK_REQUIRE(ctx, network);
     NTK_TRY(ntk_check_output(ctx, "theta", theta, NTK_F64, NTK_SHAPE(network->n_parameters)));
     NTK_TRY(NTK_NEW_RAW(ctx, network->n_parameters, &dense));
-    for (int64_t i = 0; i < network->n_steps; ++i)
-        if (network->steps[i].parametric >= 0) draw_step(ctx, &network->steps[i], seed, dense);
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        if (network->steps[i].parametric < 0) continue;
+        draw_step(ctx, &network->steps[i], seed, dense);
+        NTK_TRY(ntk_progress(ctx, (double)(i + 1) / (double)network->n_steps));
+    }
     NTK_TRY(ntk_finite_check_vector(ctx, "theta", network->n_parameters, dense));
     ntk_store(theta, dense);
 done:

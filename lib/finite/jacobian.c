@@ -69,7 +69,7 @@ static ntk_status multiply(ntk_context *ctx, const ntk_jacobian *j, product run,
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(to)));
     NTK_TRY(NTK_NEW_RAW(ctx, to, &result));
     NTK_TRY(ntk_borrow(ctx, in, &dense, &copy));
-    NTK_TRY(run(ctx, j, dense, result));
+    NTK_TRY_PART(ctx, 0, 1, run(ctx, j, dense, result));
     ntk_store(out, result);
 done:
     ntk_free(copy);
@@ -139,8 +139,8 @@ ntk_status ntk_jacobian_get_rows(ntk_context *ctx, const ntk_jacobian *jacobian,
     block = rows_per_step(jacobian, rows_are_dense(out));
     if (!rows_are_dense(out)) NTK_TRY(NTK_NEW_RAW(ctx, NTK_MIN(block, m) * jacobian->columns, &scratch));
     for (int64_t at = 0; at < m; at += block) {
-        NTK_TRY(store_rows(ctx, jacobian, first, at, NTK_MIN(block, m - at), out, scratch));
-        NTK_TRY(ntk_progress(ctx, (double)NTK_MIN(at + block, m) / (double)m));
+        int64_t count = NTK_MIN(block, m - at);
+        NTK_TRY_PART(ctx, (double)at / (double)m, (double)(at + count) / (double)m, store_rows(ctx, jacobian, first, at, count, out, scratch));
     }
 done:
     ntk_free(scratch);

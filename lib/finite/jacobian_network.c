@@ -53,8 +53,8 @@ static ntk_status rows_block(ntk_context *ctx, const ntk_jacobian *j, int64_t fi
     ntk_tape t;
     ntk_status status = ntk_tape_open(ctx, j->network, end - sample, j->theta, j->x + sample * ntk_network_input_size(j->network), &t);
     if (status != NTK_OK) return status;
-    NTK_TRY(ntk_tape_forward(&t, true));
-    NTK_TRY(ntk_tape_rows(&t, first - sample * j->outputs, count, out));
+    NTK_TRY_PART(ctx, 0, 0.3, ntk_tape_forward(&t, true));
+    NTK_TRY_PART(ctx, 0.3, 1, ntk_tape_rows(&t, first - sample * j->outputs, count, out));
     scale_columns(j->network, count, out);
     NTK_TRY(ntk_finite_check_rows(ctx, "J", first, count, j->columns, out));
 done:
@@ -67,7 +67,10 @@ static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t 
     ntk_status status;
     int64_t block;
     NTK_TRY(ntk_finite_chunk(ctx, j->network, 3, ROWS_BUDGET, &block));
-    for (int64_t i = 0; i < count; i += block) NTK_TRY(rows_block(ctx, j, first + i, NTK_MIN(block, count - i), out + i * j->columns));
+    for (int64_t i = 0; i < count; i += block) {
+        int64_t rows = NTK_MIN(block, count - i);
+        NTK_TRY_PART(ctx, (double)i / (double)count, (double)(i + rows) / (double)count, rows_block(ctx, j, first + i, rows, out + i * j->columns));
+    }
 done:
     return status;
 }

@@ -60,13 +60,19 @@ static void release_inputs(const ntk_tape *t, double **blocks, int64_t i)
         if (s->inputs[k] > 0 && t->network->values[s->inputs[k]].last_use == i) release(blocks, s->inputs[k]);
 }
 
+/* Progress when i steps are done. */
+static double share(const ntk_tape *t, int64_t i)
+{
+    return (double)i / (double)t->network->n_steps;
+}
+
 ntk_status ntk_tape_forward(ntk_tape *t, bool keep)
 {
     ntk_status status = NTK_OK;
     for (int64_t i = 0; i < t->network->n_steps; ++i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_block(t, t->n, s->output, &t->value[s->output]));
-        NTK_TRY(s->op->finite->forward(t, s));
+        NTK_TRY_PART(t->ctx, share(t, i), share(t, i + 1), s->op->finite->forward(t, s));
         if (!keep) release_inputs(t, t->value, i);
     }
 done:
@@ -91,7 +97,7 @@ ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out)
     int result = t->network->result;
     size_t bytes = (size_t)(t->n * ntk_tape_size(t, result)) * sizeof *out;
     t->v = v;
-    for (int64_t i = 0; i < t->network->n_steps; ++i) NTK_TRY(tangent_step(t, i));
+    for (int64_t i = 0; i < t->network->n_steps; ++i) NTK_TRY_PART(t->ctx, share(t, i), share(t, i + 1), tangent_step(t, i));
     if (t->tangent[result]) memcpy(out, t->tangent[result], bytes);
     else memset(out, 0, bytes);
     release(t->tangent, result);
@@ -118,11 +124,12 @@ done:
 static ntk_status run_backward(ntk_tape *t)
 {
     ntk_status status = NTK_OK;
+    int64_t steps = t->network->n_steps;
     double *c;
-    for (int64_t i = t->network->n_steps - 1; i >= 0; --i) {
+    for (int64_t i = steps - 1; i >= 0; --i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
-        if (c) NTK_TRY(s->op->finite->backward(t, s));
+        if (c) NTK_TRY_PART(t->ctx, share(t, steps - 1 - i), share(t, steps - i), s->op->finite->backward(t, s));
         release(t->cotangent, s->output);
     }
 done:

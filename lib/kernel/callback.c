@@ -40,11 +40,12 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
 {
     ntk_status status = NTK_OK;
     const double *x = a->x;
-    for (int64_t i = 0; i < m && status == NTK_OK; ++i) {
+    for (int64_t i = 0; i < m; ++i) {
         const double *xi = x + (row + i) * a->d;
-        status = call(ctx, k, a->d, xi, 1, xi, 1, wanted(tile) + i, 1);
+        NTK_TRY_PART(ctx, (double)i / (double)m, (double)(i + 1) / (double)m, call(ctx, k, a->d, xi, 1, xi, 1, wanted(tile) + i, 1));
     }
+done:
     return status;
 }
 
-const ntk_kernel_class ntk_callback_kernel = {"callback", false, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_callback_kernel = {"callback", false, 0, prepare, release, block, diagonal};

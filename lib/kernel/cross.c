@@ -30,11 +30,13 @@ ntk_status ntk_cross_block(ntk_context *ctx, const ntk_gram *gram, const ntk_poi
     const ntk_kernel *k = gram->kernel;
     int64_t bytes = (int64_t)ntk_dtype_size(gram->dtype), n = gram->points.n;
     ntk_status status = NTK_OK;
-    for (int64_t column = 0; column < n && status == NTK_OK; column += k->tile) {
-        int64_t offset = column * k->per_sample * bytes;
+    for (int64_t column = 0; column < n; column += k->tile) {
+        int64_t offset = column * k->per_sample * bytes, count = NTK_MIN(k->tile, n - column);
         ntk_tile tile = {ntk ? (char *)ntk + offset : NULL, nngp ? (char *)nngp + offset : NULL, NULL, gram->size, 0};
-        status = k->class->block(ctx, k, test, row, m, &gram->points, column, NTK_MIN(k->tile, n - column), &tile);
+        NTK_TRY_PART(ctx, (double)column / (double)n, (double)(column + count) / (double)n,
+                     k->class->block(ctx, k, test, row, m, &gram->points, column, count, &tile));
     }
+done:
     return status;
 }
 

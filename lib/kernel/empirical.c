@@ -53,8 +53,8 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
     points->prepared = w;
     NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));
     NTK_TRY(NTK_NEW_RAW(ctx, rows, &w->f));
-    NTK_TRY(ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
-    NTK_TRY(jacobian_of(ctx, k, points, w->jacobian));
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
+    NTK_TRY_PART(ctx, 0.2, 1, jacobian_of(ctx, k, points, w->jacobian));
 done:
     return status;
 }
@@ -70,7 +70,8 @@ static ntk_status contract(ntk_context *ctx, const ntk_kernel *k, int64_t o, int
         return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, 1.0 / (double)o, a, o * p, b, o * p, 0, out, ld);
     NTK_TRY(NTK_NEW_RAW(ctx, m * n, &plane));
     for (int64_t q = 0; q < o; ++q) {
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, p, 1, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
+        NTK_TRY_PART(ctx, (double)q / (double)o, (double)(q + 1) / (double)o,
+                     ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, p, 1, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
         for (int64_t i = 0; i < m; ++i)
             for (int64_t j = 0; j < n; ++j) out[i * ld + j * o + q] = plane[i * n + j];
     }
@@ -126,4 +127,4 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return check(ctx, m, width, tile, width);
 }
 
-const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, 0.5, prepare, release, block, diagonal};

@@ -64,9 +64,10 @@ static bool wants_nothing(const target t[TARGETS])
 static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, ntk_points *a, ntk_points *b)
 {
     ntk_status status;
-    NTK_TRY(ntk_points_open(ctx, k, "x1", x1, false, a));
+    double first = k->class->preparation * (x2 ? 0.5 : 1);
+    NTK_TRY_PART(ctx, 0, first, ntk_points_open(ctx, k, "x1", x1, false, a));
     if (!x2) return NTK_OK;
-    NTK_TRY(ntk_points_open(ctx, k, "x2", x2, false, b));
+    NTK_TRY_PART(ctx, first, 2 * first, ntk_points_open(ctx, k, "x2", x2, false, b));
     if (a->dtype != b->dtype) return ntk_fail(ctx, NTK_ERROR_DTYPE, "x1 holds %s and x2 %s", ntk_dtype_name(a->dtype), ntk_dtype_name(b->dtype));
     if (a->d != b->d) return ntk_fail(ctx, NTK_ERROR_SHAPE, "x1 has %lld columns and x2 %lld", (long long)a->d, (long long)b->d);
 done:
@@ -93,7 +94,7 @@ ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk
                          (const int64_t[]){kernel->layers, rows, columns, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
     out = (ntk_tile){t[0].data, t[1].data, t[2].data, columns * kernel->trailing, plane};
-    NTK_TRY(ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
+    NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
 done:
     close_targets(t, status);
     ntk_points_close(kernel, &b);
@@ -112,13 +113,13 @@ ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, kernel);
     NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
-    NTK_TRY(ntk_points_open(ctx, kernel, "x", x, false, &a));
+    NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, false, &a));
     per_row = kernel->per_sample * kernel->trailing;
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
                          (const int64_t[]){kernel->layers, a.n * kernel->per_sample, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
     out = (ntk_tile){t[0].data, t[1].data, t[2].data, per_row, a.n * per_row};
-    NTK_TRY(kernel->class->diagonal(ctx, kernel, &a, 0, a.n, &out));
+    NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill_diagonal(ctx, kernel, &a, &out));
 done:
     close_targets(t, status);
     if (kernel) ntk_points_close(kernel, &a);

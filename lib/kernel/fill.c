@@ -23,10 +23,13 @@ static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_poi
                             int64_t columns, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
-    for (int64_t column = 0; status == NTK_OK && column < columns; column += k->tile) {
+    for (int64_t column = 0; column < columns; column += k->tile) {
+        int64_t n = NTK_MIN(k->tile, columns - column);
         ntk_tile tile = tile_at(k, out, a->dtype, row, column);
-        status = k->class->block(ctx, k, a, row, m, b, column, NTK_MIN(k->tile, columns - column), &tile);
+        NTK_TRY_PART(ctx, (double)column / (double)columns, (double)(column + n) / (double)columns,
+                     k->class->block(ctx, k, a, row, m, b, column, n, &tile));
     }
+done:
     return status;
 }
 
@@ -67,10 +70,25 @@ ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     ntk_status status = NTK_OK;
     for (int64_t row = 0; row < a->n; row += k->tile) {
         int64_t m = NTK_MIN(k->tile, a->n - row);
-        NTK_TRY(fill_rows(ctx, k, a, row, m, b ? b : a, b ? b->n : row + m, out));
-        NTK_TRY(ntk_progress(ctx, share(row + m, a->n, !b)));
+        NTK_TRY_PART(ctx, share(row, a->n, !b), share(row + m, a->n, !b),
+                     fill_rows(ctx, k, a, row, m, b ? b : a, b ? b->n : row + m, out));
     }
     if (!b) mirror_all(ctx, k, a, out);
+done:
+    return status;
+}
+
+/* Samples of a diagonal at once: less than a second's work. */
+#define DIAGONAL_SAMPLES 4096
+
+ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_tile *out)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t row = 0; row < a->n; row += DIAGONAL_SAMPLES) {
+        int64_t m = NTK_MIN(DIAGONAL_SAMPLES, a->n - row), numbers = row * out->ld;
+        ntk_tile tile = {advance(out->ntk, numbers, a->dtype), advance(out->nngp, numbers, a->dtype), advance(out->layers, numbers, a->dtype), out->ld, out->layer_stride};
+        NTK_TRY_PART(ctx, share(row, a->n, false), share(row + m, a->n, false), k->class->diagonal(ctx, k, a, row, m, &tile));
+    }
 done:
     return status;
 }

@@ -48,11 +48,11 @@ ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_TRY(check_request(ctx, kernel, &o));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
     g->kernel = ntk_retain(kernel);
-    NTK_TRY(ntk_points_open(ctx, kernel, "x", x, true, &g->points));
+    NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, true, &g->points));
     g->dtype = g->points.dtype;
     g->per_sample = kernel->per_sample;
     NTK_TRY(ntk_size_product(ctx, "the rows of the gram", g->points.n, g->per_sample, &g->size));
-    NTK_TRY(fill(ctx, g, &o));
+    NTK_TRY_PART(ctx, kernel->class->preparation, 1, fill(ctx, g, &o));
     *gram = g;
     g = NULL;
 done:

@@ -24,22 +24,43 @@ static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first
     return status;
 }
 
+/* a = rows [row, row + m), and K of them with themselves. */
+static ntk_status diagonal_block(ntk_context *ctx, ntk_gram *g, int64_t row, int64_t m, double *a)
+{
+    ntk_status status;
+    int64_t n = g->size, p = g->jacobian->columns;
+    double *k = g->owned[NTK_KIND_NTK];
+    NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, row, m, a));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, m, p, 1, a, p, 0, k + row * n + row, n));
+done:
+    return status;
+}
+
+/* K of the rows in a with rows [column, column + count), which b is for. */
+static ntk_status lower_block(ntk_context *ctx, ntk_gram *g, int64_t row, int64_t m, const double *a, int64_t column, int64_t count, double *b)
+{
+    ntk_status status;
+    int64_t n = g->size, p = g->jacobian->columns;
+    double *k = g->owned[NTK_KIND_NTK];
+    NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, column, count, b));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, count, p, 1, a, p, b, p, 0, k + row * n + column, n));
+done:
+    return status;
+}
+
 static ntk_status contract_jacobian(ntk_context *ctx, ntk_gram *g)
 {
     ntk_status status = NTK_OK;
-    int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(ctx, g->jacobian);
-    double *a = NULL, *b = NULL, *k = g->owned[NTK_KIND_NTK];
+    int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(ctx, g->jacobian), count = (n + step - 1) / step;
+    double *a = NULL, *b = NULL, *k = g->owned[NTK_KIND_NTK], whole = (double)count * (double)(count + 1) / 2, done = 0;
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &a));
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &b));
     for (int64_t row = 0; row < n; row += step) {
         int64_t m = NTK_MIN(step, n - row);
-        NTK_TRY(scaled_rows(ctx, g, row, m, a));
-        NTK_TRY(ntk_syrk(ctx, NTK_F64, NTK_PLAIN, m, p, 1, a, p, 0, k + row * n + row, n));
-        for (int64_t column = 0; column < row; column += step) {
-            NTK_TRY(scaled_rows(ctx, g, column, step, b));
-            NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, step, p, 1, a, p, b, p, 0, k + row * n + column, n));
-        }
-        NTK_TRY(ntk_progress(ctx, (double)(row + m) / (double)n));
+        NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, diagonal_block(ctx, g, row, m, a));
+        ++done;
+        for (int64_t column = 0; column < row; column += step, ++done)
+            NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, lower_block(ctx, g, row, m, a, column, step, b));
     }
     ntk_mirror(ctx, NTK_F64, n, k, n);
 done:

@@ -3,33 +3,41 @@
 
 #include <math.h>
 
-#define WORST_ASYMMETRY(T)                                                                        \
-    static double worst_asymmetry_##T(int64_t n, const T *k, double *largest)                     \
-    {                                                                                             \
-        double worst = 0;                                                                         \
-        for (int64_t i = 0; i < n; ++i)                                                           \
-            for (int64_t j = 0; j <= i; ++j) {                                                    \
-                *largest = fmax(*largest, fabs((double)k[i * n + j]));                            \
-                worst = fmax(worst, fabs((double)k[i * n + j] - (double)k[j * n + i]));           \
-            }                                                                                     \
-        return worst;                                                                             \
+/* Of rows [first, end) on and below the diagonal; added to what is known of the rows before. */
+#define MEASURE(T)                                                                                            \
+    static void measure_##T(int64_t n, const T *k, int64_t first, int64_t end, double *worst, double *largest) \
+    {                                                                                                         \
+        for (int64_t i = first; i < end; ++i)                                                                 \
+            for (int64_t j = 0; j <= i; ++j) {                                                                \
+                *largest = fmax(*largest, fabs((double)k[i * n + j]));                                        \
+                *worst = fmax(*worst, fabs((double)k[i * n + j] - (double)k[j * n + i]));                     \
+            }                                                                                                 \
     }
-WORST_ASYMMETRY(double)
-WORST_ASYMMETRY(float)
+MEASURE(double)
+MEASURE(float)
+
+#define ROWS_AT_ONCE 512
 
 static ntk_status check_symmetric(ntk_context *ctx, const char *name, ntk_dtype dtype, int64_t n, const void *k)
 {
-    double largest = 0, tolerance = dtype == NTK_F64 ? 1e-8 : 1e-3;
-    double worst = dtype == NTK_F64 ? worst_asymmetry_double(n, k, &largest) : worst_asymmetry_float(n, k, &largest);
-    if (worst <= tolerance * largest) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s is not symmetric: entries differ by %.3g, its largest is %.3g", name, worst, largest);
+    ntk_status status = NTK_OK;
+    double worst = 0, largest = 0, tolerance = dtype == NTK_F64 ? 1e-8 : 1e-3;
+    for (int64_t first = 0; first < n; first += ROWS_AT_ONCE) {
+        int64_t end = NTK_MIN(first + ROWS_AT_ONCE, n);
+        if (dtype == NTK_F64) measure_double(n, k, first, end, &worst, &largest);
+        else measure_float(n, k, first, end, &worst, &largest);
+        NTK_TRY(ntk_progress(ctx, (double)end / (double)n));
+    }
+    if (!(worst <= tolerance * largest))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s is not symmetric: entries differ by %.3g, its largest is %.3g", name, worst, largest);
+done:
+    return status;
 }
 
 static ntk_status adopt(ntk_context *ctx, ntk_gram *g, ntk_kind kind, const char *name, const ntk_array *k)
 {
     ntk_status status;
     int64_t n = g->size;
-    if (!k) return NTK_OK;
     NTK_TRY(ntk_check_shape(ctx, name, k, g->dtype, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_check_finite(ctx, name, k));
     NTK_TRY(ntk_borrow(ctx, k, &g->matrix[kind], &g->owned[kind]));
@@ -61,7 +69,8 @@ static ntk_status from_matrices(ntk_context *ctx, const ntk_array *const k[2], c
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
     g->dtype = k[first]->dtype;
     g->size = k[first]->shape[0];
-    for (int kind = 0; kind < 2; ++kind) NTK_TRY(adopt(ctx, g, (ntk_kind)kind, names[kind], k[kind]));
+    for (int kind = 0; kind < 2; ++kind)
+        if (k[kind]) NTK_TRY_PART(ctx, kind == first ? 0 : 0.5, kind == 1 || !k[1] ? 1 : 0.5, adopt(ctx, g, (ntk_kind)kind, names[kind], k[kind]));
     *gram = g;
     g = NULL;
 done:

@@ -44,4 +44,4 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return ntk_reading_diagonal(ctx, k->reading, a->dtype, a->d, &side, &out);
 }
 
-const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, 0, prepare, release, block, diagonal};

@@ -40,6 +40,7 @@ typedef struct ntk_tile {
 typedef struct ntk_kernel_class {
     const char *name;
     bool single; /* works in f32 too */
+    double preparation; /* share of a job that `prepare` takes, for progress */
     /** Checks x against the kernel, and does the work that is per sample. */
     ntk_status (*prepare)(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
     void (*release)(ntk_points *points);
@@ -75,6 +76,9 @@ void ntk_points_close(const ntk_kernel *k, ntk_points *points);
 
 /** OVERFLOW if `what`, rows of n numbers ld apart, holds one that is not finite. */
 ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld);
+
+/** Every sample with itself, dense. */
+ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_tile *out);
 
 /** The whole matrix of prepared points, dense; b NULL: symmetric, both triangles filled. */
 ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out);

@@ -136,7 +136,7 @@ ntk_status ntk_gram_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind ki
     NTK_TRY(ntk_check_finite(ctx, "v", v));
     NTK_TRY(ntk_borrow(ctx, v, &dense, &copy));
     NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(out), ntk_dtype_size(gram->dtype), &result));
-    NTK_TRY(ntk_gram_product(ctx, gram, kind, v->shape[1], dense, result));
+    NTK_TRY_PART(ctx, 0, 1, ntk_gram_product(ctx, gram, kind, v->shape[1], dense, result));
     NTK_TRY(ntk_check_values(ctx, "an entry of K v", gram->dtype, gram->size, v->shape[1], result, v->shape[1]));
     ntk_store(out, result);
 done:

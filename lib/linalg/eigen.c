@@ -64,10 +64,12 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
     NTK_TRY(NTK_NEW_RAW(ctx, isize, &iwork));
     lwork = (lapack_int)size;
     liwork = isize;
+    NTK_TRY(ntk_progress(ctx, 0));
     LAPACK_dsyevd(job, "U", &order, a, &order, w, work, &lwork, iwork, &liwork, &info);
     NTK_TRY(check_info(ctx, "dsyevd", info));
     reverse_values(n, w);
     if (vectors) reverse_rows(n, a);
+    NTK_TRY(ntk_progress(ctx, 1));
 done:
     ntk_free(iwork);
     ntk_free(work);
@@ -89,8 +91,10 @@ ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s,
     NTK_TRY(check_size(ctx, "dgesdd workspace", (int64_t)size));
     NTK_TRY(NTK_NEW_RAW(ctx, (int64_t)size, &work));
     lwork = (lapack_int)size;
+    NTK_TRY(ntk_progress(ctx, 0));
     LAPACK_dgesdd(job, &rows, &columns, a, &rows, s, vt, &rows, u, &rank, work, &lwork, iwork, &info);
     NTK_TRY(check_info(ctx, "dgesdd", info));
+    NTK_TRY(ntk_progress(ctx, 1));
 done:
     ntk_free(work);
     ntk_free(iwork);

@@ -3,7 +3,7 @@
  *
  * All matrices are dense row-major with leading dimension ld (row stride) and hold NTK_F64 or NTK_F32.  Symmetric
  * matrices are given by their lower triangle.  Sizes are checked against the BLAS integer here, `info` becomes a status
- * here.
+ * here.  Decompositions report progress before and after; long products come in panels, with a report after each.
  *
  *   products         ntk_gemm  ntk_syrk  ntk_symm
  *   triangles        ntk_mirror
@@ -36,6 +36,9 @@ void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int
 
 /** A [n, n] becomes its lower Cholesky factor.  NOT_POSITIVE_DEFINITE names the failing minor. */
 ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);
+
+/** Rows or columns of a product per call of the BLAS, of `count` that cost `flop` each: all of them unless that takes long. */
+int64_t ntk_panel(int64_t count, double flop);
 
 /** B [n, m] = (L Lᵀ)⁻¹ B. */
 ntk_status ntk_cholesky_solve(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t ldl, int64_t m, void *b, int64_t ldb);

@@ -72,7 +72,7 @@ static ntk_status gather_numbers(ntk_context *ctx, const json_t *json, ntk_given
             given->kind = NTK_GIVEN_OTHER;
             return status;
         }
-        if (json_is_real(entry)) given->kind = NTK_GIVEN_LIST;
+        if (json_is_real(entry)) given->kind = NTK_GIVEN_REALS;
         (*memory)[i] = json_number_value(entry);
     }
     given->list = *memory;

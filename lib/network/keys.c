@@ -27,6 +27,7 @@ const char *ntk_given_text(char text[NTK_GIVEN_TEXT_SIZE], const ntk_given *give
     if (given->kind == NTK_GIVEN_TEXT) words = ntk_quoted(quoted, given->text);
     if (given->kind == NTK_GIVEN_OTHER) words = given->text;
     if (given->kind == NTK_GIVEN_INTEGERS || given->kind == NTK_GIVEN_LIST) words = "a list";
+    if (given->kind == NTK_GIVEN_REALS) words = "a list with reals";
     if (words) ntk_print(text, NTK_GIVEN_TEXT_SIZE, "%s", words);
     else ntk_print(text, NTK_GIVEN_TEXT_SIZE, number_format(given), given->number);
     return text;
@@ -112,7 +113,7 @@ static const struct {
     [NTK_KEY_CHOICE] = {TAKES(TEXT), read_choice, describe_choice},
     /* lists, whose entries are read one by one */
     [NTK_KEY_INTEGERS] = {TAKES(INTEGER) | TAKES(NUMBER) | TAKES(INTEGERS) | TAKES(LIST), read_integer, describe_integers},
-    [NTK_KEY_NUMBERS] = {TAKES(INTEGER) | TAKES(REAL) | TAKES(NUMBER) | TAKES(INTEGERS) | TAKES(LIST), read_number, describe_numbers},
+    [NTK_KEY_NUMBERS] = {TAKES(INTEGER) | TAKES(REAL) | TAKES(NUMBER) | TAKES(INTEGERS) | TAKES(REALS) | TAKES(LIST), read_number, describe_numbers},
 };
 
 /* A JSON list with a real in it is no list of integers, even if all are whole; a builder's list does not tell. */

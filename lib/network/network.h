@@ -52,7 +52,8 @@ typedef enum ntk_given_kind {
     NTK_GIVEN_TEXT,    /* a string, in `text` */
     NTK_GIVEN_NUMBER,  /* a number of the builder: any of the first three */
     NTK_GIVEN_INTEGERS, /* JSON [3, 4] */
-    NTK_GIVEN_LIST,    /* JSON [3, 0.5], or a list of the builder */
+    NTK_GIVEN_REALS,    /* JSON [3, 0.5] */
+    NTK_GIVEN_LIST,    /* a list of the builder: either */
     NTK_GIVEN_OTHER    /* what no key takes; `text` says what it is: "a list" */
 } ntk_given_kind;
 

@@ -38,8 +38,8 @@ static ntk_status process_covariance(ntk_context *ctx, const ntk_predictor *p, d
     void *x = NULL;
     const void *a = cross[p->rule->trained];
     NTK_TRY(transposed(ctx, p->gram, rows, a, &x));
-    NTK_TRY(p->engine->smooth(ctx, p, 2 * time, rows, x));
-    NTK_TRY(add_product(ctx, p->gram, rows, -1, NTK_PLAIN, a, NTK_PLAIN, x, c));
+    NTK_TRY_PART(ctx, 0, 0.7, p->engine->smooth(ctx, p, 2 * time, rows, x));
+    NTK_TRY_PART(ctx, 0.7, 1, add_product(ctx, p->gram, rows, -1, NTK_PLAIN, a, NTK_PLAIN, x, c));
 done:
     ntk_free(x);
     return status;
@@ -53,12 +53,12 @@ static ntk_status ensemble_covariance(ntk_context *ctx, const ntk_predictor *p, 
     const void *prior = cross[p->rule->prior];
     void *x = NULL, *px = NULL;
     NTK_TRY(transposed(ctx, g, rows, cross[p->rule->trained], &x));
-    NTK_TRY(p->engine->smooth(ctx, p, time, rows, x));
+    NTK_TRY_PART(ctx, 0, 0.4, p->engine->smooth(ctx, p, time, rows, x));
     NTK_TRY(ntk_allocate_raw(ctx, g->size * rows, ntk_dtype_size(g->dtype), &px));
-    NTK_TRY(ntk_gram_product(ctx, g, p->rule->prior, rows, x, px));
-    NTK_TRY(add_product(ctx, g, rows, -1, NTK_TRANSPOSED, x, NTK_TRANSPOSED, prior, c));
-    NTK_TRY(add_product(ctx, g, rows, -1, NTK_PLAIN, prior, NTK_PLAIN, x, c));
-    NTK_TRY(add_product(ctx, g, rows, 1, NTK_TRANSPOSED, x, NTK_PLAIN, px, c));
+    NTK_TRY_PART(ctx, 0.4, 0.7, ntk_gram_product(ctx, g, p->rule->prior, rows, x, px));
+    NTK_TRY_PART(ctx, 0.7, 0.8, add_product(ctx, g, rows, -1, NTK_TRANSPOSED, x, NTK_TRANSPOSED, prior, c));
+    NTK_TRY_PART(ctx, 0.8, 0.9, add_product(ctx, g, rows, -1, NTK_PLAIN, prior, NTK_PLAIN, x, c));
+    NTK_TRY_PART(ctx, 0.9, 1, add_product(ctx, g, rows, 1, NTK_TRANSPOSED, x, NTK_PLAIN, px, c));
 done:
     ntk_free(px);
     ntk_free(x);
@@ -107,9 +107,9 @@ ntk_status ntk_test_covariance(ntk_context *ctx, const ntk_predictor *p, const n
     const void *cross[2];
     NTK_TRY(ntk_memory_require(ctx, "the covariance", bytes_needed(p, (double)rows)));
     NTK_TRY(cross_buffers(ctx, p, test, buffer));
-    NTK_TRY(ntk_test_cross(ctx, p, test, 0, test->samples, buffer, cross));
-    NTK_TRY(ntk_test_square(ctx, p, test, p->rule->prior, covariance));
-    NTK_TRY(p->rule->covariance(ctx, p, time, rows, cross, covariance));
+    NTK_TRY_PART(ctx, 0, 0.3, ntk_test_cross(ctx, p, test, 0, test->samples, buffer, cross));
+    NTK_TRY_PART(ctx, 0.3, 0.4, ntk_test_square(ctx, p, test, p->rule->prior, covariance));
+    NTK_TRY_PART(ctx, 0.4, 1, p->rule->covariance(ctx, p, time, rows, cross, covariance));
     clamp_diagonal(g->dtype, rows, covariance);
     ntk_mirror(ctx, g->dtype, rows, covariance, rows);
     NTK_TRY(ntk_check_result(ctx, "covariance", g->dtype, covariance, rows * rows));

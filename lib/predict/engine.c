@@ -20,8 +20,8 @@ static ntk_status cholesky_open(ntk_context *ctx, const ntk_predictor_options *o
 {
     ntk_status status;
     ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = o->ridge, .ridge_relative = o->ridge_relative};
-    NTK_TRY(ntk_solver_create(ctx, p->gram, &solver, &p->solver));
-    NTK_TRY(ntk_solver_apply(ctx, p->solver, p->columns, p->start));
+    NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_create(ctx, p->gram, &solver, &p->solver));
+    NTK_TRY_PART(ctx, 0.9, 1, ntk_solver_apply(ctx, p->solver, p->columns, p->start));
 done:
     return status;
 }
@@ -48,9 +48,9 @@ static ntk_status eigen_open(ntk_context *ctx, const ntk_predictor_options *o, n
     void *coefficients = NULL;
     ntk_spectrum_options spectrum = {NTK_SPECTRUM_OPTIONS_INIT, .kind = p->rule->trained};
     (void)o;
-    NTK_TRY(ntk_spectrum_create(ctx, p->gram, &spectrum, &p->spectrum));
+    NTK_TRY_PART(ctx, 0, 0.95, ntk_spectrum_create(ctx, p->gram, &spectrum, &p->spectrum));
     NTK_TRY(ntk_allocate_raw(ctx, p->gram->size * p->columns, sizeof(double), &coefficients));
-    NTK_TRY(ntk_spectrum_analyse(ctx, p->spectrum, p->columns, p->start, coefficients));
+    NTK_TRY_PART(ctx, 0.95, 1, ntk_spectrum_analyse(ctx, p->spectrum, p->columns, p->start, coefficients));
     ntk_free(p->start);
     p->start = coefficients;
     coefficients = NULL;
@@ -87,8 +87,8 @@ static ntk_status eigen_smooth(ntk_context *ctx, const ntk_predictor *p, double 
     ntk_status status;
     double *c = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, p->gram->size * m, &c));
-    NTK_TRY(ntk_spectrum_analyse(ctx, p->spectrum, m, b, c));
-    NTK_TRY(eigen_learn(ctx, p, time, m, c, c, b));
+    NTK_TRY_PART(ctx, 0, 0.5, ntk_spectrum_analyse(ctx, p->spectrum, m, b, c));
+    NTK_TRY_PART(ctx, 0.5, 1, eigen_learn(ctx, p, time, m, c, c, b));
 done:
     ntk_free(c);
     return status;

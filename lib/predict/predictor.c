@@ -135,15 +135,18 @@ ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, co
     ntk_status status;
     ntk_test_set given;
     ntk_test t = {0};
+    double before, between; /* shares of the preparation, and with that of the mean */
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, predictor);
     NTK_REQUIRE(ctx, test);
     if (!mean && !covariance) return ntk_fail(ctx, NTK_ERROR_NULL, "mean and covariance are both NULL: nothing is asked for");
     NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
     NTK_TRY(check_reach(ctx, predictor, time));
-    NTK_TRY(ntk_test_open(ctx, predictor, &given, &t));
-    if (mean) NTK_TRY(answer_mean(ctx, predictor, &t, time, mean));
-    if (covariance) NTK_TRY(answer_covariance(ctx, predictor, &t, time, covariance));
+    before = given.x && predictor->gram->kernel ? predictor->gram->kernel->class->preparation : 0;
+    between = !covariance ? 1 : !mean ? before : (before + 1) / 2;
+    NTK_TRY_PART(ctx, 0, before, ntk_test_open(ctx, predictor, &given, &t));
+    if (mean) NTK_TRY_PART(ctx, before, between, answer_mean(ctx, predictor, &t, time, mean));
+    if (covariance) NTK_TRY_PART(ctx, between, 1, answer_covariance(ctx, predictor, &t, time, covariance));
 done:
     ntk_test_close(predictor, &t);
     return status;

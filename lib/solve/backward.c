@@ -134,7 +134,10 @@ ntk_status ntk_solver_backward_error(ntk_context *ctx, const ntk_solver *solver,
     NTK_TRY(ntk_check_shape(ctx, "b", b, solver->gram->dtype, NTK_SHAPE(solver->gram->size, -1)));
     NTK_TRY(ntk_check_shape(ctx, "x", x, solver->gram->dtype, NTK_SHAPE(solver->gram->size, b->shape[1])));
     NTK_TRY(measure_open(ctx, solver, b, x, &s));
-    for (int64_t row = 0; row < s.n; row += BLOCK) NTK_TRY(measure_rows(ctx, &s, row, NTK_MIN(BLOCK, s.n - row)));
+    for (int64_t row = 0; row < s.n; row += BLOCK) {
+        int64_t count = NTK_MIN(BLOCK, s.n - row);
+        NTK_TRY_PART(ctx, (double)row / (double)s.n, (double)(row + count) / (double)s.n, measure_rows(ctx, &s, row, count));
+    }
     NTK_TRY(worst_column(ctx, &s, error));
 done:
     measure_close(&s);

@@ -82,7 +82,7 @@ ntk_status ntk_solver_solve(ntk_context *ctx, const ntk_solver *solver, const nt
     NTK_TRY(ntk_check_output(ctx, "x", x, solver->gram->dtype, NTK_SHAPE(solver->gram->size, b->shape[1])));
     NTK_TRY(ntk_check_finite(ctx, "b", b));
     NTK_TRY(ntk_copy_dense(ctx, b, &dense));
-    NTK_TRY(ntk_solver_apply(ctx, solver, b->shape[1], dense));
+    NTK_TRY_PART(ctx, 0, 1, ntk_solver_apply(ctx, solver, b->shape[1], dense));
     ntk_store(x, dense);
 done:
     ntk_free(dense);

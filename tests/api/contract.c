@@ -553,7 +553,7 @@ static void test_zero_strides(void **state)
 /* A struct of the caller's: `size` bytes, and the rest of the buffer as a newer version of the library would have it. */
 static void damage_options(call *c, int i, const argument *a)
 {
-    static const size_t wrong[] = {0, 1, sizeof(size_t) - 1, (size_t)1 << 40, SIZE_MAX};
+    static const size_t wrong[] = {0, 1, sizeof(size_t) - 1, sizeof(size_t) + 1, (size_t)1 << 40, SIZE_MAX};
     char *bytes = (char *)c->memory[i];
     size_t longer = a->size + 24;
     if (a->role != ROLE_OPTIONS) return;
@@ -680,6 +680,51 @@ static void test_gaps(void **state)
     for_each_argument(keeps_gaps);
 }
 
+/* ---- every allocation of every row fails in turn --------------------------------------------------------------------- */
+
+static world_allocator sweep_memory; /* the builder keeps blocks of it */
+
+/* On success a builder may hold more than before; on failure nobody does (a builder's room may have moved to this allocator). */
+static void sweep_row(call *c)
+{
+    ntk_context *ctx = world_context(&sweep_memory, 1);
+    ntk_status status = NTK_ERROR_MEMORY;
+    for (long long n = 0; status == NTK_ERROR_MEMORY; ++n) {
+        long long before = sweep_memory.blocks;
+        sweep_memory.remaining = n;
+        status = run_with(c, ctx);
+        sweep_memory.remaining = -1;
+        if (status != NTK_OK && sweep_memory.blocks != before && c->row->arguments[0].handle != BUILDER) complain(c, -1, "blocks are left when memory runs out", status);
+        if (status != NTK_OK && ntk_context_error(ctx) != status) complain(c, -1, "memory runs out, and the context does not know", status);
+    }
+    if (status != NTK_OK) complain(c, -1, "memory runs out, but the status is another", status);
+    ntk_context_destroy(ctx);
+}
+
+/* Dense arrays first, then scattered ones, which are copied on the way in and out. */
+static void sweep_call(call *c, int i, const argument *a)
+{
+    ntk_array other[ARGUMENTS];
+    double *memory[ARGUMENTS] = {NULL};
+    if (i > 0) return;
+    (void)a;
+    sweep_row(c);
+    for (int k = 0; k < c->count; ++k) {
+        if (!is_array(&c->row->arguments[k])) continue;
+        memory[k] = scatter(&c->array[k], &other[k]);
+        copy_elements(&c->array[k], &other[k]);
+        c->p[k] = &other[k];
+    }
+    sweep_row(c);
+    for (int k = 0; k < c->count; ++k) free(memory[k]);
+}
+
+static void test_allocations(void **state)
+{
+    (void)state;
+    for_each_argument(sweep_call);
+}
+
 /* ---- no function without a row ------------------------------------------------------------------------------------- */
 
 static char *read_header(void)
@@ -791,6 +836,7 @@ static int setup(void **state)
         print_error("%s\n", ntk_context_error_message(ctx_of_test));
         return -1;
     }
+    world_allocator_open(&sweep_memory);
     list_handles();
     handles[BUILDER] = builder;
     return 0;
@@ -800,7 +846,8 @@ static int teardown(void **state)
 {
     ntk_builder_destroy(handles[BUILDER]);
     world_destroy(&w);
-    return kit_teardown(state);
+    if (sweep_memory.blocks != 0) print_error("%lld blocks are left by the sweep\n", (long long)sweep_memory.blocks);
+    return kit_teardown(state) != 0 || sweep_memory.blocks != 0 ? -1 : 0;
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -810,6 +857,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_header), cmocka_unit_test(test_context), kit_test(test_last_error), test(test_right_calls), test(test_null_context),
         test(test_null_arguments), test(test_null_data), test(test_shapes), test(test_dtypes), test(test_not_finite), test(test_zero_strides),
-        test(test_options), test(test_layouts), test(test_gaps)};
+        test(test_options), test(test_layouts), test(test_gaps), test(test_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,35 @@
 
 #include "core.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int affinity = 1; /* 1: as it is; 0: of no processor; -1: not known */
+
+/* Stands in front of the C library's. */
+int sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
+{
+    int (*real)(pid_t, size_t, cpu_set_t *);
+    *(void **)&real = dlsym(RTLD_NEXT, "sched_getaffinity");
+    if (affinity < 0) errno = EPERM;
+    if (affinity == 0) memset(set, 0, size);
+    return affinity > 0 ? real(process, size, set) : affinity;
+}
+
+/* Where the processors cannot be counted there is one. */
+static void processors_not_known(void **state)
+{
+    (void)state;
+    for (affinity = -1; affinity < 1; ++affinity) {
+        ntk_context *ctx = NULL;
+        assert_int_equal(ntk_context_create(NULL, &ctx), NTK_OK);
+        assert_int_equal(ntk_context_threads(ctx), 1);
+        ntk_context_destroy(ctx);
+    }
+}
 
 static void defaults(void **state)
 {

@@ -70,6 +70,7 @@ static void counts_out_of_range(void **state)
     kit_fails(ctx, ntk_allocate(ctx, INT64_MAX, 8, &block), NTK_ERROR_OVERFLOW, "exceed the address space");
     kit_fails(ctx, ntk_allocate(ctx, INT64_MAX, 1, &block), NTK_ERROR_OVERFLOW, "exceed the address space");
     kit_fails(ctx, ntk_allocate(ctx, INT64_MAX / 8, 8, &block), NTK_ERROR_OVERFLOW, "exceed the address space");
+    kit_fails(ctx, ntk_allocate(ctx, 1, SIZE_MAX, &block), NTK_ERROR_OVERFLOW, "exceed the address space");
 }
 
 static void *refuse(void *user, void *block, size_t old_size, size_t new_size)
@@ -116,6 +117,7 @@ static void products_are_checked(void **state)
     kit_fails(ctx, ntk_size_product(ctx, "K", INT64_C(3037000500), INT64_C(3037000500), &p), NTK_ERROR_OVERFLOW,
               "K: 3037000500 x 3037000500");
     kit_fails(ctx, ntk_size_product(ctx, "K", -1, 2, &p), NTK_ERROR_OVERFLOW, "K: -1 x 2");
+    kit_fails(ctx, ntk_size_product(ctx, "K", 2, -1, &p), NTK_ERROR_OVERFLOW, "K: 2 x -1");
 }
 
 static void the_limit_holds(void **state)

@@ -62,7 +62,7 @@ static void newer_callers_may_set_nothing_new(void **state)
 
 static void sizes_that_cannot_be(void **state)
 {
-    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, (1u << 16) + 1, SIZE_MAX};
+    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, sizeof(size_t) + 4, (1u << 16) + 1, SIZE_MAX};
     ntk_context *ctx = *state;
     known_options known, given = {0, 0, 0}, *options = &given;
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(sizes); ++i) {

@@ -3,8 +3,23 @@
 
 #include "core.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int threads_left = -1; /* that can be made; negative: any number */
+
+/* Stands in front of the C library's. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    if (threads_left == 0) return EAGAIN;
+    if (threads_left > 0) --threads_left;
+    return real(thread, attributes, body, argument);
+}
 
 typedef struct record {
     int64_t count, grain;
@@ -52,6 +67,19 @@ static void each_index_once(void **state)
             }
 }
 
+/* The threads that there are do the work of those that could not be made. */
+static void threads_may_be_refused(void **state)
+{
+    ntk_context ctx = *(ntk_context *)*state;
+    ctx.options.threads = 8;
+    for (int given = 0; given < 4; ++given) {
+        threads_left = given;
+        check_cover(&ctx, 1000, 3);
+        assert_int_equal(threads_left, 0);
+    }
+    threads_left = -1;
+}
+
 static void workers_are_bounded(void **state)
 {
     ntk_context ctx = *(ntk_context *)*state;
@@ -88,6 +116,6 @@ static void threads_run_at_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(each_index_once), kit_test(workers_are_bounded), kit_test(threads_run_at_once)};
+    const struct CMUnitTest tests[] = {kit_test(each_index_once), kit_test(threads_may_be_refused), kit_test(workers_are_bounded), kit_test(threads_run_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,19 @@
 
 #include "core.h"
 
+#include <dlfcn.h>
 #include <locale.h>
 #include <string.h>
+
+static int no_locales; /* whether newlocale() fails, as for want of memory */
+
+/* Stands in front of the C library's. */
+locale_t newlocale(int mask, const char *name, locale_t base)
+{
+    locale_t (*real)(int, const char *, locale_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "newlocale");
+    return no_locales ? (locale_t)0 : real(mask, name, base);
+}
 
 static void a_point_stays_a_point(void **state)
 {
@@ -30,6 +41,17 @@ static void the_hosts_locale_is_left_alone(void **state)
     assert_string_equal(setlocale(LC_ALL, NULL), before);
 }
 
+/* Without memory for a locale there is still a sentence, in that of the host. */
+static void no_locale_can_be_made(void **state)
+{
+    char text[32];
+    (void)state;
+    no_locales = 1;
+    assert_int_equal(ntk_print(text, sizeof text, "%d of %s", 3, "x"), 6);
+    no_locales = 0;
+    assert_string_equal(text, "3 of x");
+}
+
 static void what_does_not_fit_is_cut(void **state)
 {
     char text[4];
@@ -40,6 +62,7 @@ static void what_does_not_fit_is_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(a_point_stays_a_point), kit_test(the_hosts_locale_is_left_alone), kit_test(what_does_not_fit_is_cut)};
+    const struct CMUnitTest tests[] = {kit_test(a_point_stays_a_point), kit_test(the_hosts_locale_is_left_alone), kit_test(no_locale_can_be_made),
+                                       kit_test(what_does_not_fit_is_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static int teardown(void **state)
 
 static const char json[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": ["
     "{\"op\": \"dense\", \"units\": 4}, {\"op\": \"repeat\", \"times\": 2, \"layers\": [{\"op\": \"branch\", \"merge\": \"sum\","
-    "\"branches\": [[], [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4}], [{\"op\": \"abs\"}]]}]}, {\"op\": \"erf\"}, {\"op\": \"dense\", \"units\": 1}]}";
+    "\"branches\": [[], [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4}], [{\"op\": \"abs\"}]]}]}, {\"op\": \"erf\"}, {\"op\": \"layer_norm\", \"axes\": [-1]},"
+    "{\"op\": \"branch\", \"merge\": \"concat\", \"branches\": [[], []]}, {\"op\": \"polynomial\", \"coef\": [1, 0.5]}, {\"op\": \"dense\", \"units\": 1}]}";
 
 typedef ntk_status (*task)(ntk_context *ctx);
 
@@ -75,7 +76,9 @@ static ntk_status parse(ntk_context *ctx)
 static ntk_status build(ntk_context *ctx)
 {
     int64_t shape = 3;
+    double coefficients[] = {1, 0.5};
     ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
+    ntk_attribute coef[] = {NTK_LIST("coef", coefficients, 2), NTK_END};
     ntk_builder *b = (void *)1;
     ntk_network *net = NULL;
     ntk_status status;
@@ -86,6 +89,7 @@ static ntk_status build(ntk_context *ctx)
     NTK_TRY(ntk_builder_add(ctx, b, "dense", units));
     NTK_TRY(ntk_builder_next(ctx, b));
     NTK_TRY(ntk_builder_end(ctx, b));
+    NTK_TRY(ntk_builder_add(ctx, b, "polynomial", coef));
     NTK_TRY(ntk_builder_add(ctx, b, "dense", units));
     NTK_TRY(ntk_builder_finish(ctx, b, &net));
 done:

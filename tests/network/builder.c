@@ -130,6 +130,29 @@ static void test_order_refusals(void **state)
     ntk_builder_destroy(b);
 }
 
+/* Lists are copied; a single number stands for a list of one. */
+static void test_lists(void **state)
+{
+    ntk_context *ctx = *state;
+    double coefficients[] = {1, -0.5, 0.25}, nan = NAN;
+    ntk_builder *b = create(ctx, NULL);
+    kit_fails(ctx, ntk_builder_add(ctx, b, "polynomial", (ntk_attribute[]){NTK_LIST("coef", coefficients, 0), NTK_END}), NTK_ERROR_NETWORK,
+              "layers[0]: coef is an empty list");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "polynomial", (ntk_attribute[]){NTK_LIST("coef", coefficients, -1), NTK_END}), NTK_ERROR_NETWORK,
+              "layers[0]: coef is an empty list");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "polynomial", (ntk_attribute[]){NTK_LIST("coef", &nan, 1), NTK_END}), NTK_ERROR_NETWORK, "layers[0]: coef[0] is ");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "dense", (ntk_attribute[]){NTK_LIST("units", coefficients, 3), NTK_END}), NTK_ERROR_NETWORK,
+              "layers[0]: units is a list; expected an integer");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "layer_norm", (ntk_attribute[]){NTK_LIST("axes", coefficients, 2), NTK_END}), NTK_ERROR_NETWORK,
+              "layers[0]: axes[1] is -0.5; expected a list of integers");
+    kit_fails(ctx, ntk_builder_add(ctx, b, "branch", (ntk_attribute[]){NTK_NUMBER("axis", 0.5), NTK_END}), NTK_ERROR_NETWORK, "layers[0]: ");
+    kit_ok(ctx, ntk_builder_add(ctx, b, "polynomial", (ntk_attribute[]){NTK_LIST("coef", coefficients, 3), NTK_END}));
+    kit_ok(ctx, ntk_builder_add(ctx, b, "layer_norm", (ntk_attribute[]){NTK_NUMBER("axes", -1), NTK_END}));
+    coefficients[0] = 7;
+    check_equal(ctx, b, HEAD "\"layers\": [{\"op\": \"polynomial\", \"coef\": [1, -0.5, 0.25]}, {\"op\": \"layer_norm\", \"axes\": [-1]}]}");
+    ntk_builder_destroy(b);
+}
+
 static void test_nesting(void **state)
 {
     ntk_context *ctx = *state;
@@ -144,6 +167,7 @@ static void test_nesting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {kit_test(test_equals_json),  kit_test(test_empty),          kit_test(test_create_refusals),
-                                       kit_test(test_add_refusals), kit_test(test_order_refusals), kit_test(test_nesting)};
+                                       kit_test(test_add_refusals), kit_test(test_order_refusals), kit_test(test_nesting),
+                                       kit_test(test_lists)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

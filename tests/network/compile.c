@@ -166,6 +166,8 @@ static void test_refusals(void **state)
          NTK_ERROR_OVERFLOW, "layers[0].layers[0]: "},
         {HEAD "\"layers\": [{\"op\": \"dense\", \"units\": 4503599627370496}, {\"op\": \"dense\", \"units\": 4503599627370496}]}", NTK_ERROR_OVERFLOW,
          "layers[1]: the number of parameters"},
+        {"{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3037000499], \"layers\": [{\"op\": \"dense\", \"units\": 3037000500, \"b_std\": 0}]}",
+         NTK_ERROR_OVERFLOW, "layers[0]: the number of parameters"},
         {HEAD "\"layers\": [{\"op\": \"dense\", \"units\": 3003003003003003}, {\"op\": \"dense\", \"units\": 3000}, {\"op\": \"dense\", \"units\": 4000000000000000}]}",
          NTK_ERROR_OVERFLOW, "layers[2]: the number of parameters"},
         {"{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4503599627370496, 4503599627370496], \"layers\": []}", NTK_ERROR_OVERFLOW,

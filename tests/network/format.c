@@ -29,6 +29,8 @@ static const char written[] =
     "    {\"op\": \"dense\", \"units\": 5, \"w_std\": 1.5, \"b_std\": 0.0, \"parameterization\": \"ntk\", \"train\": false, \"lr\": 2.0},\n"
     "    {\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [\n"
     "      {\"op\": \"erf\", \"b\": -0.5},\n"
+    "      {\"op\": \"polynomial\", \"coef\": [1.0, -0.5, 0.25]},\n"
+    "      {\"op\": \"layer_norm\", \"axes\": [-1], \"epsilon\": 0.125},\n"
     "      {\"op\": \"repeat\", \"times\": 3, \"layers\": [\n"
     "        {\"op\": \"dense\", \"units\": 5}\n"
     "      ]}\n"

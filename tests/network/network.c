@@ -84,9 +84,21 @@ static void test_affine(void **state)
     }
 }
 
+static void test_create(void **state)
+{
+    ntk_context *ctx = *state;
+    ntk_heading heading = {.ndim = 1, .shape = {3}};
+    ntk_layer_list layers = {0};
+    ntk_network *net = (void *)1;
+    assert_int_equal(ntk_network_create(NULL, &heading, &layers, &net), NTK_ERROR_NULL);
+    assert_null(net);
+    assert_int_equal(ntk_network_create(NULL, &heading, &layers, NULL), NTK_ERROR_NULL);
+    kit_fails(ctx, ntk_network_create(ctx, &heading, &layers, NULL), NTK_ERROR_NULL, "network is NULL");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {kit_test(test_getters), kit_test(test_null), kit_test(test_retained), kit_test(test_check_input),
-                                       kit_test(test_affine)};
+                                       kit_test(test_affine), kit_test(test_create)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
