@@ -197,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
+        cmocka_unit_test(processors_not_known),
         cmocka_unit_test(null_contexts_answer),
         cmocka_unit_test(numbers_out_of_range),
         cmocka_unit_test(sizes_of_the_options),

@@ -24,6 +24,7 @@ def configure(folder, prefix, version):
 def installed(folder):
     """The prefix of an installation that has been moved since."""
     stage = folder / "stage"
+    os.environ.pop("LD_LIBRARY_PATH", None)  # Meson points it at the build, where the program must not look
     run(["meson", "install", "-C", os.environ["NTK_BUILD"], "--no-rebuild", "--quiet", "--destdir", stage], check=True,
         stdout=subprocess.DEVNULL)
     header = next(stage.rglob("include/ntk.h"))

@@ -1,0 +1,187 @@
+"""The C side: the library, the layouts of its structs and the types of its functions, each declared once.
+
+tests/python/abi.py compares the layouts with include/ntk.h.
+"""
+import ctypes
+import ctypes.util
+import os
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+
+MAX_NDIM = 6
+F64, F32, I64, U8 = range(4)
+
+
+class Array(Structure):
+    """ntk_array"""
+    _fields_ = [("data", c_void_p), ("dtype", c_int), ("ndim", c_int32), ("shape", c_int64 * MAX_NDIM), ("strides", c_int64 * MAX_NDIM)]
+
+
+ARRAY = POINTER(Array)
+PROGRESS = CFUNCTYPE(c_int, c_void_p, c_double)
+LOG = CFUNCTYPE(None, c_void_p, c_char_p)
+KERNEL = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64, POINTER(c_double), c_int64, POINTER(c_double), POINTER(c_double), c_int64)
+
+
+class Options(Structure):
+    """A struct that opens with its size."""
+
+    def __init__(self, **fields):
+        super().__init__(**fields)
+        self.struct_size = ctypes.sizeof(self)
+
+
+class ContextOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("allocate", c_void_p), ("allocate_user", c_void_p), ("log", LOG), ("log_user", c_void_p),
+                ("progress", PROGRESS), ("progress_user", c_void_p), ("memory_limit", c_uint64), ("threads", c_int32), ("reserved", c_int32)]
+
+
+class KernelOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32)]
+
+
+class Request(Options):
+    _fields_ = [("struct_size", c_size_t), ("nngp", ARRAY), ("ntk", ARRAY), ("layers", ARRAY)]
+
+
+class GramOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32)]
+
+
+class SpectrumOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("values_only", c_int32), ("tolerance", c_double)]
+
+
+class SolverOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("reserved", c_int32), ("ridge", c_double), ("ridge_relative", c_double)]
+
+
+class PredictorOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("posterior", c_int), ("decomposition", c_int), ("loss_scale", c_int), ("reserved", c_int32),
+                ("ridge", c_double), ("ridge_relative", c_double), ("learning_rate", c_double), ("f0", ARRAY)]
+
+
+class TestSet(Options):
+    _fields_ = [("struct_size", c_size_t), ("x", ARRAY), ("ntk", ARRAY), ("nngp", ARRAY), ("ntk_test", ARRAY), ("nngp_test", ARRAY), ("f0", ARRAY)]
+
+
+class DynamicsOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("loss_scale", c_int), ("learning_rate", c_double), ("tolerance", c_double),
+                ("f0", ARRAY)]
+
+
+STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
+           "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
+           "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions}
+
+# The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
+_H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
+_NEW = POINTER(c_void_p)
+CALLS = {
+    "network_parse": (c_char_p, _NEW),
+    "network_format": (_H, c_char_p, c_size_t, POINTER(c_size_t)),
+    "network_initialize": (_H, c_uint64, _A),
+    "network_forward": (_H, _A, _A, _A),
+    "network_jvp": (_H, _A, _A, _A, _A),
+    "network_vjp": (_H, _A, _A, _A, _A),
+    "optimizer_identity": (_NEW,),
+    "optimizer_adam": (_A, _D, _NEW),
+    "optimizer_diagonal": (_A, _NEW),
+    "optimizer_get_diagonal": (_H, _A),
+    "jacobian_from_network": (_H, _A, _A, _NEW),
+    "jacobian_from_matrix": (_A, _I, _NEW),
+    "jacobian_apply": (_H, _A, _A),
+    "jacobian_apply_transposed": (_H, _A, _A),
+    "jacobian_get_rows": (_H, _I, _A),
+    "kernel_from_network": (_H, POINTER(KernelOptions), _NEW),
+    "kernel_empirical": (_H, _A, _H, POINTER(KernelOptions), _NEW),
+    "kernel_from_callback": (KERNEL, c_void_p, c_int, _NEW),
+    "kernel_eval": (_H, _A, _A, POINTER(Request)),
+    "kernel_diagonal": (_H, _A, POINTER(Request)),
+    "gram_create": (_H, _A, POINTER(GramOptions), _NEW),
+    "gram_from_matrix": (_A, _NEW),
+    "gram_from_matrices": (_A, _A, _NEW),
+    "gram_from_jacobian": (_H, _H, _NEW),
+    "gram_get_diagonal": (_H, c_int, _A),
+    "gram_get_block": (_H, c_int, _I, _I, _A),
+    "gram_multiply": (_H, c_int, _A, _A),
+    "spectrum_create": (_H, POINTER(SpectrumOptions), _NEW),
+    "spectrum_from_jacobian": (_H, _H, POINTER(SpectrumOptions), _NEW),
+    "spectrum_get_values": (_H, _A),
+    "spectrum_get_vectors": (_H, _A),
+    "spectrum_get_parameter_vectors": (_H, _A),
+    "fisher_multiply": (_H, _A, _A),
+    "fisher_norm": (_H, _A, POINTER(c_double)),
+    "solver_create": (_H, POINTER(SolverOptions), _NEW),
+    "solver_solve": (_H, _A, _A),
+    "solver_log_determinant": (_H, POINTER(c_double)),
+    "solver_backward_error": (_H, _A, _A, POINTER(c_double)),
+    "predictor_create": (_H, _A, POINTER(PredictorOptions), _NEW),
+    "predictor_at": (_H, POINTER(TestSet), _D, _A, _A),
+    "dynamics_create": (_H, _A, POINTER(DynamicsOptions), _NEW),
+    "dynamics_at": (_H, POINTER(c_double), _I, _A),
+    "dynamics_test_at": (_H, _A, _A, POINTER(c_double), _I, _A),
+    "dynamics_parameters_at": (_H, POINTER(c_double), _I, _A),
+    "dynamics_loss_at": (_H, POINTER(c_double), _I, _A),
+    "system_from_gram": (_H, c_int, _NEW),
+    "system_from_matrices": (_A, _A, _A, _NEW),
+    "system_gramian": (_H, c_int, _D, _A),
+    "system_residual": (_H, c_int, _A, POINTER(c_double)),
+}
+
+# The others: name -> (result, arguments).
+GETTERS = {
+    "version": (c_char_p, ()),
+    "status_message": (c_char_p, (c_int,)),
+    "status_name": (c_char_p, (c_int,)),
+    "context_create": (c_int, (POINTER(ContextOptions), _NEW)),
+    "context_error_message": (c_char_p, (_H,)),
+    "context_threads": (c_int, (_H,)),
+    "context_cpu": (c_char_p, (_H,)),
+    "network_parameters": (c_int64, (_H,)),
+    "network_outputs": (c_int64, (_H,)),
+    "network_layers": (c_int64, (_H,)),
+    "network_input": (c_int, (_H, POINTER(c_int64))),
+    "optimizer_parameters": (c_int64, (_H,)),
+    "jacobian_rows": (c_int64, (_H,)),
+    "jacobian_columns": (c_int64, (_H,)),
+    "jacobian_outputs": (c_int64, (_H,)),
+    "gram_size": (c_int64, (_H,)),
+    "gram_has": (c_int, (_H, c_int)),
+    "spectrum_size": (c_int64, (_H,)),
+    "spectrum_rank": (c_int64, (_H,)),
+    "spectrum_condition": (c_double, (_H,)),
+    "solver_ridge": (c_double, (_H,)),
+    "dynamics_rank": (c_int64, (_H,)),
+    "system_size": (c_int64, (_H,)),
+    "kappa0": (c_double, (_D,)),
+    "kappa1": (c_double, (_D,)),
+}
+NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "system")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "gramian")
+
+
+def _open():
+    name = os.environ.get("NTK_LIBRARY") or ctypes.util.find_library("ntk") or "libntk.so.0"
+    try:
+        return ctypes.CDLL(name)
+    except OSError as problem:
+        raise ImportError(f"libntk is not found ({problem}); install it, or name it in the environment variable NTK_LIBRARY") from problem
+
+
+def _declare(library):
+    for name, arguments in CALLS.items():
+        function = getattr(library, "ntk_" + name)
+        function.restype, function.argtypes = c_int, (c_void_p, *arguments)
+    for name, (result, arguments) in GETTERS.items():
+        function = getattr(library, "ntk_" + name)
+        function.restype, function.argtypes = result, arguments
+    for noun in NOUNS:
+        function = getattr(library, f"ntk_{noun}_destroy")
+        function.restype, function.argtypes = None, (c_void_p,)
+    for enum in ENUMS:
+        function = getattr(library, f"ntk_{enum}_from_name")
+        function.restype, function.argtypes = c_int, (c_char_p, POINTER(c_int))
+    return library
+
+
+library = _declare(_open())
