@@ -159,7 +159,11 @@ static inline ntk_status world_ask(ntk_context *ctx, const world *w, world_answe
     return world_ask_kernels(ctx, w, a);
 }
 
-/* ---- an allocator that counts, from any thread, and can fail ---------------------------------------------------- */
+/*
+ * ---- an allocator that counts, from any thread, and can fail ----------------------------------------------------
+ *
+ * Relaxed: stronger orders would order the threads themselves, and ThreadSanitizer would take their races for turns.
+ */
 
 typedef struct world_allocator {
     atomic_llong blocks;    /* alive */
@@ -168,7 +172,8 @@ typedef struct world_allocator {
 
 static inline bool world_refused(world_allocator *a)
 {
-    return atomic_load(&a->remaining) >= 0 && atomic_fetch_sub(&a->remaining, 1) == 0;
+    return atomic_load_explicit(&a->remaining, memory_order_relaxed) >= 0 &&
+           atomic_fetch_sub_explicit(&a->remaining, 1, memory_order_relaxed) == 0;
 }
 
 static inline void *world_allocate(void *user, void *block, size_t old_size, size_t new_size)
@@ -176,12 +181,12 @@ static inline void *world_allocate(void *user, void *block, size_t old_size, siz
     world_allocator *a = user;
     (void)old_size;
     if (new_size == 0) {
-        atomic_fetch_sub(&a->blocks, block != NULL);
+        atomic_fetch_sub_explicit(&a->blocks, block != NULL, memory_order_relaxed);
         free(block);
         return NULL;
     }
     if (world_refused(a)) return NULL;
-    atomic_fetch_add(&a->blocks, block == NULL);
+    atomic_fetch_add_explicit(&a->blocks, block == NULL, memory_order_relaxed);
     return realloc(block, new_size);
 }
 

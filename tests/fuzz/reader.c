@@ -57,7 +57,7 @@ static size_t compress_bytes(const void *data, size_t size, unsigned char **out)
     z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size};
     size_t most = size + size / 8 + 128;
     *out = malloc(most);
-    FUZZ_PROMISE(*out && deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    FUZZ_PROMISE(*out && deflateInit2(&z, 1, Z_DEFLATED, 9 + 16, 1, Z_DEFAULT_STRATEGY) == Z_OK);
     z.next_out = *out;
     z.avail_out = (uInt)most;
     FUZZ_PROMISE(deflate(&z, Z_FINISH) == Z_STREAM_END);

@@ -1,0 +1,211 @@
+"""What a gram answers: spectrum, solver, predictor, dynamics, system."""
+import ctypes
+import math
+
+import numpy as np
+
+from . import _abi
+from ._arrays import numbers, result, view
+from ._context import Handle, call, enumerator
+from ._kernels import _columns
+
+
+def _number(name, *arguments):
+    """Calls a function whose last argument receives a number."""
+    value = ctypes.c_double()
+    call(name, *arguments, value)
+    return value.value
+
+
+def _pointer(array):
+    """The ntk_array * of a field, with the ntk_array alive inside it."""
+    return None if array is None else _abi.ARRAY(view(array))
+
+
+def _optional(value):
+    return None if value is None else numbers(value)
+
+
+class Spectrum(Handle):
+    """Eigenvalues, largest first, and vectors of a gram's K."""
+
+    noun = "spectrum"
+
+    def __init__(self, gram, kind="ntk", values_only=False, tolerance=0.0):
+        super().__init__("spectrum_create", gram, _spectrum_options(kind, values_only, tolerance), keeps=(gram,))
+        self._shape = gram.size, getattr(gram, "parameters", 0)
+
+    @classmethod
+    def from_jacobian(cls, jacobian, optimizer=None, values_only=False, tolerance=0.0):
+        """From the singular values of J D^-1/2: small eigenvalues keep their digits."""
+        options = _spectrum_options("ntk", values_only, tolerance)
+        self = cls._made("spectrum_from_jacobian", jacobian, optimizer, options, keeps=(jacobian, optimizer))
+        self._shape = jacobian.shape
+        return self
+
+    size = property(lambda self: self._get("size"))
+    rank = property(lambda self: self._get("rank"))
+    condition = property(lambda self: self._get("condition"))
+
+    def values(self, out=None):
+        out = result(out, self.size)
+        call("spectrum_get_values", self, view(out))
+        return out
+
+    def vectors(self, count=None, out=None):
+        """u [N, k], column j of value j."""
+        out = result(out, (self._shape[0], self.size if count is None else count))
+        call("spectrum_get_vectors", self, view(out))
+        return out
+
+    def parameter_vectors(self, count=None, out=None):
+        """v [p, k], of F."""
+        out = result(out, (self._shape[1], self.rank if count is None else count))
+        call("spectrum_get_parameter_vectors", self, view(out))
+        return out
+
+
+def _spectrum_options(kind, values_only, tolerance):
+    return _abi.SpectrumOptions(kind=enumerator("kind", kind), values_only=values_only, tolerance=tolerance)
+
+
+class Solver(Handle):
+    """(K + ridge)⁻¹ by Cholesky."""
+
+    noun = "solver"
+
+    def __init__(self, gram, ridge=0.0, ridge_relative=0.0, kind="ntk"):
+        options = _abi.SolverOptions(kind=enumerator("kind", kind), ridge=ridge, ridge_relative=ridge_relative)
+        super().__init__("solver_create", gram, options, keeps=(gram,))
+        self.dtype = gram.dtype
+
+    ridge = property(lambda self: self._get("ridge"))
+
+    def solve(self, b, out=None):
+        """(K + ridge)⁻¹ b, b [N] or [N, m]; out may be b."""
+        b = numbers(b)
+        out = result(out, b.shape, self.dtype)
+        call("solver_solve", self, view(_columns(b)), view(_columns(out)))
+        return out
+
+    def log_determinant(self):
+        return _number("solver_log_determinant", self)
+
+    def backward_error(self, b, x):
+        b, x = _columns(numbers(b)), _columns(numbers(x))
+        return _number("solver_backward_error", self, view(b), view(x))
+
+
+class _Targets:
+    """Shapes of answers, after that of the targets y."""
+
+    def _remember(self, gram, y):
+        self._gram, self._y_shape, self._by_sample = gram, y.shape, y.ndim == 2 and y.shape[0] != gram.size
+
+    def _answer_shape(self, rows):
+        o = self._y_shape[-1]
+        return (rows // o, o) if self._by_sample and o else (rows, *self._y_shape[1:])
+
+
+class Predictor(_Targets, Handle):
+    """Mean and covariance of trained networks on new inputs."""
+
+    noun = "predictor"
+
+    def __init__(self, gram, y, posterior="ntk", decomposition="cholesky", loss_scale="sum", ridge=0.0, ridge_relative=0.0,
+                 learning_rate=0.0, f0=None):
+        y, f0 = numbers(y), _optional(f0)
+        options = _abi.PredictorOptions(
+            posterior=enumerator("posterior", posterior), decomposition=enumerator("decomposition", decomposition),
+            loss_scale=enumerator("loss_scale", loss_scale), ridge=ridge, ridge_relative=ridge_relative, learning_rate=learning_rate,
+            f0=_pointer(f0))
+        super().__init__("predictor_create", gram, view(y), options, keeps=(gram,))
+        self._remember(gram, y)
+
+    def at(self, x=None, time=math.inf, mean=True, covariance=False, f0=None, blocks=None):
+        """(mean, covariance) at a time, None for what is not asked for; mean and covariance may be arrays to write into.
+
+        New inputs x, or `blocks` of the caller's own kernel: a dict with ntk, nngp [m, N] and ntk_test, nngp_test [m, m].
+        """
+        arrays = {name: numbers(a) for name, a in {"x": x, "f0": f0, **(blocks or {})}.items() if a is not None}
+        first = next((arrays[name] for name in ("x", "ntk", "nngp") if name in arrays), np.empty(0))
+        rows = len(first) * (self._gram._rows_per_sample if "x" in arrays else 1)
+        test = _abi.TestSet(**{name: _pointer(a) for name, a in arrays.items()})
+        m = _wanted(mean, self._answer_shape(rows), self._gram.dtype)
+        c = _wanted(covariance, (rows, rows), self._gram.dtype)
+        call("predictor_at", self, test, time, view(m), view(c))
+        return m, c
+
+    def mean(self, x, time=math.inf, out=None):
+        return self.at(x, time, mean=True if out is None else out)[0]
+
+    def covariance(self, x, time=math.inf, out=None):
+        return self.at(x, time, mean=False, covariance=True if out is None else out)[1]
+
+
+def _wanted(want, shape, dtype):
+    if want is False or want is None:
+        return None
+    return result(None if want is True else want, shape, dtype)
+
+
+class Dynamics(_Targets, Handle):
+    """Gradient flow, exactly."""
+
+    noun = "dynamics"
+
+    def __init__(self, gram, y, kind="ntk", loss_scale="sum", learning_rate=0.0, tolerance=0.0, f0=None):
+        y, f0 = numbers(y), _optional(f0)
+        options = _abi.DynamicsOptions(kind=enumerator("kind", kind), loss_scale=enumerator("loss_scale", loss_scale),
+                                       learning_rate=learning_rate, tolerance=tolerance, f0=_pointer(f0))
+        super().__init__("dynamics_create", gram, view(y), options, keeps=(gram,))
+        self._remember(gram, y)
+
+    rank = property(lambda self: self._get("rank"))
+
+    def _ask(self, name, before, times, shape, out):
+        times = np.ascontiguousarray(times, np.float64).ravel()
+        out = result(out, (len(times), *shape))
+        call("dynamics_" + name, self, *map(view, before), times.ctypes.data_as(ctypes.POINTER(ctypes.c_double)), len(times), view(out))
+        return out
+
+    def at(self, times, out=None):
+        """f(t) on the training set: [times] + shape of y."""
+        return self._ask("at", (), times, self._y_shape, out)
+
+    def test_at(self, k_test, times, f0=None, out=None):
+        """f(t) on new inputs, from k_test = K* [m, N]."""
+        k_test, f0 = numbers(k_test), _optional(f0)
+        return self._ask("test_at", (k_test, f0), times, self._answer_shape(len(k_test)), out)
+
+    def parameters_at(self, times, out=None):
+        """theta(t) - theta(0)."""
+        return self._ask("parameters_at", (), times, (getattr(self._gram, "parameters", 0),), out)
+
+    def loss_at(self, times, out=None):
+        return self._ask("loss_at", (), times, (), out)
+
+
+class System(Handle):
+    """Training as a linear system: A = -K."""
+
+    noun = "system"
+
+    def __init__(self, gram, kind="ntk"):
+        super().__init__("system_from_gram", gram, enumerator("kind", kind), keeps=(gram,))
+
+    @classmethod
+    def from_matrices(cls, a, b=None, c=None):
+        arrays = [_optional(v) for v in (a, b, c)]
+        return cls._made("system_from_matrices", *map(view, arrays))
+
+    size = property(lambda self: self._get("size"))
+
+    def gramian(self, which="observability", horizon=math.inf, out=None):
+        out = result(out, (self.size, self.size))
+        call("system_gramian", self, enumerator("gramian", which), horizon, view(out))
+        return out
+
+    def residual(self, w, which="observability"):
+        w = numbers(w)
+        return _number("system_residual", self, enumerator("gramian", which), view(w))

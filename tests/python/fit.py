@@ -1,0 +1,92 @@
+"""Regression, its dynamics and Gramians, against dense linear algebra in NumPy."""
+import unittest
+
+import numpy as np
+from kit import LAYERS, Case, close, data
+
+import ntk
+
+
+def exp_symmetric(a):
+    w, u = np.linalg.eigh(a)
+    return u * np.exp(w) @ u.T
+
+
+class Fit(Case):
+    def setUp(self):
+        self.net = ntk.Network(LAYERS, input=[3])
+        self.kernel = ntk.Kernel(self.net)
+        self.x, self.z, self.y = data(8), data(5, seed=1), data(8, 2, seed=2)
+        self.gram = ntk.Gram(self.kernel, self.x, kinds=("ntk", "nngp"))
+        self.k = np.asarray(self.gram)
+
+    def test_mean_and_covariance(self):
+        """Condition number about 1e3 here: 1e-11 is generous."""
+        ridge = 0.01
+        model = ntk.Predictor(self.gram, self.y, ridge=ridge)
+        inverse = np.linalg.inv(self.k + ridge * np.eye(8))
+        cross = self.kernel(self.z, self.x)
+        close(model.mean(self.z), cross @ inverse @ self.y, 1e-11)
+        close(ntk.Predictor(self.gram, self.y[:, 0], ridge=ridge).mean(self.z), cross @ inverse @ self.y[:, 0], 1e-11)
+        c = ntk.Predictor(self.gram, self.y, posterior="ntkgp", ridge=ridge).covariance(self.z)
+        close(c, self.kernel(self.z) - cross @ inverse @ cross.T, 1e-11)
+        out = np.empty((5, 2), order="F")
+        self.assertIs(model.mean(self.z, out=out), out)
+        blocks = {"ntk": cross}
+        close(ntk.Predictor(ntk.Gram.from_matrix(self.k), self.y, ridge=ridge).at(blocks=blocks)[0], out, 1e-11)
+        mean, covariance = model.at(self.z, covariance=True)
+        self.assertEqual((mean.shape, covariance.shape), ((5, 2), (5, 5)))
+
+    def test_finite_time(self):
+        model = ntk.Predictor(self.gram, self.y, decomposition="eigen", ridge=0.0, learning_rate=0.5)
+        t = 0.7
+        s = np.linalg.solve(self.k, np.eye(8) - exp_symmetric(-0.5 * t * self.k))
+        close(model.mean(self.z, time=t), self.kernel(self.z, self.x) @ s @ self.y, 1e-10)
+
+    def test_solver(self):
+        solver = ntk.Solver(self.gram, ridge=0.1)
+        a = self.k + 0.1 * np.eye(8)
+        b = self.y.copy()
+        x = solver.solve(b)
+        close(x, np.linalg.solve(a, b), 1e-11)
+        self.assertLess(solver.backward_error(b, x), 1e-14)
+        self.assertIs(solver.solve(b, out=b), b)
+        close(b, x, 0)
+        self.assertAlmostEqual(solver.log_determinant(), np.linalg.slogdet(a)[1], places=10)
+        self.assertEqual(solver.ridge, 0.1)
+
+    def test_dynamics(self):
+        flow, t = ntk.Dynamics(self.gram, self.y), np.array([0, 0.3, np.inf])
+        f = flow.at(t)
+        decay = exp_symmetric(-0.3 * self.k)
+        close(f, np.stack([0 * self.y, self.y - decay @ self.y, self.y]), 1e-12)
+        close(flow.loss_at(t[:2]), [0.5 * (self.y**2).sum(), 0.5 * ((decay @ self.y)**2).sum()], 1e-12)
+        cross = self.kernel(self.z, self.x)
+        close(flow.test_at(cross, [0.3])[0], cross @ np.linalg.solve(self.k, self.y - decay @ self.y), 1e-11)
+        self.assertEqual(flow.rank, 8)
+
+    def test_a_full_gram(self):
+        """Outputs by sample, [n, o]: the linearised network itself."""
+        theta = self.net.initialize(seed=1)
+        gram = ntk.Gram(ntk.Kernel.empirical(self.net, theta), self.x)
+        f0 = self.net.forward(theta, self.x)
+        model = ntk.Predictor(gram, self.y, ridge=0.01, f0=f0)
+        j, jz = np.asarray(ntk.Jacobian(self.net, theta, self.x)), np.asarray(ntk.Jacobian(self.net, theta, self.z))
+        weights = np.linalg.solve(j @ j.T + 0.01 * np.eye(16), (self.y - f0).ravel())
+        close(model.mean(self.z), (jz @ j.T @ weights).reshape(5, 2), 1e-10)
+        flow = ntk.Dynamics(ntk.Gram.from_jacobian(ntk.Jacobian(self.net, theta, self.x)), self.y, f0=f0)
+        step = flow.parameters_at([0.2])[0]
+        close(f0.ravel() + j @ step, flow.at([0.2])[0].ravel(), 1e-10)
+
+    def test_system(self):
+        system = ntk.System(self.gram)
+        w = system.gramian()
+        close(w, np.linalg.inv(self.k) / 2, 1e-11)
+        self.assertLess(system.residual(w), 1e-13)
+        a, c = -np.diag([1.0, 2.0]), np.array([[1.0, 1.0]])
+        w = ntk.System.from_matrices(a, c=c).gramian(horizon=0.5)
+        close(w, (1 - np.exp(-0.5 * np.array([[2, 3], [3, 4]]))) / np.array([[2, 3], [3, 4]]), 1e-14)
+
+
+if __name__ == "__main__":
+    unittest.main()
