@@ -319,7 +319,9 @@ typedef void *(*ntk_allocate_fn)(void *user, void *block, size_t old_size, size_
 
 /**
  * Called from the caller's thread during long work with the share done in [0, 1].  Return 0 to go on, anything else to
- * cancel: the call then ends with NTK_ERROR_CANCELLED.
+ * cancel: the call then ends with NTK_ERROR_CANCELLED.  The share never falls during a call.  Reports come about once a
+ * second or oftener, but a LAPACK decomposition (Cholesky, eigenvectors, singular values) and a kernel callback are one
+ * step each: there is a report before and after it.
  */
 typedef int (*ntk_progress_fn)(void *user, double done);
 

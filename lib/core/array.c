@@ -74,7 +74,7 @@ ntk_status ntk_check_output(ntk_context *ctx, const char *name, const ntk_array 
 {
     ntk_status status = ntk_check_shape(ctx, name, a, dtype, ndim, shape);
     for (int i = 0; status == NTK_OK && i < ndim; ++i)
-        if (a->shape[i] > 1 && a->strides[i] == 0)
+        if (a->shape[i] > 1 && a->strides[i] == 0 && ntk_array_size(a) > 0)
             return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s is written, but its stride on axis %d is 0", name, i);
     return status;
 }

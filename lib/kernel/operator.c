@@ -69,7 +69,8 @@ ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind,
     if (!(absolute >= 0 && isfinite(absolute) && relative >= 0 && isfinite(relative)))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "ridge is %g and ridge_relative %g; both must be finite and at least 0", absolute, relative);
     *ridge = absolute + (relative > 0 ? relative * ntk_gram_trace(gram, kind) / (double)NTK_MAX(gram->size, 1) : 0);
-    return NTK_OK;
+    if (isfinite(*ridge)) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "the ridge, %g + %g trace/N, is not finite", absolute, relative);
 }
 
 ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out)

@@ -1,4 +1,4 @@
-"""Sizes and offsets of the structs are those that a C compiler gives the header; every function of the header is declared, or known to be left out."""
+"""Sizes and offsets of the structs and their fields are those that a C compiler gives the header; every function of the header is declared, or known to be left out."""
 import ctypes
 import os
 import re
@@ -13,27 +13,30 @@ CLEAN = {name: value for name, value in os.environ.items() if name != "LD_PRELOA
 
 
 def measured():
-    """{(struct, field or ""): number} from a C program that prints them."""
+    """{(struct, field or ""): (size, offset)} from a C program that prints them."""
     lines = []
     for name, struct in _abi.STRUCTS.items():
-        lines.append(f'printf("{name}  %zu\\n", sizeof({name}));')
-        lines += [f'printf("{name} {field[0]} %zu\\n", offsetof({name}, {field[0]}));' for field in struct._fields_]
+        lines.append(f'printf("{name}  %zu 0\\n", sizeof({name}));')
+        lines += [f'printf("{name} {field[0]} %zu %zu\\n", sizeof((({name} *)0)->{field[0]}), offsetof({name}, {field[0]}));'
+                  for field in struct._fields_]
     with tempfile.TemporaryDirectory() as folder:
         source, program = os.path.join(folder, "layout.c"), os.path.join(folder, "layout")
         with open(source, "w") as file:
             file.write("#include <ntk.h>\n#include <stdio.h>\nint main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n")
         subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c11", "-I", INCLUDE, source, "-o", program], check=True, env=CLEAN)
         text = subprocess.run([program], check=True, capture_output=True, text=True, env=CLEAN).stdout
-    return {tuple(line.split(" ")[:2]): int(line.split(" ")[2]) for line in text.splitlines()}
+    words = [line.split(" ") for line in text.splitlines()]
+    return {(struct, field): (int(size), int(offset)) for struct, field, size, offset in words}
 
 
 class Abi(unittest.TestCase):
     def test_layouts(self):
         layout = measured()
         for name, struct in _abi.STRUCTS.items():
-            self.assertEqual(ctypes.sizeof(struct), layout[name, ""], name)
+            self.assertEqual((ctypes.sizeof(struct), 0), layout[name, ""], name)
             for field in struct._fields_:
-                self.assertEqual(getattr(struct, field[0]).offset, layout[name, field[0]], f"{name}.{field[0]}")
+                own = getattr(struct, field[0])
+                self.assertEqual((own.size, own.offset), layout[name, field[0]], f"{name}.{field[0]}")
 
     def test_fields_are_all_of_the_header(self):
         with open(os.path.join(INCLUDE, "ntk.h")) as file:

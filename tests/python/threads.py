@@ -1,5 +1,7 @@
 """Two threads, each with its context, share handles; one context in two threads takes turns."""
 import concurrent.futures
+import threading
+import time
 import unittest
 
 from kit import LAYERS, Case, close, data
@@ -39,6 +41,28 @@ class Threads(Case):
                     close(self.kernel(data(300)), self.wanted, 0)
                     self.fails("ERROR_SHAPE", "[2, 4]", self.kernel, data(2, 4))
         self.together(work)
+
+    def test_turns(self):
+        """A call waits until the call of the other thread with the same context has ended."""
+        shared, inside, events = ntk.Context(threads=1), threading.Event(), []
+
+        def slow(a, b):
+            inside.set()
+            time.sleep(0.2)
+            events.append("first")
+            return a @ b.T
+
+        def first():
+            with shared:
+                ntk.Kernel.from_function(slow)(data(5))
+        thread = threading.Thread(target=first)
+        thread.start()
+        inside.wait()
+        with shared:
+            self.kernel(data(5))
+        events.append("second")
+        thread.join()
+        self.assertEqual(events, ["first", "second"])
 
     def test_callback_kernel(self):
         kernel = ntk.Kernel.from_function(lambda a, b: a @ b.T)
