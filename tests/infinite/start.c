@@ -48,7 +48,7 @@ static void angles_survive_the_product(void **state)
             oracle_pair(&chain, D, x + i * D, x + j * D, &unused, &theta);
             oracle_pair(&chain, D, x + i * D, x + i * D, &unused, &tii);
             oracle_pair(&chain, D, x + j * D, x + j * D, &unused, &tjj);
-            kit_near((double)((k[i * N + j] - theta) / sqrtq(tii * tjj)), 0, 8e-15 * 1.3); /* twice truth.c's: the product itself, by any BLAS */
+            kit_near((double)((k[i * N + j] - theta) / sqrtq(tii * tjj)), 0, 4e-15 * 1.3);
         }
     ntk_kernel_destroy(kernel);
     ntk_network_destroy(net);
