@@ -6,6 +6,7 @@
 #ifndef NTK_TOOLS_FILES_H
 #define NTK_TOOLS_FILES_H
 
+#include <limits.h>
 #include <ntk.h>
 
 #include <stdbool.h>
@@ -67,8 +68,15 @@ int csv_read(source *s, raw *r);
 /* Allocates r->block for its shape after comparing with s->most. */
 int raw_allocate(const source *s, raw *r, uint64_t *bytes);
 
-/* Writes f64 or f32 (dense) to a temporary file beside `path` and renames it onto `path`. */
-int npy_write(const char *path, const ntk_array *a);
+/* A file written under a temporary name beside its own, which it gets when all that belongs together is written. */
+typedef struct npy_file {
+    char target[PATH_MAX], temporary[PATH_MAX + 8];
+} npy_file;
+
+/* Writes f64 or f32 (dense) under the temporary name; then one of npy_publish and npy_drop. */
+int npy_write(const char *path, const ntk_array *a, npy_file *file);
+int npy_publish(npy_file *file);
+void npy_drop(npy_file *file);
 
 /* Whether npy_write could succeed: a new name or a regular file in a writable directory. */
 int npy_writable(const char *path);

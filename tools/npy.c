@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,15 +148,27 @@ done:
 
 /* ---- writing ---- */
 
+/* A new name in the folder behind links, so that two spellings of one file are told to be one. */
+static int new_target(const char *path, char target[PATH_MAX])
+{
+    char folder[PATH_MAX], name[PATH_MAX];
+    size_t used;
+    if (strlen(path) >= PATH_MAX) return tool_fail(EXIT_FAILED, "%s: %s", path, strerror(ENAMETOOLONG));
+    strcpy(folder, path);
+    strcpy(name, path);
+    if (!realpath(dirname(folder), target)) return tool_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    used = strlen(target);
+    if (snprintf(target + used, PATH_MAX - used, "/%s", basename(name)) >= (int)(PATH_MAX - used))
+        return tool_fail(EXIT_FAILED, "%s: %s", path, strerror(ENAMETOOLONG));
+    return 0;
+}
+
 /* The file behind links, or the name itself if there is none yet. */
 static int real_target(const char *path, char target[PATH_MAX])
 {
     struct stat info;
-    if (!realpath(path, target)) {
-        if (errno != ENOENT || strlen(path) >= PATH_MAX) return tool_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
-        strcpy(target, path);
-        return 0;
-    }
+    if (!realpath(path, target))
+        return errno == ENOENT ? new_target(path, target) : tool_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     if (stat(target, &info) != 0) return tool_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
     return S_ISREG(info.st_mode) ? 0 : tool_fail(EXIT_FAILED, "%s: cannot be written: it exists and is not a regular file", path);
 }
@@ -215,17 +226,30 @@ static bool write_temporary(int descriptor, const ntk_array *a)
     return good;
 }
 
-int npy_write(const char *path, const ntk_array *a)
+int npy_write(const char *path, const ntk_array *a, npy_file *file)
 {
-    char target[PATH_MAX], temporary[PATH_MAX + 8];
-    int failed = real_target(path, target), descriptor, reason;
+    int failed = real_target(path, file->target), descriptor, reason;
     if (failed) return failed;
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", target);
-    descriptor = mkstemp(temporary);
+    snprintf(file->temporary, sizeof file->temporary, "%s.XXXXXX", file->target);
+    descriptor = mkstemp(file->temporary);
     if (descriptor < 0) return tool_fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    set_mode(descriptor, target);
-    if (write_temporary(descriptor, a) && rename(temporary, target) == 0) return 0;
+    set_mode(descriptor, file->target);
+    if (write_temporary(descriptor, a)) return 0;
     reason = errno;
-    unlink(temporary);
+    npy_drop(file);
     return tool_fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(reason));
+}
+
+int npy_publish(npy_file *file)
+{
+    int reason;
+    if (rename(file->temporary, file->target) == 0) return 0;
+    reason = errno;
+    npy_drop(file);
+    return tool_fail(EXIT_FAILED, "%s: cannot be written: %s", file->target, strerror(reason));
+}
+
+void npy_drop(npy_file *file)
+{
+    unlink(file->temporary);
 }

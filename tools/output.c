@@ -33,15 +33,44 @@ static json_t *shape_json(const ntk_array *a)
     return list;
 }
 
+/* Two flags with one file: the second would replace the first. */
+static int check_distinct(const tool *t, const char *path, const npy_file *file)
+{
+    for (const output *o = t->outputs; o; o = o->next)
+        if (strcmp(o->file.target, file->target) == 0)
+            return tool_fail(EXIT_INPUT, "%s: is the file of two outputs", path);
+    return 0;
+}
+
 int tool_save(tool *t, const char *flag, const array *a)
 {
     const char *path = arguments_text(&t->arguments, flag, NULL);
+    output *o = NULL;
     int failed;
     if (!path) return 0;
     TRY(tool_check(t, NULL, NTK_OK)); /* Ctrl-C between computing and writing */
-    TRY(npy_write(path, &a->view));
+    o = malloc(sizeof *o);
+    if (!o) return tool_fail(EXIT_FAILED, "%s: out of memory", path);
+    TRY(npy_write(path, &a->view, &o->file));
+    failed = check_distinct(t, path, &o->file);
+    o->next = t->outputs;
+    t->outputs = o;
+    o = NULL;
     report_json(t, flag, json_pack("{s:s, s:o}", "file", path, "shape", shape_json(&a->view)));
 done:
+    free(o);
+    return failed;
+}
+
+int outputs_finish(tool *t, int failed)
+{
+    for (output *o = t->outputs, *next; o; o = next) {
+        next = o->next;
+        if (failed) npy_drop(&o->file);
+        else failed = npy_publish(&o->file);
+        free(o);
+    }
+    t->outputs = NULL;
     return failed;
 }
 

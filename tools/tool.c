@@ -146,7 +146,7 @@ static int run_with(tool *t, const command_entry *c)
     TRY(make_context(t));
     t->report = json_object();
     if (!t->report) return tool_fail(EXIT_FAILED, "%s: out of memory", c->name);
-    TRY(c->run(t));
+    TRY(outputs_finish(t, c->run(t)));
     TRY(report_print(t));
 done:
     return failed;

@@ -22,10 +22,17 @@
         if ((failed = (call)) != 0) goto done; \
     } while (0)
 
+/* A result written under a temporary name. */
+typedef struct output {
+    npy_file file;
+    struct output *next;
+} output;
+
 typedef struct tool {
     arguments arguments;
     ntk_context *context;
     json_t *report;    /* what will be printed, in order */
+    output *outputs;   /* all or none get their names */
     double started;    /* of the clock that runs; see tool_start_clock */
     double seconds;    /* computation alone */
     int bar_percent;   /* last drawn; -1: none */
@@ -109,8 +116,11 @@ void layout_restore(const layout *form, bool vector, array *result);
 
 /* ---- output.c: results ---- */
 
-/* Writes to --<flag> if it was given. */
+/* Writes what --<flag> will hold, if it was given, under a temporary name. */
 int tool_save(tool *t, const char *flag, const array *a);
+
+/* Gives all outputs their names, or, after a failure, removes them; returns `failed`, or a failure of its own. */
+int outputs_finish(tool *t, int failed);
 
 void report_text(tool *t, const char *key, const char *value);
 void report_integer(tool *t, const char *key, int64_t value);

@@ -56,6 +56,22 @@ class Predict(kit.ToolTest):
                         self.close(np.load("m.npy"), mean, 1e-13)
                         self.close(np.load("c.npy"), covariance, 1e-13)
 
+    def test_both_files_or_none(self):
+        """The mean would fit (192 bytes), the covariance not (256): neither appears.  One file cannot hold both."""
+        def small_files():
+            import resource
+            import signal
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+        base = ["predict", "--get", "nngp", "--y", "y.npy", *self.all_files(), "--ridge", 0.3]
+        before = sorted(os.listdir("."))
+        self.ntk(*base, "--out-mean", "m.npy", preexec_fn=small_files)
+        os.remove("m.npy")
+        self.ntk(*base, "--out-mean", "m.npy", "--out-cov", "c.npy", code=1, saying="c.npy: cannot be written: File too large",
+                 preexec_fn=small_files)
+        self.ntk(*base, "--out-mean", "m.npy", "--out-cov", "./m.npy", code=2, saying="./m.npy: is the file of two outputs")
+        self.assertEqual(sorted(os.listdir(".")), before)
+
     def test_learning_rate_multiplies_time(self):
         base = ["predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test")]
         self.close(self.result(*base, "--time", "3", "--learning-rate", "0.5", out="out-mean"), self.result(*base, "--time", "1.5", out="out-mean"), 1e-14)
