@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-NUMERIC = ["linalg", "infinite", "finite", "duality", "solve", "predict", "dynamics", "control", "optimizer", "kernel"]
+NUMERIC = ["linalg", "infinite", "finite", "duality", "solve", "predict", "dynamics", "control", "design", "optimizer", "kernel"]
 
 
 def public_header(text):

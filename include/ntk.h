@@ -192,6 +192,23 @@ typedef enum ntk_gramian {
     NTK_GRAMIAN_OBSERVABILITY = 0,   /**< what of the state the outputs show */
     NTK_GRAMIAN_CONTROLLABILITY = 1  /**< what of the state the inputs can reach */
 } ntk_gramian;
+/** What ntk_design_measure() measures, in this order; later versions append. */
+typedef enum ntk_measure {
+    NTK_MEASURE_CONDITION = 0,           /**< lambda_max / lambda_min of K; infinity if K is singular */
+    NTK_MEASURE_RANK = 1,                /**< eigenvalues above the tolerance of the spectrum */
+    NTK_MEASURE_UNREACHABLE = 2,         /**< share of |y|² outside the range of K: never fitted */
+    NTK_MEASURE_EFFECTIVE_DIMENSION = 3, /**< tr K (K + ridge)⁻¹ */
+    NTK_MEASURE_ALIGNMENT = 4,           /**< <K, y yᵀ> / (|K| |y yᵀ|), Frobenius; in [0, 1] */
+    NTK_MEASURE_LOG_EVIDENCE = 5,        /**< log p(y), see ntk_spectrum_log_evidence() */
+    NTK_MEASURE_LOO_ERROR = 6,           /**< mean squared error, each sample predicted from the others */
+    NTK_MEASURE_LOO_LOG_SCORE = 7,       /**< mean log density of a target given the others */
+    NTK_MEASURE_LOO_ACCURACY = 8,        /**< share of samples whose largest output (one output: its sign) is right so */
+    NTK_MEASURE_PREDICTED_ERROR = 9,     /**< mean squared error on new inputs after training on options.samples */
+    NTK_MEASURE_TIME_TO_LOSS = 10,       /**< t with L(t) = options.fraction L(0), L = ½|f - y|², f(0) = 0; infinity: never */
+    NTK_MEASURE_LARGEST_STEP = 11        /**< 2 / lambda_max: gradient descent on that loss diverges beyond */
+} ntk_measure;
+/** Number of measures in this version. */
+#define NTK_MEASURE_COUNT 12
 
 /** @name Names of enumerators, and back
  *  @{ */
@@ -212,6 +229,8 @@ NTK_API const char *ntk_loss_scale_name(ntk_loss_scale value);
 NTK_API int ntk_loss_scale_from_name(const char *name, ntk_loss_scale *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
+NTK_API const char *ntk_measure_name(ntk_measure value);
+NTK_API int ntk_measure_from_name(const char *name, ntk_measure *value);
 /** @} */
 
 /** @} */
@@ -942,7 +961,42 @@ NTK_API ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *syste
 
 /* ================================================================================================================= */
 /**
- * @defgroup scalar 16  Scalar mathematics
+ * @defgroup design 16  Choosing a design
+ *
+ * What the data say of a kernel, without training a network and without held-out data: one spectrum serves every ridge.
+ *
+ * A = K + ridge I; targets y [N, m], each column on its own.  For a full gram of n samples and o outputs N = n o.
+ * @{
+ */
+
+/** value = log p(y) for y ~ N(0, A): -½ sum yᵀ A⁻¹ y - m/2 log det A - N m/2 log 2 pi (Rasmussen & Williams 2006, eq. 2.30),
+ *  y [N, m] f64, ridge >= 0 absolute.  Errors: ARGUMENT (values only), NOT_POSITIVE_DEFINITE names the eigenvalue.  Cost 2 N² m flop. */
+NTK_API ntk_status ntk_spectrum_log_evidence(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, double ridge, double *value);
+
+/** What the model says of each sample when it has seen all others (eq. 5.12 there): mean [N, m] = y - A⁻¹y / diag A⁻¹, variance [N] =
+ *  1 / diag A⁻¹, that of the noisy target; variance may be NULL.  Errors as above.  Cost 4 N² m + 2 N² flop. */
+NTK_API ntk_status ntk_spectrum_leave_one_out(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, double ridge, ntk_array *mean, ntk_array *variance);
+
+/** Options of ntk_design_measure(). */
+typedef struct ntk_design_options {
+    size_t struct_size; /**< NTK_DESIGN_OPTIONS_INIT */
+    double ridge;       /**< added to the diagonal, >= 0, absolute */
+    double fraction;    /**< of the first loss, for TIME_TO_LOSS; in (0, 1), 0: 0.01 */
+    int64_t samples;    /**< that PREDICTED_ERROR is for; 0: N */
+} ntk_design_options;
+/** Opens every initialiser of an ntk_design_options. */
+#define NTK_DESIGN_OPTIONS_INIT sizeof(ntk_design_options)
+
+/** values [k] = the first k measures of ntk_measure, k <= NTK_MEASURE_COUNT, f64; y [N, m].  PREDICTED_ERROR is the learning curve of
+ *  the spectrum (Bordelon et al. 2020; Simon et al. 2021), blind to modes that N samples do not show.  Errors: as
+ *  ntk_spectrum_log_evidence(), SHAPE.  Cost 6 N² m flop. */
+NTK_API ntk_status ntk_design_measure(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, const ntk_design_options *options, ntk_array *values);
+
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup scalar 17  Scalar mathematics
  * @{
  */
 

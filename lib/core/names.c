@@ -33,6 +33,20 @@ static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTE
 static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}};
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};
 static const name_row gramian_rows[] = {{NTK_GRAMIAN_OBSERVABILITY, "observability"}, {NTK_GRAMIAN_CONTROLLABILITY, "controllability"}};
+static const name_row measure_rows[] = {
+    {NTK_MEASURE_CONDITION, "condition"},
+    {NTK_MEASURE_RANK, "rank"},
+    {NTK_MEASURE_UNREACHABLE, "unreachable"},
+    {NTK_MEASURE_EFFECTIVE_DIMENSION, "effective_dimension"},
+    {NTK_MEASURE_ALIGNMENT, "alignment"},
+    {NTK_MEASURE_LOG_EVIDENCE, "log_evidence"},
+    {NTK_MEASURE_LOO_ERROR, "loo_error"},
+    {NTK_MEASURE_LOO_LOG_SCORE, "loo_log_score"},
+    {NTK_MEASURE_LOO_ACCURACY, "loo_accuracy"},
+    {NTK_MEASURE_PREDICTED_ERROR, "predicted_error"},
+    {NTK_MEASURE_TIME_TO_LOSS, "time_to_loss"},
+    {NTK_MEASURE_LARGEST_STEP, "largest_step"},
+};
 
 #define NAME_PAIR(E)                                                                       \
     const char *ntk_##E##_name(ntk_##E value)                                              \
@@ -54,6 +68,7 @@ NAME_PAIR(posterior)
 NAME_PAIR(decomposition)
 NAME_PAIR(loss_scale)
 NAME_PAIR(gramian)
+NAME_PAIR(measure)
 
 const char *ntk_status_message(ntk_status status)
 {

@@ -1,8 +1,11 @@
 /*
- * solve: (K + ridge I) by Cholesky.
+ * solve: (K + ridge I)⁻¹ by Cholesky; and, from a spectrum, what the data say of kernel and ridge.
  *
- *   solver.c      the factor, solutions, log-determinant
- *   backward.c    how good a solution is
+ *   solver.c         the factor, solutions, log-determinant
+ *   backward.c       how good a solution is
+ *   modes.c          targets in the coordinates of the eigenvectors
+ *   evidence.c       log p(y)
+ *   leave_one_out.c  what the others say of each sample
  */
 #ifndef NTK_SOLVE_H
 #define NTK_SOLVE_H
@@ -19,5 +22,29 @@ struct ntk_solver {
 
 /** b [N, m], dense, of the gram's dtype, becomes (K + ridge I)⁻¹ b. */
 ntk_status ntk_solver_apply(ntk_context *ctx, const ntk_solver *solver, int64_t m, void *b);
+
+/** y in the coordinates of the eigenvectors, and the eigenvalues of (K + ridge I)⁻¹. */
+typedef struct ntk_modes {
+    int64_t columns;  /* m */
+    double *y;        /* [N, m] */
+    double *c;        /* [size, m] */
+    double *weight;   /* [size]: 1/(lambda + ridge) */
+    double beyond;    /* 1/ridge, off the vectors that are held; 0 if none is missing */
+} ntk_modes;
+
+/** Checks all; NOT_POSITIVE_DEFINITE names the eigenvalue.  Close it whether it opened or not. */
+ntk_status ntk_modes_open(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, double ridge, ntk_modes *m);
+void ntk_modes_close(ntk_modes *m);
+
+/** ARGUMENT unless it is finite and not negative. */
+ntk_status ntk_check_ridge(ntk_context *ctx, double ridge);
+
+/** log p(y). */
+double ntk_log_evidence(const ntk_spectrum *spectrum, const ntk_modes *m);
+
+/** mean [N, m] and variance [N], dense. */
+ntk_status ntk_leave_one_out(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_modes *m, double *mean, double *variance);
+
+double ntk_square_sum(int64_t count, const double *v);
 
 #endif

@@ -69,9 +69,14 @@ class DynamicsOptions(Options):
                 ("f0", ARRAY)]
 
 
+class DesignOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
+
+
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
-           "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions}
+           "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
+           "ntk_design_options": DesignOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
 _H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
@@ -109,6 +114,9 @@ CALLS = {
     "spectrum_get_values": (_H, _A),
     "spectrum_get_vectors": (_H, _A),
     "spectrum_get_parameter_vectors": (_H, _A),
+    "spectrum_log_evidence": (_H, _A, _D, POINTER(c_double)),
+    "spectrum_leave_one_out": (_H, _A, _D, _A, _A),
+    "design_measure": (_H, _A, POINTER(DesignOptions), _A),
     "fisher_multiply": (_H, _A, _A),
     "fisher_norm": (_H, _A, POINTER(c_double)),
     "solver_create": (_H, POINTER(SolverOptions), _NEW),

@@ -64,6 +64,33 @@ class Spectrum(Handle):
         call("spectrum_get_parameter_vectors", self, view(out))
         return out
 
+    def log_evidence(self, y, ridge=0.0):
+        """log p(y) for y ~ N(0, K + ridge), y [N] or [N, m]; the columns each on their own."""
+        return _number("spectrum_log_evidence", self, view(_columns(numbers(y))), ridge)
+
+    def leave_one_out(self, y, ridge=0.0):
+        """Mean, shaped like y, and variance [N] of each target given all others."""
+        y = numbers(y)
+        mean, variance = np.empty(y.shape), np.empty(len(y))
+        call("spectrum_leave_one_out", self, view(_columns(y)), ridge, view(_columns(mean)), view(variance))
+        return mean, variance
+
+    def measures(self, y, ridge=0.0, fraction=0.0, samples=0):
+        """What the data say of the kernel: a dict, keys and meanings as enum ntk_measure."""
+        names = list(_measure_names())
+        values = np.empty(len(names))
+        call("design_measure", self, view(_columns(numbers(y))), _abi.DesignOptions(ridge=ridge, fraction=fraction, samples=samples), view(values))
+        return dict(zip(names, values.tolist()))
+
+
+def _measure_names():
+    name = _abi.library.ntk_measure_name
+    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_int]
+    number = 0
+    while (text := name(number)) is not None:
+        yield text.decode()
+        number += 1
+
 
 def _spectrum_options(kind, values_only, tolerance):
     return _abi.SpectrumOptions(kind=enumerator("kind", kind), values_only=values_only, tolerance=tolerance)

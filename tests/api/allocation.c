@@ -229,6 +229,19 @@ done:
     return status;
 }
 
+static ntk_status designs(ntk_context *ctx)
+{
+    ntk_status status;
+    double y[2 * 2 * ROWS], mean[2 * 2 * ROWS], variance[2 * ROWS], values[2 * NTK_MEASURE_COUNT], evidence;
+    ntk_array targets = STRIDED(y, ROWS, 2), f = STRIDED(mean, ROWS, 2), v = STRIDED(variance, ROWS), out = STRIDED(values, NTK_MEASURE_COUNT);
+    kit_random(9, 2 * 2 * ROWS, y);
+    TRY(ntk_spectrum_log_evidence(ctx, w.spectrum, &targets, 0.5, &evidence));
+    TRY(ntk_spectrum_leave_one_out(ctx, w.spectrum, &targets, 0.5, &f, &v));
+    TRY(ntk_design_measure(ctx, w.spectrum, &targets, &(ntk_design_options){NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5}, &out));
+done:
+    return status;
+}
+
 static ntk_status posterior(ntk_context *ctx, ntk_posterior which, ntk_decomposition how)
 {
     ntk_status status;
@@ -356,7 +369,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(builder, 10) X(optimizers, 5)
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(builder, 10) X(optimizers, 5) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

@@ -34,6 +34,7 @@ static ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1};
 static ntk_spectrum_options spectrum_options = {NTK_SPECTRUM_OPTIONS_INIT, .kind = NTK_KIND_NTK};
 static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.5};
 static ntk_predictor_options predictor_options = {NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.5};
+static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5};
 static ntk_dynamics_options dynamics_options = {NTK_DYNAMICS_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_test_set test_set = {NTK_TEST_SET_INIT, .x = &test_x, .f0 = &test_f0};
 
@@ -224,6 +225,12 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_system_gramian, , ntk_system_gramian(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", SYSTEM), OUT("w", ALL, N, N)) \
     X(ntk_system_residual, , ntk_system_residual(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1], p[2]), HANDLE("system", SYSTEM),                 \
       IN_AS("w", FILL_SPD, ALL, N, N), RESULT("residual"))                                                                                    \
+    X(ntk_spectrum_log_evidence, , ntk_spectrum_log_evidence(ctx, p[0], p[1], 0.5, p[2]), HANDLE("spectrum", SPECTRUM),                       \
+      IN("y", AXIS(0), ROWS, 2), RESULT("value"))                                                                                             \
+    X(ntk_spectrum_leave_one_out, , ntk_spectrum_leave_one_out(ctx, p[0], p[1], 0.5, p[2], p[3]), HANDLE("spectrum", SPECTRUM),               \
+      IN("y", AXIS(0), ROWS, 2), OUT("mean", ALL, ROWS, 2), MAYBE_OUT("variance", ALL, ROWS))                                                 \
+    X(ntk_design_measure, , ntk_design_measure(ctx, p[0], p[1], p[2], p[3]), HANDLE("spectrum", SPECTRUM), IN("y", AXIS(0), ROWS, 2),         \
+      OPTIONS("options", design_options), OUT("values", 0, 5))                                                                                \
     X(ntk_relu_two_layer_ntk, , ntk_relu_two_layer_ntk(ctx, 3, p[0], p[1], 1, 1, p[2]), POINTER("x1", vector), POINTER("x2", vector),         \
       RESULT("theta"))
 

@@ -49,6 +49,7 @@ CHECK_UNKNOWN(posterior)
 CHECK_UNKNOWN(decomposition)
 CHECK_UNKNOWN(loss_scale)
 CHECK_UNKNOWN(gramian)
+CHECK_UNKNOWN(measure)
 
 /* The numbers are spelt out: they are part of the ABI. */
 CHECK_ENUM(status, {0, "OK"}, {1, "ERROR_NULL"}, {2, "ERROR_ARGUMENT"}, {3, "ERROR_SHAPE"}, {4, "ERROR_DTYPE"}, {5, "ERROR_NOT_FINITE"},
@@ -62,6 +63,8 @@ CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
 CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
 CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
 CHECK_ENUM(gramian, {0, "observability"}, {1, "controllability"})
+CHECK_ENUM(measure, {0, "condition"}, {1, "rank"}, {2, "unreachable"}, {3, "effective_dimension"}, {4, "alignment"}, {5, "log_evidence"},
+           {6, "loo_error"}, {7, "loo_log_score"}, {8, "loo_accuracy"}, {9, "predicted_error"}, {10, "time_to_loss"}, {11, "largest_step"})
 
 static void every_status_has_a_sentence(void **state)
 {
@@ -81,7 +84,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_names),     cmocka_unit_test(dtype_names),         cmocka_unit_test(kind_names),
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
-        cmocka_unit_test(loss_scale_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(loss_scale_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
+        cmocka_unit_test(every_status_has_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

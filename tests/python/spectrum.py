@@ -30,6 +30,21 @@ class Spectra(Case):
             close(j.T @ j @ v, v * values, 1e-13)
             close(np.abs(np.diag(u.T @ j @ v)), np.sqrt(values), 1e-13)
 
+    def test_evidence_and_leave_one_out(self):
+        x, y = data(9), np.cos(np.arange(9.0))
+        gram = ntk.Gram(ntk.Kernel(ntk.Network(LAYERS, input=[3])), x)
+        spectrum, a = ntk.Spectrum(gram), np.asarray(gram) + 0.1 * np.eye(9)
+        want = -0.5 * (y @ np.linalg.solve(a, y) + np.linalg.slogdet(a)[1] + 9 * np.log(2 * np.pi))
+        self.assertAlmostEqual(spectrum.log_evidence(y, ridge=0.1), want, delta=1e-12 * abs(want))
+        mean, variance = spectrum.leave_one_out(y, ridge=0.1)
+        others = np.arange(9) != 4
+        close(mean[4:5], [a[4, others] @ np.linalg.solve(a[np.ix_(others, others)], y[others])], 1e-12)
+        close(1 / variance, np.diag(np.linalg.inv(a)), 1e-12)
+        measures = spectrum.measures(y, ridge=0.1)
+        self.assertEqual((measures["rank"], measures["log_evidence"]), (9, spectrum.log_evidence(y, ridge=0.1)))
+        self.assertEqual(measures["loo_error"], np.mean((mean - y) ** 2))
+        self.fails("ERROR_ARGUMENT", "ridge", spectrum.log_evidence, y, -1.0)
+
 
 if __name__ == "__main__":
     unittest.main()
