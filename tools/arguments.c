@@ -15,6 +15,12 @@ static bool has_no_value(const flag_entry *f)
     return f->type == FLAG_SWITCH;
 }
 
+/* What a user can write behind "--" in this version. */
+static bool is_flag(const flag_entry *f)
+{
+    return f->type != FLAG_LATER && f->type != FLAG_WORDS;
+}
+
 static int row_of(const flag_entry *flags, const char *name)
 {
     for (int i = 0; flags[i].name; ++i)
@@ -155,7 +161,7 @@ static int unknown_flag(const arguments *a, const char *text)
     char word[64];
     int count = 0;
     for (int i = 0; a->flags[i].name; ++i)
-        if (a->flags[i].type != FLAG_LATER) names[count++] = a->flags[i].name;
+        if (is_flag(&a->flags[i])) names[count++] = a->flags[i].name;
     text += strspn(text, "-");
     snprintf(word, sizeof word, "%.*s", (int)(strcspn(text, "=") < 60 ? strcspn(text, "=") : 60), text);
     return tool_fail(EXIT_INPUT, "%s: unknown flag --%s; did you mean --%s?", a->command, word, nearest_word(word, names));
@@ -203,6 +209,17 @@ static void long_options(const flag_entry *flags, struct option *options)
     options[i] = (struct option){0};
 }
 
+static int take_words(arguments *a, int count, char **words)
+{
+    int row = 0;
+    while (a->flags[row].name && a->flags[row].type != FLAG_WORDS) ++row;
+    if (!a->flags[row].name) return tool_fail(EXIT_INPUT, "%s: unexpected argument '%s'", a->command, words[0]);
+    a->values[row] = words[0];
+    a->words = words;
+    a->word_count = count;
+    return 0;
+}
+
 int arguments_parse(arguments *a, const char *command, const flag_entry *flags, int argc, char **argv)
 {
     struct option options[FLAGS_MAX];
@@ -212,11 +229,16 @@ int arguments_parse(arguments *a, const char *command, const flag_entry *flags, 
     opterr = 0;
     while (!failed && (code = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (code < FIRST_CODE) failed = refuse(a, code, argv);
-        else if (!is_spelled_out(&flags[code - FIRST_CODE], flag_word(argv))) failed = unknown_flag(a, flag_word(argv));
+        else if (flags[code - FIRST_CODE].type == FLAG_WORDS || !is_spelled_out(&flags[code - FIRST_CODE], flag_word(argv))) failed = unknown_flag(a, flag_word(argv));
         else failed = store(a, code - FIRST_CODE);
     }
-    if (!failed && optind < argc) return tool_fail(EXIT_INPUT, "%s: unexpected argument '%s'", command, argv[optind]);
-    return failed;
+    return failed || optind >= argc ? failed : take_words(a, argc - optind, argv + optind);
+}
+
+static int missing(const arguments *a, const flag_entry *f)
+{
+    if (f->type == FLAG_WORDS) return tool_fail(EXIT_INPUT, "%s: %s is missing", a->command, f->value);
+    return tool_fail(EXIT_INPUT, "%s: --%s %s is missing", a->command, f->name, f->value);
 }
 
 static int check_row(const arguments *a, int row)
@@ -224,7 +246,7 @@ static int check_row(const arguments *a, int row)
     const flag_entry *f = &a->flags[row];
     bool needed = !f->needs || arguments_has(a, f->needs);
     if (!a->values[row])
-        return f->required && needed ? tool_fail(EXIT_INPUT, "%s: --%s %s is missing", a->command, f->name, f->value) : 0;
+        return f->required && needed ? missing(a, f) : 0;
     if (!needed) return tool_fail(EXIT_INPUT, "%s: --%s needs --%s", a->command, f->name, f->needs);
     if (f->excludes && arguments_has(a, f->excludes))
         return tool_fail(EXIT_INPUT, "%s: --%s and --%s exclude each other", a->command, f->name, f->excludes);
@@ -242,7 +264,8 @@ static void print_usage_line(FILE *out, const char *command, const flag_entry *f
 {
     fprintf(out, "  ntk %s", command);
     for (const flag_entry *f = flags; f->name; ++f)
-        if (f->required && !f->needs) fprintf(out, " --%s %s", f->name, f->value);
+        if (f->type == FLAG_WORDS) fprintf(out, " %s", f->value);
+        else if (f->required && !f->needs) fprintf(out, " --%s %s", f->name, f->value);
     fputs(" [--flag value ...]\n\n", out);
 }
 
@@ -261,7 +284,7 @@ void arguments_help(FILE *out, const char *command, const char *summary, const c
     fprintf(out, "%s\n", about);
     for (const flag_entry *f = flags; f->name; ++f) {
         int width = 34 - (int)strlen(f->name), used = 0;
-        if (f->type == FLAG_LATER) continue;
+        if (!is_flag(f)) continue;
         fprintf(out, "  --%s ", f->name);
         if (f->value) used = fprintf(out, "%s", f->value);
         fprintf(out, "%*s  %s", width > used ? width - used : 0, "", f->help);

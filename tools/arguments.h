@@ -16,6 +16,7 @@ typedef enum flag_type {
     FLAG_TIME,     /* >= 0 or inf */
     FLAG_COUNT,    /* 1 ... 2^31 - 1 */
     FLAG_SEED,     /* 0 ... 2^64 - 1 */
+    FLAG_WORDS,    /* the arguments without a flag; not a flag itself */
     FLAG_LATER,    /* known to the design, refused in this version */
     FLAG_TYPES
 } flag_type;
@@ -43,6 +44,8 @@ typedef struct arguments {
     const char *command;           /* as the user typed it, "network show" */
     const flag_entry *flags;             /* ends with a NULL name */
     const char *values[FLAGS_MAX]; /* text by row of the table; NULL: not given */
+    char **words;                  /* of FLAG_WORDS */
+    int word_count;
 } arguments;
 
 /* Fills `a`; argv[0] is skipped.  Returns 0 or, after one sentence on stderr, 2. */

@@ -1,8 +1,6 @@
 /* ntk fit: the infinitely wide network, trained to the end on (x, y): f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y. */
 #include "tool.h"
 
-#include <math.h>
-
 const flag_entry fit_flags[] = {
     FLAG_NETWORK,
     {.name = "x", .type = FLAG_INPUT, .value = "X", .help = "training inputs [n, ...]", .required = true},
@@ -29,32 +27,6 @@ typedef struct job {
     targets y;
 } job;
 
-/* ---- unit norm: scaled by the largest entry first, so that squares neither overflow nor vanish ---- */
-
-#define NORMALISE(name, type)                                                                \
-    static void name(type *row, int64_t d)                                                   \
-    {                                                                                        \
-        double largest = 0, sum = 0;                                                         \
-        for (int64_t j = 0; j < d; ++j) largest = fmax(largest, fabs((double)row[j]));       \
-        if (largest == 0) return;                                                            \
-        for (int64_t j = 0; j < d; ++j) sum += ((double)row[j] / largest) * ((double)row[j] / largest); \
-        for (int64_t j = 0; j < d; ++j) row[j] = (type)((double)row[j] / largest / sqrt(sum)); \
-    }
-NORMALISE(normalise_f64, double)
-NORMALISE(normalise_f32, float)
-
-static void unit_norm(array *x)
-{
-    int64_t n = x->view.shape[0], d = 1;
-    shape_product(x->view.ndim - 1, x->view.shape + 1, &d);
-    for (int64_t i = 0; i < n; ++i) {
-        if (x->view.dtype == NTK_F64) normalise_f64((double *)x->view.data + i * d, d);
-        else normalise_f32((float *)x->view.data + i * d, d);
-    }
-}
-
-/* ---- steps ---- */
-
 static int check_rows(const tool *t, const job *j)
 {
     int64_t x = j->x.view.shape[0], y = j->y.y.view.shape[0];
@@ -78,8 +50,8 @@ static int read_data(tool *t, job *j)
     TRY(targets_read(t, "y", dtype, limit, &j->y));
     TRY(check_rows(t, j));
     if (arguments_has(&t->arguments, "unit-norm")) {
-        unit_norm(&j->x);
-        unit_norm(&j->x_test);
+        tool_unit_norm(&j->x);
+        tool_unit_norm(&j->x_test);
     }
     report_number(t, "seconds_read", tool_now() - start);
 done:

@@ -1,6 +1,7 @@
 /* Files by flag, in the shape and type that the library takes. */
 #include "tool.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 const ntk_array *given(const array *a)
@@ -39,7 +40,11 @@ int tool_read_vector(tool *t, const char *flag, array *a)
 
 int tool_network(tool *t, ntk_network **network)
 {
-    const char *path = arguments_text(&t->arguments, "network", NULL);
+    return tool_network_file(t, arguments_text(&t->arguments, "network", NULL), network);
+}
+
+int tool_network_file(tool *t, const char *path, ntk_network **network)
+{
     char *text = NULL;
     int failed;
     TRY(read_text_file(path, &text));
@@ -50,7 +55,7 @@ done:
 }
 
 /* [n, ...] with as many values per sample as the network's input becomes [n] + input. */
-static int reshape_inputs(const tool *t, const char *flag, const ntk_network *network, array *x)
+int tool_reshape_inputs(const tool *t, const char *flag, const ntk_network *network, array *x)
 {
     int64_t input[NTK_MAX_NDIM], shape[NTK_MAX_NDIM + 1], wanted, values;
     int ndim = ntk_network_input(network, input);
@@ -67,7 +72,31 @@ static int reshape_inputs(const tool *t, const char *flag, const ntk_network *ne
 int tool_read_inputs(tool *t, const char *flag, const ntk_network *network, ntk_dtype dtype, array *x)
 {
     int failed = tool_read(t, flag, dtype, x);
-    return failed || !x->block ? failed : reshape_inputs(t, flag, network, x);
+    return failed || !x->block ? failed : tool_reshape_inputs(t, flag, network, x);
+}
+
+/* Unit norm: scaled by the largest entry first, so that squares neither overflow nor vanish. */
+
+#define NORMALISE(name, type)                                                                \
+    static void name(type *row, int64_t d)                                                   \
+    {                                                                                        \
+        double largest = 0, sum = 0;                                                         \
+        for (int64_t j = 0; j < d; ++j) largest = fmax(largest, fabs((double)row[j]));       \
+        if (largest == 0) return;                                                            \
+        for (int64_t j = 0; j < d; ++j) sum += ((double)row[j] / largest) * ((double)row[j] / largest); \
+        for (int64_t j = 0; j < d; ++j) row[j] = (type)((double)row[j] / largest / sqrt(sum)); \
+    }
+NORMALISE(normalise_f64, double)
+NORMALISE(normalise_f32, float)
+
+void tool_unit_norm(array *x)
+{
+    int64_t n = x->view.shape[0], d = 1;
+    shape_product(x->view.ndim - 1, x->view.shape + 1, &d);
+    for (int64_t i = 0; i < n; ++i) {
+        if (x->view.dtype == NTK_F64) normalise_f64((double *)x->view.data + i * d, d);
+        else normalise_f32((float *)x->view.data + i * d, d);
+    }
 }
 
 ntk_kind tool_kind(const tool *t)

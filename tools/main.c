@@ -44,13 +44,17 @@ static const command_entry commands[] = {
     {"gramian", "observability and controllability of the training",
      "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram) or any symmetric A.  For --horizon inf every mode must decay.\n",
      gramian_flags, run_gramian},
+    {"compare", "which design suits these data, without training any",
+     "Of each network, infinitely wide, on (x, y): condition, rank, evidence, leave-one-out error and more (enum ntk_measure of ntk.h), and a\n"
+     "ranking by one of them.  With test data also the score there, which the ranking does not see, and how well the two orders agree.\n\n"
+     "  ntk compare shallow.json deep.json --x x.npy --y y.npy --ridge-relative 1e-3\n",
+     compare_flags, run_compare},
     {"doctor", "versions, processor, BLAS kernels and their speed, limits",
      "Takes about a second.  If blas_is_slow says yes, OpenBLAS runs kernels for an older processor than this one: unset OPENBLAS_CORETYPE, or\n"
      "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as a kernel matrix and its factor.\n",
      doctor_flags, run_doctor},
     {"train", NULL, NULL, NULL, NULL},
     {"tune", NULL, NULL, NULL, NULL},
-    {"compare", NULL, NULL, NULL, NULL},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -100,8 +100,26 @@ static void print_value(const json_t *value)
     else if (json_is_real(value)) printf("%.6g", json_real_value(value));
     else if (json_is_boolean(value)) printf("%s", json_is_true(value) ? "yes" : "no");
     else if (json_is_null(value)) printf("infinite or undefined");
-    json_array_foreach(value, i, inner) printf(i ? " x " : ""), print_value(inner);
+    json_array_foreach(value, i, inner) printf(i ? json_is_string(inner) ? ", " : " x " : ""), print_value(inner);
     json_object_foreach((json_t *)(uintptr_t)value, key, inner) printf(" "), print_value(inner);
+}
+
+/* A list of objects with the same keys: one column each. */
+static void print_records(const json_t *list)
+{
+    const char *key;
+    json_t *record, *value;
+    size_t i;
+    json_object_foreach(json_array_get(list, 0), key, value) {
+        printf("  %-22s", key);
+        json_array_foreach(list, i, record) {
+            const json_t *cell = json_object_get(record, key);
+            if (json_is_string(cell)) printf(" %18.18s", json_string_value(cell));
+            else if (json_is_number(cell)) printf(" %18.8g", json_number_value(cell));
+            else printf(" %18s", "infinite");
+        }
+        putchar('\n');
+    }
 }
 
 static void print_table(json_t *report)
@@ -110,8 +128,8 @@ static void print_table(json_t *report)
     json_t *value;
     json_object_foreach(report, key, value) {
         printf("%-24s ", key);
-        print_value(value);
-        putchar('\n');
+        if (json_is_object(json_array_get(value, 0))) putchar('\n'), print_records(value);
+        else print_value(value), putchar('\n');
     }
 }
 

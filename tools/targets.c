@@ -122,12 +122,13 @@ static double root_mean_square(const double *expected, const ntk_array *mean)
     return sqrt(sum / (double)count);
 }
 
-int targets_score(tool *t, const char *flag, const targets *y, const array *mean)
+int targets_compare(tool *t, const char *flag, const targets *y, const array *mean, const char **name, double *value)
 {
     const ntk_array *m = &mean->view;
     array test = {0};
     int64_t count, wanted = m->shape[0] * (y->classes ? 1 : m->shape[1]);
     int failed;
+    *name = NULL;
     TRY(tool_read(t, flag, NTK_F64, &test));
     if (!test.block) goto done;
     if (test.view.ndim < 1 || test.view.shape[0] != m->shape[0] || !shape_product(test.view.ndim, test.view.shape, &count) ||
@@ -135,10 +136,19 @@ int targets_score(tool *t, const char *flag, const targets *y, const array *mean
         failed = tool_fail(EXIT_INPUT, "%s: --%s %s has shape %s; expected %s for %lld test samples", t->arguments.command, flag,
                            test.path, shape_string(test.view.ndim, test.view.shape).text,
                            y->classes ? "a vector of classes" : "targets like those of training", (long long)m->shape[0]);
-    else if (y->classes) report_number(t, "accuracy", accuracy(y, test.view.data, m));
-    else report_number(t, "rmse", root_mean_square(test.view.data, m));
+    else *name = y->classes ? "accuracy" : "rmse";
+    if (*name) *value = y->classes ? accuracy(y, test.view.data, m) : root_mean_square(test.view.data, m);
 done:
     array_free(&test);
+    return failed;
+}
+
+int targets_score(tool *t, const char *flag, const targets *y, const array *mean)
+{
+    const char *name;
+    double value;
+    int failed = targets_compare(t, flag, y, mean, &name, &value);
+    if (!failed && name) report_number(t, name, value);
     return failed;
 }
 

@@ -73,7 +73,12 @@ int tool_read_vector(tool *t, const char *flag, array *a);
 
 /* --network, and inputs reshaped to [n] + its input. */
 int tool_network(tool *t, ntk_network **network);
+int tool_network_file(tool *t, const char *path, ntk_network **network);
+int tool_reshape_inputs(const tool *t, const char *flag, const ntk_network *network, array *x);
 int tool_read_inputs(tool *t, const char *flag, const ntk_network *network, ntk_dtype dtype, array *x);
+
+/* Divides every sample by its Euclidean norm; zeros stay. */
+void tool_unit_norm(array *x);
 
 /* A choice flag as the library's enum. */
 ntk_kind tool_kind(const tool *t);
@@ -94,6 +99,9 @@ typedef struct targets {
 /* Reads --<flag>; integer vectors become classes, one-hot over those among the first `limit` (0: all), minus 1/c. */
 int targets_read(tool *t, const char *flag, ntk_dtype dtype, int64_t limit, targets *y);
 void targets_free(targets *y);
+
+/* "accuracy" (classes) or "rmse" of mean [m, c] against --<flag>; *name NULL: the flag is not given. */
+int targets_compare(tool *t, const char *flag, const targets *y, const array *mean, const char **name, double *value);
 
 /* Reports "accuracy" (classes) or "rmse" of mean [m, c] against --<flag>. */
 int targets_score(tool *t, const char *flag, const targets *y, const array *mean);
@@ -144,7 +152,7 @@ int blas_threads(void); /* 0: unknown */
 /* ---- cmd_*.c ---- */
 
 extern const flag_entry kernel_flags[], network_show_flags[], network_init_flags[], network_forward_flags[], network_jacobian_flags[],
-    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], doctor_flags[];
+    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], compare_flags[], doctor_flags[];
 int run_kernel(tool *t);
 int run_network_show(tool *t);
 int run_network_init(tool *t);
@@ -155,6 +163,7 @@ int run_predict(tool *t);
 int run_spectrum(tool *t);
 int run_dynamics(tool *t);
 int run_gramian(tool *t);
+int run_compare(tool *t);
 int run_doctor(tool *t);
 
 /* Flags that mean the same in several commands. */
