@@ -189,15 +189,21 @@ ntk_array ntk_array_at(const ntk_array *a, int64_t i)
     return one;
 }
 
-/* x - x is 0 for finite x and NaN otherwise; the sum over a block says in one pass whether to look closer. */
+/* x - x is 0 for finite x and NaN otherwise; the sums over a block say in one pass whether to look closer.  LANES of them, so that
+   they need not wait for each other. */
+#define LANES 16
 #define FIND_NOT_FINITE(T)                                                        \
     static int64_t find_not_finite_##T(const T *v, int64_t count)                 \
     {                                                                             \
         for (int64_t begin = 0; begin < count; begin += 1024) {                   \
             int64_t end = NTK_MIN(begin + 1024, count);                           \
-            T sum = 0;                                                            \
-            for (int64_t i = begin; i < end; ++i) sum += v[i] - v[i];             \
-            if (sum == 0) continue;                                               \
+            T sum[LANES] = {0}, all = 0;                                          \
+            int64_t i = begin;                                                    \
+            for (; i + LANES <= end; i += LANES)                                  \
+                for (int l = 0; l < LANES; ++l) sum[l] += v[i + l] - v[i + l];    \
+            for (; i < end; ++i) all += v[i] - v[i];                              \
+            for (int l = 0; l < LANES; ++l) all += sum[l];                        \
+            if (all == 0) continue;                                               \
             while (isfinite(v[begin])) ++begin;                                   \
             return begin;                                                         \
         }                                                                         \

@@ -6,6 +6,7 @@
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
+ *   inner.c        x·x' of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
@@ -151,6 +152,8 @@ typedef struct ntk_side {
 typedef struct ntk_results {
     void *ntk, *nngp, *layers;
     int64_t ld, layer_stride;
+    bool mirror;         /* of one data set: entries below the diagonal are written above it too (ntk, nngp) ... */
+    int64_t row, column; /* ... for which the place of the tile in the whole matrix must be known */
 } ntk_results;
 
 /**
@@ -179,5 +182,17 @@ typedef struct ntk_start {
 } ntk_start;
 typedef void (*ntk_start_fn)(const ntk_start *s);
 extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
+
+/* ---- products of few inputs (inner.c) ---------------------------------------------------------------------------- */
+
+#define NTK_INNER_ROWS 96 /* at once; a multiple of the rows of a register block */
+typedef struct ntk_inner {
+    int64_t d, row_count, count; /* count <= NTK_RUN columns */
+    const void *rows, *columns;  /* samples, [., d] */
+    void *packed;                /* [d, NTK_RUN], zeroed once: the columns, turned by inner_pack */
+    void *out;                   /* [NTK_INNER_ROWS, NTK_RUN] */
+} ntk_inner;
+typedef void (*ntk_inner_fn)(const ntk_inner *inner);
+extern const ntk_inner_fn ntk_inner_variants[2][NTK_CPU_COUNT], ntk_inner_pack_variants[2][NTK_CPU_COUNT];
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * Runs a reading over a tile of pairs.
  *
- *   1  x·x' of all pairs, by one matrix product, into the place of the results
+ *   1  x·x' of all pairs: of many inputs by the BLAS, into the place of the results; of fewer inputs block by block in step 3
  *   2  per side: alpha at every step and what else the plans want per sample (the tables)
- *   3  row by row, in parallel: runs of NTK_RUN pairs go through the whole program while they are in the cache
+ *   3  block by block, in parallel: runs of NTK_RUN pairs go through the whole program while they are in the cache, and what is
+ *      symmetric is written a second time from there
  *
  * Tables are made in double and rounded once to the type of the run.
  */
@@ -54,9 +55,9 @@ typedef struct tile_job {
     double *row_table, *column_table;
     int64_t diagonal;
     const ntk_results *out;
-    const void *products; /* [m, product_ld] */
+    const void *products; /* [m, product_ld]; NULL: made block by block */
     int64_t product_ld;
-    char *scratch; /* per worker: slots, and one more for the start kept while layers are taken one by one */
+    char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
     atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
 } tile_job;
@@ -71,13 +72,25 @@ static char *slot_of(const tile_job *j, char *slots, int slot)
     return slots + (int64_t)slot * 3 * NTK_RUN * (int64_t)j->size;
 }
 
+/* Room of inner.c behind the slots: the products of a block, then the packed columns. */
+static char *inner_products(const tile_job *j, char *slots)
+{
+    return slot_of(j, slots, j->r->slots + 1);
+}
+
+static const void *products_of(const tile_job *j, int64_t i, int64_t first, char *slots)
+{
+    if (j->products) return at(j->products, i * j->product_ld + first, j->size);
+    return at(inner_products(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size);
+}
+
 static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
 {
     int64_t itself = j->diagonal == NTK_ALL_PAIRS ? -1 : i + j->diagonal - first;
     ntk_start s = {
         .count = count,
         .d = j->d,
-        .products = at(j->products, i * j->product_ld + first, j->size),
+        .products = products_of(j, i, first, slots),
         .x = at(j->rows->x, i * j->d, j->size),
         .columns = at(j->columns->x, first * j->d, j->size),
         .inverse = j->rows->inverse[i],
@@ -161,14 +174,91 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
 
 /* ---- the tile -------------------------------------------------------------------------------------------------- */
 
-static void some_rows(void *user, int64_t begin, int64_t end, int worker)
+static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t first, char *slots)
+{
+    return (ntk_inner){
+        .d = j->d,
+        .row_count = rows,
+        .count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first),
+        .rows = at(j->rows->x, row * j->d, j->size),
+        .columns = at(j->columns->x, first * j->d, j->size),
+        .out = inner_products(j, slots),
+        .packed = at(inner_products(j, slots), NTK_INNER_ROWS * NTK_RUN, j->size),
+    };
+}
+
+/* Entries below the diagonal, rows [row, row + rows) by columns [first, first + count) of the tile, to their places above it. */
+#define MIRROR_BLOCK(T)                                                                                             \
+    static void mirror_##T(const ntk_results *out, T *plane, int64_t row, int64_t rows, int64_t first, int64_t count) \
+    {                                                                                                                \
+        for (int64_t c = first; c < first + count; ++c) {                                                             \
+            T *to = plane + (c + out->column - out->row) * out->ld + out->row - out->column;                            \
+            for (int64_t i = NTK_MAX(row, c + out->column - out->row + 1); i < row + rows; ++i) to[i] = plane[i * out->ld + c]; \
+        }                                                                                                            \
+    }
+MIRROR_BLOCK(double)
+MIRROR_BLOCK(float)
+
+static void mirror(const tile_job *j, void *plane, int64_t row, int64_t rows, int64_t first)
+{
+    int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first);
+    if (!plane || !j->out->mirror) return;
+    if (j->dtype == NTK_F64) mirror_double(j->out, plane, row, rows, first, count);
+    else mirror_float(j->out, plane, row, rows, first, count);
+}
+
+/* Columns of the run that row i has. */
+static int64_t run_length(const tile_job *j, int64_t i, int64_t first)
+{
+    int64_t n = j->diagonal == NTK_ALL_PAIRS ? j->columns->n : NTK_MIN(j->columns->n, i + j->diagonal + 1);
+    return NTK_MIN((int64_t)NTK_RUN, n - first);
+}
+
+static ntk_status job_result(ntk_context *ctx, const tile_job *j)
+{
+    long long bad = atomic_load(&j->bad);
+    if (bad < 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+                    ntk_dtype_name(j->dtype), bad / NTK_MAX(j->columns->n, 1), bad % NTK_MAX(j->columns->n, 1));
+}
+
+/* Blocks of rows of one run of columns: what is packed serves them all. */
+static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, char *slots)
+{
+    int64_t rows = NTK_MIN((int64_t)NTK_INNER_ROWS, j->rows->n - row);
+    ntk_inner inner = inner_of(j, row, rows, first, slots);
+    if (run_length(j, row + rows - 1, first) <= 0) return;
+    if (!j->products && !*packed) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
+    if (!j->products) ntk_inner_variants[j->dtype][j->r->cpu](&inner);
+    *packed = true;
+    for (int64_t i = row; i < row + rows; ++i)
+        if (run_length(j, i, first) > 0) one_run(j, i, first, run_length(j, i, first), slots);
+    mirror(j, j->out->ntk, row, rows, first);
+    mirror(j, j->out->nngp, row, rows, first);
+}
+
+static int64_t row_blocks(const tile_job *j)
+{
+    return (j->rows->n + NTK_INNER_ROWS - 1) / NTK_INNER_ROWS;
+}
+
+static void some_blocks(void *user, int64_t begin, int64_t end, int worker)
 {
     tile_job *j = user;
     char *slots = j->scratch + worker * j->scratch_size;
-    for (int64_t i = begin; i < end; ++i) {
-        int64_t n = j->diagonal == NTK_ALL_PAIRS ? j->columns->n : NTK_MIN(j->columns->n, i + j->diagonal + 1);
-        for (int64_t first = 0; first < n; first += NTK_RUN) one_run(j, i, first, NTK_MIN((int64_t)NTK_RUN, n - first), slots);
+    bool packed = false;
+    for (int64_t b = begin; b < end; ++b) {
+        packed = packed && b % row_blocks(j) != 0;
+        one_block(j, b % row_blocks(j) * NTK_INNER_ROWS, b / row_blocks(j) * NTK_RUN, &packed, slots);
     }
+}
+
+/* Few chunks pack little, many balance better. */
+static ntk_status run_blocks(ntk_context *ctx, tile_job *j)
+{
+    int64_t blocks = row_blocks(j) * ((j->columns->n + NTK_RUN - 1) / NTK_RUN), fair = blocks / (8 * ntk_parallel_workers(ctx));
+    ntk_parallel(ctx, blocks, NTK_MAX(1, NTK_MIN(fair, row_blocks(j))), some_blocks, j);
+    return job_result(ctx, j);
 }
 
 static void some_samples(void *user, int64_t begin, int64_t end, int worker)
@@ -180,8 +270,7 @@ static void some_samples(void *user, int64_t begin, int64_t end, int worker)
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
-    j->size = ntk_dtype_size(j->dtype);
-    j->scratch_size = (j->r->slots + 1) * 3 * NTK_RUN * (int64_t)j->size;
+    j->scratch_size = ((j->r->slots + 1) * 3 + (j->products ? 0 : NTK_INNER_ROWS + j->d)) * NTK_RUN * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
     NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table));
@@ -198,26 +287,38 @@ static void close_job(tile_job *j)
     ntk_free(j->scratch);
 }
 
-static ntk_status job_result(ntk_context *ctx, const tile_job *j)
+/*
+ * Up to here inner.c makes the products: its sums reach nine tenths of the speed of a good BLAS, need no second set of threads (those of
+ * OpenBLAS spin for 30 ms on the cores that have to go on), and do not depend on which kernels the BLAS chose.  Beyond, the turned
+ * columns no longer fit the cache.
+ */
+#define FEW_INPUTS 1024
+
+/* x·x' into the place of the results; on and left of the diagonal where that is all that will be asked for. */
+static ntk_status multiply(ntk_context *ctx, tile_job *j)
 {
-    long long bad = atomic_load(&j->bad);
-    if (bad < 0) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
-                    ntk_dtype_name(j->dtype), bad / NTK_MAX(j->columns->n, 1), bad % NTK_MAX(j->columns->n, 1));
+    ntk_status status;
+    const ntk_results *out = j->out;
+    char *products = out->ntk ? out->ntk : out->nngp ? out->nngp : out->layers;
+    int64_t left = j->diagonal == NTK_ALL_PAIRS ? j->columns->n : NTK_MIN(NTK_MAX(j->diagonal, 0), j->columns->n);
+    bool square = j->columns->n - left == j->rows->n;
+    if (!square) left = j->columns->n;
+    NTK_TRY(ntk_gemm(ctx, j->dtype, NTK_PLAIN, NTK_TRANSPOSED, j->rows->n, left, j->d, 1, j->rows->x, j->d, j->columns->x, j->d, 0, products, out->ld));
+    if (square) NTK_TRY(ntk_syrk(ctx, j->dtype, NTK_PLAIN, j->rows->n, j->d, 1, j->rows->x, j->d, 0, at(products, left, j->size), out->ld));
+    j->products = products;
+    j->product_ld = out->ld;
+done:
+    return status;
 }
 
 ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *rows, const ntk_side *columns,
                             int64_t diagonal, const ntk_results *out)
 {
-    tile_job j = {.r = r, .dtype = dtype, .d = d, .rows = rows, .columns = columns, .diagonal = diagonal, .out = out};
-    void *products = out->ntk ? out->ntk : out->nngp ? out->nngp : out->layers;
+    tile_job j = {.r = r, .dtype = dtype, .size = ntk_dtype_size(dtype), .d = d, .rows = rows, .columns = columns, .diagonal = diagonal, .out = out};
     ntk_status status;
-    NTK_TRY(ntk_gemm(ctx, dtype, NTK_PLAIN, NTK_TRANSPOSED, rows->n, columns->n, d, 1, rows->x, d, columns->x, d, 0, products, out->ld));
-    j.products = products;
-    j.product_ld = out->ld;
+    if (d > FEW_INPUTS) NTK_TRY(multiply(ctx, &j));
     NTK_TRY(open_job(ctx, &j));
-    ntk_parallel(ctx, rows->n, 8, some_rows, &j);
-    NTK_TRY(job_result(ctx, &j));
+    NTK_TRY(run_blocks(ctx, &j));
 done:
     close_job(&j);
     return status;
@@ -227,7 +328,7 @@ done:
 ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, const ntk_results *out)
 {
     ntk_results flat = *out;
-    tile_job j = {.r = r, .dtype = dtype, .d = d, .rows = side, .columns = side, .diagonal = 0, .out = &flat};
+    tile_job j = {.r = r, .dtype = dtype, .size = ntk_dtype_size(dtype), .d = d, .rows = side, .columns = side, .diagonal = 0, .out = &flat};
     void *products = NULL;
     ntk_status status;
     flat.ld = 0; /* result i of sample i goes to place i: row i starts where row 0 does */

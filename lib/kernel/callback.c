@@ -48,4 +48,4 @@ done:
     return status;
 }
 
-const ntk_kernel_class ntk_callback_kernel = {"callback", false, 0, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, prepare, release, block, diagonal};

@@ -127,4 +127,4 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return check(ctx, m, width, tile, width);
 }
 
-const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, 0.5, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, false, 0.5, prepare, release, block, diagonal};

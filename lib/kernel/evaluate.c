@@ -93,7 +93,7 @@ ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->trailing > 1 || kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3,
                          (const int64_t[]){kernel->layers, rows, columns, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
-    out = (ntk_tile){t[0].data, t[1].data, t[2].data, columns * kernel->trailing, plane};
+    out = (ntk_tile){t[0].data, t[1].data, t[2].data, columns * kernel->trailing, plane, false};
     NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
 done:
     close_targets(t, status);
@@ -118,7 +118,7 @@ ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
                          (const int64_t[]){kernel->layers, a.n * kernel->per_sample, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
-    out = (ntk_tile){t[0].data, t[1].data, t[2].data, per_row, a.n * per_row};
+    out = (ntk_tile){t[0].data, t[1].data, t[2].data, per_row, a.n * per_row, false};
     NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill_diagonal(ctx, kernel, &a, &out));
 done:
     close_targets(t, status);

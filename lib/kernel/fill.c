@@ -16,15 +16,20 @@ static void *advance(void *base, int64_t numbers, ntk_dtype dtype)
 static ntk_tile tile_at(const ntk_kernel *k, const ntk_tile *out, ntk_dtype dtype, int64_t row, int64_t column)
 {
     int64_t numbers = row * k->per_sample * out->ld + column * k->per_sample * k->trailing;
-    return (ntk_tile){advance(out->ntk, numbers, dtype), advance(out->nngp, numbers, dtype), advance(out->layers, numbers, dtype), out->ld, out->layer_stride};
+    return (ntk_tile){advance(out->ntk, numbers, dtype), advance(out->nngp, numbers, dtype), advance(out->layers, numbers, dtype), out->ld, out->layer_stride,
+                      out->mirror};
 }
+
+/* Columns at once of a class that shares work among rows: some million pairs between two reports. */
+#define WIDE 4096
 
 static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                             int64_t columns, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
-    for (int64_t column = 0; column < columns; column += k->tile) {
-        int64_t n = NTK_MIN(k->tile, columns - column);
+    int64_t step = k->class->mirrors ? WIDE : k->tile;
+    for (int64_t column = 0; column < columns; column += step) {
+        int64_t n = NTK_MIN(step, columns - column);
         ntk_tile tile = tile_at(k, out, a->dtype, row, column);
         NTK_TRY_PART(ctx, (double)column / (double)columns, (double)(column + n) / (double)columns,
                      k->class->block(ctx, k, a, row, m, b, column, n, &tile));
@@ -52,8 +57,10 @@ static void mirror_plane(ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype,
 static void mirror_all(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_tile *out)
 {
     int64_t n = a->n * k->per_sample;
-    mirror_plane(ctx, k, a->dtype, n, out->ntk, out->ld);
-    mirror_plane(ctx, k, a->dtype, n, out->nngp, out->ld);
+    if (!k->class->mirrors) {
+        mirror_plane(ctx, k, a->dtype, n, out->ntk, out->ld);
+        mirror_plane(ctx, k, a->dtype, n, out->nngp, out->ld);
+    }
     for (int64_t l = 0; out->layers && l < k->layers; ++l)
         mirror_plane(ctx, k, a->dtype, n, advance(out->layers, l * out->layer_stride, a->dtype), out->ld);
 }
@@ -68,10 +75,12 @@ static double share(int64_t rows, int64_t n, bool triangle)
 ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
+    ntk_tile target = *out;
+    target.mirror = !b && k->class->mirrors;
     for (int64_t row = 0; row < a->n; row += k->tile) {
         int64_t m = NTK_MIN(k->tile, a->n - row);
         NTK_TRY_PART(ctx, share(row, a->n, !b), share(row + m, a->n, !b),
-                     fill_rows(ctx, k, a, row, m, b ? b : a, b ? b->n : row + m, out));
+                     fill_rows(ctx, k, a, row, m, b ? b : a, b ? b->n : row + m, &target));
     }
     if (!b) mirror_all(ctx, k, a, out);
 done:
@@ -86,7 +95,7 @@ ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const
     ntk_status status = NTK_OK;
     for (int64_t row = 0; row < a->n; row += DIAGONAL_SAMPLES) {
         int64_t m = NTK_MIN(DIAGONAL_SAMPLES, a->n - row), numbers = row * out->ld;
-        ntk_tile tile = {advance(out->ntk, numbers, a->dtype), advance(out->nngp, numbers, a->dtype), advance(out->layers, numbers, a->dtype), out->ld, out->layer_stride};
+        ntk_tile tile = {advance(out->ntk, numbers, a->dtype), advance(out->nngp, numbers, a->dtype), advance(out->layers, numbers, a->dtype), out->ld, out->layer_stride, false};
         NTK_TRY_PART(ctx, share(row, a->n, false), share(row + m, a->n, false), k->class->diagonal(ctx, k, a, row, m, &tile));
     }
 done:

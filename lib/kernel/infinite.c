@@ -26,7 +26,7 @@ static ntk_side side_of(const ntk_points *p, int64_t first, int64_t n)
 
 static ntk_results results_of(const ntk_tile *tile)
 {
-    return (ntk_results){tile->ntk, tile->nngp, tile->layers, tile->ld, tile->layer_stride};
+    return (ntk_results){.ntk = tile->ntk, .nngp = tile->nngp, .layers = tile->layers, .ld = tile->ld, .layer_stride = tile->layer_stride};
 }
 
 static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
@@ -34,6 +34,9 @@ static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points 
 {
     ntk_side rows = side_of(a, row, m), columns = side_of(b, column, n);
     ntk_results out = results_of(tile);
+    out.mirror = tile->mirror;
+    out.row = row;
+    out.column = column;
     return ntk_reading_tile(ctx, k->reading, a->dtype, a->d, &rows, &columns, a == b ? row - column : NTK_ALL_PAIRS, &out);
 }
 
@@ -44,4 +47,4 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return ntk_reading_diagonal(ctx, k->reading, a->dtype, a->d, &side, &out);
 }
 
-const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, 0, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, true, 0, prepare, release, block, diagonal};

@@ -35,11 +35,13 @@ typedef struct ntk_tile {
     void *layers;
     int64_t ld;           /* numbers per row of a plane */
     int64_t layer_stride; /* numbers from one layer's plane to the next */
+    bool mirror;          /* a class with `mirrors` also fills the transposed entries of ntk and nngp */
 } ntk_tile;
 
 typedef struct ntk_kernel_class {
     const char *name;
     bool single; /* works in f32 too */
+    bool mirrors;       /* block takes wide tiles, and of a symmetric matrix fills both triangles where the tile wants it */
     double preparation; /* share of a job that `prepare` takes, for progress */
     /** Checks x against the kernel, and does the work that is per sample. */
     ntk_status (*prepare)(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
