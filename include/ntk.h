@@ -936,8 +936,8 @@ NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);
 /** A = -K of a gram (its `kind`), B and C the identity.  Cost: one eigendecomposition, 9 N³ flop and 2 N² numbers. */
 NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system);
 
-/** The caller's a [s, s] (symmetric in this version, else UNSUPPORTED), b [s, i] and c [q, s]; NULL b or c: identity.  Copied.
- *  Cost: one eigendecomposition. */
+/** The caller's a [s, s], b [s, i] and c [q, s]; NULL b or c: identity.  Copied.  An a symmetric to 1e-12 of its largest entry counts as
+ *  symmetric.  Errors: NOT_CONVERGED.  Cost: one eigendecomposition, 9 s³ flop; of a general a one real Schur form, 25 s³. */
 NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
 
 /** Gives the system back.  NULL: nothing happens. */
@@ -945,13 +945,37 @@ NTK_API void ntk_system_destroy(ntk_system *system);
 
 /** State dimension s; -1 for NULL. */
 NTK_API int64_t ntk_system_size(const ntk_system *system);
+/** Columns of B; -1 for NULL. */
+NTK_API int64_t ntk_system_inputs(const ntk_system *system);
+/** Rows of C; -1 for NULL. */
+NTK_API int64_t ntk_system_outputs(const ntk_system *system);
+/** Spectral abscissa: the largest real part of an eigenvalue of A, the slowest mode; -infinity without states; NaN only for NULL. */
+NTK_API double ntk_system_abscissa(const ntk_system *system);
+
+/** A, B and C into the caller's a [s, s], b [s, inputs], c [outputs, s]; NULL: not wanted. */
+NTK_API ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *system, ntk_array *a, ntk_array *b, ntk_array *c);
 
 /**
  * The Gramian `which`: w [s, s] over [0, horizon]; horizon > 0 or infinity.
- * Errors: UNSTABLE names the eigenvalue if at infinity a mode that does not decay is seen by C (driven by B).
- * Cost: two or three products, 2 s³ flop each.
+ * Errors: UNSTABLE names the eigenvalue if at infinity a mode that does not decay is seen by C (driven by B; of a general A any such mode),
+ * OVERFLOW.  Cost: two or three products, 2 s³ flop each; of a general A about 12 s³ flop at infinity (Bartels & Stewart 1972), else 6 s³
+ * per doubling of a short horizon, log2(|A| T) times.
  */
 NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
+
+/** The Gramian `which` of gradient descent with a step, x_{k+1} = (I + step A) x_k: w [s, s] = sum_k (I + step A)ᵀ^k CᵀC (I + step A)^k, or
+ *  its controllability twin: the solution of Stein's equation.  step > 0; for A = -K below 2/lambda_max.  Errors: UNSTABLE.
+ *  Cost: 6 s³ flop per doubling of the number of steps that count (Smith 1968). */
+NTK_API ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w);
+
+/** values [s] = the Hankel singular values sqrt(lambda(W_c W_o)), largest first: what the outputs' future remembers of the inputs' past
+ *  (Moore 1981).  Errors: UNSTABLE.  Cost: both Gramians, two eigendecompositions and one SVD; 10 s² numbers. */
+NTK_API ntk_status ntk_system_hankel(ntk_context *ctx, const ntk_system *system, ntk_array *values);
+
+/** The balanced truncation to k states, as a new system; its transfer function differs from this one's by at most *bound = 2 (sigma_{k+1} +
+ *  ... + sigma_s) in the H-infinity norm (Glover 1984); bound may be NULL.  Errors: ARGUMENT (k beyond 1 ... s, or beyond the
+ *  positive Hankel values), UNSTABLE.  Cost: as ntk_system_hankel(), and a Schur form of k states. */
+NTK_API ntk_status ntk_system_reduce(ntk_context *ctx, const ntk_system *system, int64_t k, double *bound, ntk_system **reduced);
 
 /** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of w [s, s]
  *  as an infinite-horizon Gramian `which`: a few eps for that of ntk_system_gramian().  Cost: 4 s³ flop. */

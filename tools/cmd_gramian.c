@@ -5,7 +5,7 @@
 
 const flag_entry gramian_flags[] = {
     {.name = "gram", .type = FLAG_INPUT, .value = "K", .help = "kernel: A = -K, B = C = identity"},
-    {.name = "a", .type = FLAG_INPUT, .value = "A", .help = "a symmetric A [s, s]", .excludes = "gram"},
+    {.name = "a", .type = FLAG_INPUT, .value = "A", .help = "A [s, s], symmetric or not", .excludes = "gram"},
     {.name = "b", .type = FLAG_INPUT, .value = "B", .help = "B [s, i] (default: identity)", .needs = "a"},
     {.name = "c", .type = FLAG_INPUT, .value = "C", .help = "C [q, s] (default: identity)", .needs = "a"},
     {.name = "horizon", .type = FLAG_TIME, .value = "T|inf", .help = "the time from 0 to T (default: inf)"},

@@ -1,9 +1,12 @@
 /*
  * control: training as a linear system e' = A e, A = -K.
  *
- *   system.c      the handle: A = -Uᵀ diag(w) U, and B, C
- *   gramian.c     Gramians over a finite or infinite horizon
- *   residual.c    how well a W solves its Lyapunov equation
+ *   system.c      the handle: A, taken apart once, and B, C
+ *   gramian.c     Gramians over a finite or infinite horizon, of a symmetric A
+ *   lyapunov.c    the same of a general A
+ *   discrete.c    Gramians of gradient descent with a step
+ *   residual.c    how well a W solves its equation
+ *   balance.c     Hankel singular values, balanced truncation
  */
 #ifndef NTK_CONTROL_H
 #define NTK_CONTROL_H
@@ -19,15 +22,30 @@ typedef struct ntk_port {
 struct ntk_system {
     ntk_object object;
     int64_t size;
-    double *a;         /* [s, s], symmetric */
-    double *w;         /* [s]: eigenvalues of -A, largest first */
-    double *vectors;   /* [s, s], rows: u_i */
-    double tolerance;  /* modes with w <= this do not decay: s eps max|w| */
+    double *a;         /* [s, s] */
+    double abscissa;   /* largest real part of an eigenvalue of A; -infinity if there is none */
+    double tolerance;  /* rates up to this do not count as decay: s eps max|eigenvalue| */
+    double *vectors;   /* [s, s], rows: eigenvectors u_i, or Schur vectors */
+    double *w;         /* symmetric A = -Uᵀ diag(w) U: [s], largest first; else NULL */
+    double *r;         /* general A = Vᵀ R V: [s, s]; else NULL */
     ntk_port ports[2]; /* by ntk_gramian: C, and Bᵀ */
 };
 
 /** Q [s, s] = HᵀH, both triangles; the identity for a port without H. */
 ntk_status ntk_port_square(ntk_context *ctx, const ntk_port *port, int64_t size, const double *h, double *q);
+
+/** W over [0, horizon] of a symmetric, or of a general A: w [s, s], dense. */
+ntk_status ntk_gramian_symmetric(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w);
+ntk_status ntk_gramian_general(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w);
+
+/** Whichever it is. */
+ntk_status ntk_gramian_dense(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w);
+
+/** E [s, s] = op(A) of the observability (Aᵀ X A) or controllability (A X Aᵀ) equation: X becomes op(E) X op(E)ᵀ; `room` [s, s]. */
+ntk_status ntk_congruence(ntk_context *ctx, ntk_gramian which, int64_t n, const double *e, double *x, double *room);
+
+/** The mean of X and Xᵀ, to the bit. */
+void ntk_symmetrise(int64_t n, double *x);
 
 /** ARGUMENT unless `which` is an enumerator. */
 ntk_status ntk_gramian_check(ntk_context *ctx, ntk_gramian which);

@@ -89,10 +89,29 @@ done:
     return status;
 }
 
+ntk_status ntk_gramian_symmetric(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)
+{
+    ntk_status status;
+    double *m = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &m));
+    NTK_TRY_PART(ctx, 0, 0.4, modal_square(ctx, system, &system->ports[which], m));
+    if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m));
+    NTK_TRY_PART(ctx, 0.4, 0.5, integrate(ctx, system, horizon, m));
+    NTK_TRY_PART(ctx, 0.5, 1, to_state_space(ctx, system, m, w));
+done:
+    ntk_free(m);
+    return status;
+}
+
+ntk_status ntk_gramian_dense(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)
+{
+    return system->w ? ntk_gramian_symmetric(ctx, system, which, horizon, w) : ntk_gramian_general(ctx, system, which, horizon, w);
+}
+
 ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w)
 {
     ntk_status status;
-    double *m = NULL, *dense = NULL;
+    double *dense = NULL;
     int64_t n;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
@@ -100,16 +119,11 @@ ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gr
     NTK_TRY(ntk_gramian_check(ctx, which));
     if (!(horizon > 0)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "horizon is %g; expected a number > 0, or infinity", horizon);
     NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
-    NTK_TRY(ntk_memory_require(ctx, "the Gramian", 24 * (double)n * (double)n));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &m));
+    NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));
-    NTK_TRY_PART(ctx, 0, 0.4, modal_square(ctx, system, &system->ports[which], m));
-    if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m));
-    NTK_TRY_PART(ctx, 0.4, 0.5, integrate(ctx, system, horizon, m));
-    NTK_TRY_PART(ctx, 0.5, 1, to_state_space(ctx, system, m, dense));
+    NTK_TRY(ntk_gramian_dense(ctx, system, which, horizon, dense));
     ntk_store(w, dense);
 done:
     ntk_free(dense);
-    ntk_free(m);
     return status;
 }

@@ -1,22 +1,25 @@
 /*
- * The residual of a Lyapunov equation, A W + W A + Q = 0 with symmetric A, relative in Frobenius norms:
+ * The residual of a Lyapunov equation, relative in Frobenius norms:
  *
- *     |A W + W A + Q| / (2 |A| |W| + |Q|):
+ *     |Aᵀ W + W A + CᵀC| / (2 |A| |W| + |CᵀC|),     |A W + W Aᵀ + B Bᵀ| / (2 |A| |W| + |B Bᵀ|):
  *
- * a few eps for the W of gramian.c at an infinite horizon.  Any W may be judged, symmetric or not.
+ * a few eps for the W of gramian.c and lyapunov.c at an infinite horizon.  Any W may be judged, symmetric or not.
  */
 #include "control.h"
 
-static ntk_status residual_of(ntk_context *ctx, const ntk_system *s, const ntk_port *port, const double *w, double *q, double *residual)
+static ntk_status residual_of(ntk_context *ctx, const ntk_system *s, ntk_gramian which, const double *w, double *q, double *residual)
 {
     ntk_status status;
     int64_t n = s->size;
+    const ntk_port *port = &s->ports[which];
+    ntk_transpose left = which == NTK_GRAMIAN_OBSERVABILITY ? NTK_TRANSPOSED : NTK_PLAIN;
+    ntk_transpose right = which == NTK_GRAMIAN_OBSERVABILITY ? NTK_PLAIN : NTK_TRANSPOSED;
     double scale, norm;
     NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, port, n, port->h, q));
     scale = 2 * ntk_norm(n, n, s->a) * ntk_norm(n, n, w) + ntk_norm(n, n, q);
-    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
-    NTK_TRY_PART(ctx, 0.6, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, w, n, s->a, n, 1, q, n));
-    NTK_TRY(ntk_check_result(ctx, "A W + W A + Q", NTK_F64, q, n * n));
+    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_gemm(ctx, NTK_F64, left, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
+    NTK_TRY_PART(ctx, 0.6, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, right, n, n, n, 1, w, n, s->a, n, 1, q, n));
+    NTK_TRY(ntk_check_result(ctx, "the residual", NTK_F64, q, n * n));
     norm = ntk_norm(n, n, q);
     *residual = norm > 0 ? norm / scale : 0;
 done:
@@ -37,7 +40,7 @@ ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_g
     NTK_TRY(ntk_check_finite(ctx, "w", w));
     NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &q));
     NTK_TRY(ntk_borrow(ctx, w, &dense, &copy));
-    NTK_TRY(residual_of(ctx, system, &system->ports[which], dense, q, residual));
+    NTK_TRY(residual_of(ctx, system, which, dense, q, residual));
 done:
     ntk_free(copy);
     ntk_free(q);

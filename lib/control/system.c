@@ -1,26 +1,58 @@
 /*
- * A linear system e' = A e + B u, z = C e with symmetric A, taken apart once: A = -Uᵀ diag(w) U.  Training is A = -K,
- * whose modes all decay (w >= 0).  A general A needs a Schur form and is not there yet.
+ * A linear system e' = A e + B u, z = C e, taken apart once: a symmetric A = -Uᵀ diag(w) U by its eigenvectors, a general A = Vᵀ R V by
+ * its real Schur form.  Training is A = -K, whose modes all decay (w >= 0).
  */
 #include "control.h"
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #define SYMMETRY 1e-12 /* relative to the largest entry */
 
-/* s->w, s->vectors and the tolerance, of s->a. */
-static ntk_status decompose(ntk_context *ctx, ntk_system *s)
+/* s->w and s->vectors of the symmetric s->a. */
+static ntk_status decompose_symmetric(ntk_context *ctx, ntk_system *s)
 {
     ntk_status status;
     int64_t n = s->size;
     NTK_TRY(NTK_NEW_RAW(ctx, n, &s->w));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &s->vectors));
     for (int64_t i = 0; i < n * n; ++i) s->vectors[i] = -s->a[i];
     NTK_TRY(ntk_eigen(ctx, n, s->vectors, s->w, true));
-    if (n > 0) s->tolerance = (double)n * DBL_EPSILON * fmax(fabs(s->w[0]), fabs(s->w[n - 1]));
+    if (n == 0) return NTK_OK;
+    s->abscissa = -s->w[n - 1];
+    s->tolerance = (double)n * DBL_EPSILON * fmax(fabs(s->w[0]), fabs(s->w[n - 1]));
 done:
     return status;
+}
+
+/* s->r and s->vectors of a general s->a. */
+static ntk_status decompose_general(ntk_context *ctx, ntk_system *s)
+{
+    ntk_status status;
+    int64_t n = s->size;
+    double *real = NULL, *imaginary = NULL, largest = 0;
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &s->r));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &real));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &imaginary));
+    memcpy(s->r, s->a, (size_t)(n * n) * sizeof *s->r);
+    NTK_TRY(ntk_schur(ctx, n, s->r, s->vectors, real, imaginary));
+    for (int64_t i = 0; i < n; ++i) {
+        s->abscissa = fmax(s->abscissa, real[i]);
+        largest = fmax(largest, hypot(real[i], imaginary[i]));
+    }
+    s->tolerance = (double)n * DBL_EPSILON * largest;
+done:
+    ntk_free(imaginary);
+    ntk_free(real);
+    return status;
+}
+
+static ntk_status decompose(ntk_context *ctx, bool symmetric, ntk_system *s)
+{
+    ntk_status status = NTK_NEW_RAW(ctx, s->size * s->size, &s->vectors);
+    s->abscissa = -INFINITY;
+    if (status != NTK_OK) return status;
+    return symmetric ? decompose_symmetric(ctx, s) : decompose_general(ctx, s);
 }
 
 ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_system **system)
@@ -36,7 +68,7 @@ ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, ntk_kind
     NTK_TRY(NTK_NEW_RAW(ctx, s->size * s->size, &s->a));
     NTK_TRY(ntk_gram_copy(ctx, gram, kind, s->a));
     for (int64_t i = 0; i < s->size * s->size; ++i) s->a[i] = -s->a[i];
-    NTK_TRY(decompose(ctx, s));
+    NTK_TRY(decompose(ctx, true, s));
     *system = s;
     s = NULL;
 done:
@@ -44,20 +76,17 @@ done:
     return status;
 }
 
-static ntk_status check_symmetric(ntk_context *ctx, int64_t n, const double *a)
+static bool is_symmetric(int64_t n, const double *a)
 {
     double largest = 0;
     for (int64_t i = 0; i < n * n; ++i) largest = fmax(largest, fabs(a[i]));
     for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j < i; ++j)
-            if (!(fabs(a[i * n + j] - a[j * n + i]) <= SYMMETRY * largest))
-                return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED,
-                                "a is not symmetric: a[%lld, %lld] is %.17g, a[%lld, %lld] is %.17g; Gramians of a general a are not there yet",
-                                (long long)i, (long long)j, a[i * n + j], (long long)j, (long long)i, a[j * n + i]);
-    return NTK_OK;
+            if (!(fabs(a[i * n + j] - a[j * n + i]) <= SYMMETRY * largest)) return false;
+    return true;
 }
 
-static ntk_status read_state(ntk_context *ctx, const ntk_array *a, ntk_system *s)
+static ntk_status read_state(ntk_context *ctx, const ntk_array *a, ntk_system *s, bool *symmetric)
 {
     ntk_status status;
     void *dense = NULL;
@@ -65,8 +94,8 @@ static ntk_status read_state(ntk_context *ctx, const ntk_array *a, ntk_system *s
     NTK_TRY(ntk_check_finite(ctx, "a", a));
     NTK_TRY(ntk_copy_dense(ctx, a, &dense));
     s->a = dense;
-    NTK_TRY(check_symmetric(ctx, s->size, s->a));
-    ntk_mirror(ctx, NTK_F64, s->size, s->a, s->size);
+    *symmetric = is_symmetric(s->size, s->a);
+    if (*symmetric) ntk_mirror(ctx, NTK_F64, s->size, s->a, s->size);
 done:
     return status;
 }
@@ -93,14 +122,15 @@ ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const 
 {
     ntk_status status;
     ntk_system *s = NULL;
+    bool symmetric;
     NTK_ENTER_NEW(ctx, system);
     NTK_TRY(ntk_check_shape(ctx, "a", a, NTK_F64, NTK_SHAPE(-1, -1)));
     NTK_TRY(ntk_check_shape(ctx, "a", a, NTK_F64, NTK_SHAPE(a->shape[0], a->shape[0])));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
-    NTK_TRY(read_state(ctx, a, s));
+    NTK_TRY(read_state(ctx, a, s, &symmetric));
     NTK_TRY(read_port(ctx, "b", b, true, s->size, &s->ports[NTK_GRAMIAN_CONTROLLABILITY]));
     NTK_TRY(read_port(ctx, "c", c, false, s->size, &s->ports[NTK_GRAMIAN_OBSERVABILITY]));
-    NTK_TRY(decompose(ctx, s));
+    NTK_TRY(decompose(ctx, symmetric, s));
     *system = s;
     s = NULL;
 done:
@@ -113,8 +143,9 @@ void ntk_system_destroy(ntk_system *system)
     if (!ntk_object_release(system)) return;
     ntk_free(system->ports[0].h);
     ntk_free(system->ports[1].h);
-    ntk_free(system->vectors);
+    ntk_free(system->r);
     ntk_free(system->w);
+    ntk_free(system->vectors);
     ntk_free(system->a);
     ntk_free(system);
 }
@@ -122,6 +153,57 @@ void ntk_system_destroy(ntk_system *system)
 int64_t ntk_system_size(const ntk_system *system)
 {
     return system ? system->size : -1;
+}
+
+double ntk_system_abscissa(const ntk_system *system)
+{
+    return system ? system->abscissa : NAN;
+}
+
+static void store_identity(const ntk_array *out)
+{
+    double *numbers = out->data;
+    for (int64_t i = 0; i < out->shape[0]; ++i)
+        for (int64_t j = 0; j < out->shape[1]; ++j) numbers[i * out->strides[0] + j * out->strides[1]] = i == j;
+}
+
+/* A port's matrix in the caller's orientation, or the identity. */
+static void store_port(const ntk_system *s, ntk_gramian which, const ntk_array *out)
+{
+    const ntk_port *port = &s->ports[which];
+    ntk_array view = which == NTK_GRAMIAN_CONTROLLABILITY ? ntk_array_flipped(out) : *out;
+    if (port->h) ntk_store(&view, port->h);
+    else store_identity(&view);
+}
+
+static int64_t port_rows(const ntk_system *s, ntk_gramian which)
+{
+    return s->ports[which].h ? s->ports[which].rows : s->size;
+}
+
+int64_t ntk_system_inputs(const ntk_system *system)
+{
+    return system ? port_rows(system, NTK_GRAMIAN_CONTROLLABILITY) : -1;
+}
+
+int64_t ntk_system_outputs(const ntk_system *system)
+{
+    return system ? port_rows(system, NTK_GRAMIAN_OBSERVABILITY) : -1;
+}
+
+ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *system, ntk_array *a, ntk_array *b, ntk_array *c)
+{
+    ntk_status status = NTK_OK;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    if (a) NTK_TRY(ntk_check_output(ctx, "a", a, NTK_F64, NTK_SHAPE(system->size, system->size)));
+    if (b) NTK_TRY(ntk_check_output(ctx, "b", b, NTK_F64, NTK_SHAPE(system->size, ntk_system_inputs(system))));
+    if (c) NTK_TRY(ntk_check_output(ctx, "c", c, NTK_F64, NTK_SHAPE(ntk_system_outputs(system), system->size)));
+    if (a) ntk_store(a, system->a);
+    if (b) store_port(system, NTK_GRAMIAN_CONTROLLABILITY, b);
+    if (c) store_port(system, NTK_GRAMIAN_OBSERVABILITY, c);
+done:
+    return status;
 }
 
 ntk_status ntk_gramian_check(ntk_context *ctx, ntk_gramian which)

@@ -10,6 +10,7 @@
  *   Cholesky         ntk_cholesky  ntk_cholesky_solve
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
+ *   Schur form       ntk_schur  ntk_lyapunov      (f64)
  *   which kernels    ntk_blas_name
  */
 #ifndef NTK_LINALG_H
@@ -54,6 +55,12 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
  * values only.  A is destroyed.
  */
 ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s, double *u, double *vt);
+
+/** A [n, n] = Vᵀ R V: A becomes R, lower quasi-triangular (2 x 2 blocks show above the diagonal), v [n, n] V; eigenvalues in the order of R. */
+ntk_status ntk_schur(ntk_context *ctx, int64_t n, double *a, double *v, double *real, double *imaginary);
+
+/** C [n, n], symmetric, becomes Y of Rᵀ Y + Y R = C (transposed) or R Y + Y Rᵀ = C.  UNSTABLE if two eigenvalues add up to 0. */
+ntk_status ntk_lyapunov(ntk_context *ctx, int64_t n, const double *r, bool transposed, double *c);
 
 /** Frobenius norm of A [m, n], without overflow. */
 double ntk_norm(int64_t m, int64_t n, const double *a);

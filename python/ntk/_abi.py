@@ -133,6 +133,10 @@ CALLS = {
     "system_from_gram": (_H, c_int, _NEW),
     "system_from_matrices": (_A, _A, _A, _NEW),
     "system_gramian": (_H, c_int, _D, _A),
+    "system_get_matrices": (_H, _A, _A, _A),
+    "system_discrete_gramian": (_H, c_int, _D, _A),
+    "system_hankel": (_H, _A),
+    "system_reduce": (_H, _I, POINTER(c_double), _NEW),
     "system_residual": (_H, c_int, _A, POINTER(c_double)),
 }
 
@@ -149,6 +153,9 @@ GETTERS = {
     "network_outputs": (c_int64, (_H,)),
     "network_layers": (c_int64, (_H,)),
     "network_input": (c_int, (_H, POINTER(c_int64))),
+    "system_inputs": (c_int64, (_H,)),
+    "system_outputs": (c_int64, (_H,)),
+    "system_abscissa": (c_double, (_H,)),
     "optimizer_parameters": (c_int64, (_H,)),
     "jacobian_rows": (c_int64, (_H,)),
     "jacobian_columns": (c_int64, (_H,)),

@@ -323,6 +323,28 @@ done:
     return status;
 }
 
+static ntk_status reductions(ntk_context *ctx)
+{
+    ntk_status status;
+    double numbers[5][2 * N * N], bound;
+    ntk_array a = STRIDED(numbers[0], N, N), b = STRIDED(numbers[1], N, 2), c = STRIDED(numbers[2], 1, N), g = STRIDED(numbers[3], N, N);
+    ntk_array values = STRIDED(numbers[4], N);
+    ntk_system *s = NULL, *small = NULL;
+    for (int i = 0; i < 3; ++i) kit_random((uint64_t)i + 20, 2 * N * N, numbers[i]);
+    for (int i = 0; i < N; ++i) numbers[0][2 * (i * N + i)] -= 6; /* general and stable */
+    TRY(ntk_system_from_matrices(ctx, &a, &b, &c, &s));
+    TRY(ntk_system_gramian(ctx, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, &g));
+    TRY(ntk_system_gramian(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, 0.5, &g));
+    TRY(ntk_system_discrete_gramian(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, 0.1, &g));
+    TRY(ntk_system_hankel(ctx, s, &values));
+    TRY(ntk_system_reduce(ctx, s, 2, &bound, &small));
+    TRY(ntk_system_get_matrices(ctx, s, &a, &b, &c));
+done:
+    ntk_system_destroy(small);
+    ntk_system_destroy(s);
+    return status;
+}
+
 static ntk_status builder(ntk_context *ctx)
 {
     static char text[4096];
@@ -369,7 +391,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(builder, 10) X(optimizers, 5) X(designs, 10)
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

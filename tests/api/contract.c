@@ -106,6 +106,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
 #define RESULT(n) {.name = n, .role = ROLE_RESULT}
 #define MAYBE_RESULT(n) {.name = n, .role = ROLE_RESULT, .optional = true}
 #define NEW(noun) {.name = #noun, .role = ROLE_NEW, .destroy = destroy_##noun}
+#define NEW_AS(n, noun) {.name = n, .role = ROLE_NEW, .destroy = destroy_##noun}
 #define OPTIONS(n, o) {.name = n, .role = ROLE_OPTIONS, .optional = true, .pointer = &o, .size = sizeof o}
 #define NEEDED_OPTIONS(n, o) {.name = n, .role = ROLE_OPTIONS, .pointer = &o, .size = sizeof o}
 #define IN(n, axes, ...) {.name = n, .role = ROLE_IN, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
@@ -223,6 +224,12 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \
     X(ntk_system_gramian, , ntk_system_gramian(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", SYSTEM), OUT("w", ALL, N, N)) \
+    X(ntk_system_get_matrices, , ntk_system_get_matrices(ctx, p[0], p[1], p[2], p[3]), HANDLE("system", SYSTEM), MAYBE_OUT("a", ALL, N, N),   \
+      MAYBE_OUT("b", ALL, N, N), MAYBE_OUT("c", ALL, N, N))                                                                                   \
+    X(ntk_system_discrete_gramian, , ntk_system_discrete_gramian(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 1e-3, p[1]), HANDLE("system", SYSTEM), \
+      OUT("w", ALL, N, N))                                                                                                                    \
+    X(ntk_system_hankel, , ntk_system_hankel(ctx, p[0], p[1]), HANDLE("system", SYSTEM), OUT("values", ALL, N))                               \
+    X(ntk_system_reduce, , ntk_system_reduce(ctx, p[0], 2, p[1], p[2]), HANDLE("system", SYSTEM), MAYBE_RESULT("bound"), NEW_AS("reduced", system))         \
     X(ntk_system_residual, , ntk_system_residual(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1], p[2]), HANDLE("system", SYSTEM),                 \
       IN_AS("w", FILL_SPD, ALL, N, N), RESULT("residual"))                                                                                    \
     X(ntk_spectrum_log_evidence, , ntk_spectrum_log_evidence(ctx, p[0], p[1], 0.5, p[2]), HANDLE("spectrum", SPECTRUM),                       \

@@ -52,8 +52,8 @@ static void test_empty(void **state)
 
 static void test_refusals(void **state)
 {
-    double skew[4] = {-1, 0.5, 0.5 + 1e-9, -1}, good[4] = {-1, 0.5, 0.5, -1}, bad[6] = {NAN}, six[6] = {0};
-    ntk_array a = ntk_matrix_f64(good, 2, 2), general = ntk_matrix_f64(skew, 2, 2), not_finite = ntk_matrix_f64(bad, 2, 2);
+    double good[4] = {-1, 0.5, 0.5, -1}, bad[6] = {NAN}, six[6] = {0};
+    ntk_array a = ntk_matrix_f64(good, 2, 2), not_finite = ntk_matrix_f64(bad, 2, 2);
     ntk_array oblong = ntk_matrix_f64(six, 2, 3), b = ntk_matrix_f64(six, 3, 2), c = ntk_matrix_f64(six, 2, 3);
     ntk_gram *gram;
     ntk_system *s = NULL;
@@ -62,7 +62,6 @@ static void test_refusals(void **state)
     kit_fails(*state, ntk_system_from_gram(*state, gram, NTK_KIND_NNGP, &s), NTK_ERROR_ARGUMENT, "nngp");
     kit_fails(*state, ntk_system_from_gram(*state, gram, NTK_KIND_NTK, NULL), NTK_ERROR_NULL, "system is NULL");
     kit_fails(*state, ntk_system_from_matrices(*state, NULL, NULL, NULL, &s), NTK_ERROR_NULL, "a is NULL");
-    kit_fails(*state, ntk_system_from_matrices(*state, &general, NULL, NULL, &s), NTK_ERROR_UNSUPPORTED, "a[1, 0] is 0.5");
     kit_fails(*state, ntk_system_from_matrices(*state, &not_finite, NULL, NULL, &s), NTK_ERROR_NOT_FINITE, "a[0, 0]");
     kit_fails(*state, ntk_system_from_matrices(*state, &oblong, NULL, NULL, &s), NTK_ERROR_SHAPE, "a has shape [2, 3]; expected [2, 2]");
     kit_fails(*state, ntk_system_from_matrices(*state, &a, &b, NULL, &s), NTK_ERROR_SHAPE, "b has shape [3, 2]; expected [2, any]");

@@ -46,7 +46,6 @@ class Gramian(kit.ToolTest):
         self.ntk(*base, code=2, saying="one of --gram and --a")
         self.ntk(*base, "--gram", "k.npy", "--a", "a.npy", code=2, saying="exclude each other")
         self.ntk(*base, "--gram", "k.npy", "--b", "a.npy", code=2, saying="--b needs --a")
-        self.ntk(*base, "--a", save("n.npy", np.triu(self.a)), code=2, saying="symmetric")
         self.ntk(*base, "--a", "a.npy", "--horizon", "0", code=2, saying="horizon")
         self.ntk(*base, "--a", save("z.npy", np.zeros((2, 2))), code=1)
         self.ntk(*base, "--a", "a.npy", "--c", save("c.npy", np.ones((2, 5))), code=2, saying="[2, 5]")

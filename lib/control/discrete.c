@@ -1,0 +1,81 @@
+/*
+ * Gradient descent with a step: x_{k+1} = E x_k, E = I + step A.  Its Gramians
+ *
+ *     W_o = sum_k (Eᵀ)^k CᵀC E^k = Eᵀ W_o E + CᵀC,      W_c = sum_k E^k B Bᵀ (Eᵀ)^k = E W_c Eᵀ + B Bᵀ
+ *
+ * solve Stein's equation; they exist where the spectral radius of E is below 1: for A = -K, 0 < step < 2/lambda_max.
+ * (step W tends to the Gramian of the flow as the step falls.)  By doubling (Smith 1968; Anderson 1978): W <- W + op(E) W op(E)ᵀ,
+ * E <- E², a sum of positive semi-definite terms that converges quadratically.
+ */
+#include "control.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#define DOUBLINGS 60 /* 2^60 steps: a radius of 1 - 1e-17 is no longer below 1 */
+
+typedef struct smith {
+    int64_t n;
+    ntk_gramian which;
+    double *w, *e, *term, *room; /* [s, s] */
+} smith;
+
+/* What the doubling adds; `done` once it no longer counts. */
+static ntk_status double_once(ntk_context *ctx, smith *d, bool *done)
+{
+    ntk_status status;
+    int64_t n = d->n;
+    memcpy(d->term, d->w, (size_t)(n * n) * sizeof *d->term);
+    NTK_TRY(ntk_congruence(ctx, d->which, n, d->e, d->term, d->room));
+    for (int64_t i = 0; i < n * n; ++i) d->w[i] += d->term[i];
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, d->e, n, d->e, n, 0, d->room, n));
+    memcpy(d->e, d->room, (size_t)(n * n) * sizeof *d->e);
+    *done = ntk_norm(n, n, d->term) <= DBL_EPSILON / 4 * ntk_norm(n, n, d->w) && ntk_norm(n, n, d->e) < 1;
+done:
+    return status;
+}
+
+static ntk_status sum_all(ntk_context *ctx, smith *d, double step)
+{
+    ntk_status status = NTK_OK;
+    bool done = d->n == 0;
+    for (int i = 0; !done && i < DOUBLINGS; ++i) {
+        NTK_TRY(double_once(ctx, d, &done));
+        if (ntk_find_not_finite(NTK_F64, d->w, d->n * d->n) >= 0) break;
+        NTK_TRY(ntk_progress(ctx, (double)(i + 1) / DOUBLINGS));
+    }
+    if (!done)
+        return ntk_fail(ctx, NTK_ERROR_UNSTABLE, "gradient descent with the step %g does not converge in every mode that counts: it has no Gramian", step);
+done:
+    return status;
+}
+
+ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w)
+{
+    ntk_status status;
+    smith d = {0};
+    int64_t n;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    n = d.n = system->size;
+    d.which = which;
+    NTK_TRY(ntk_gramian_check(ctx, which));
+    if (!(step > 0 && isfinite(step))) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "step is %g; expected a finite number > 0", step);
+    NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
+    NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.w));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.e));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.term));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
+    for (int64_t i = 0; i < n * n; ++i) d.e[i] = (i % (n + 1) == 0) + step * system->a[i];
+    NTK_TRY(ntk_port_square(ctx, &system->ports[which], n, system->ports[which].h, d.w));
+    NTK_TRY(sum_all(ctx, &d, step));
+    ntk_store(w, d.w);
+done:
+    ntk_free(d.room);
+    ntk_free(d.term);
+    ntk_free(d.e);
+    ntk_free(d.w);
+    return status;
+}
