@@ -171,6 +171,13 @@ typedef enum ntk_outputs {
     NTK_OUTPUTS_TRACE = 1,    /**< the mean of the diagonal, one number */
     NTK_OUTPUTS_DIAGONAL = 2  /**< the diagonal, o numbers */
 } ntk_outputs;
+
+/** How an empirical kernel is computed. */
+typedef enum ntk_algorithm {
+    NTK_ALGORITHM_AUTO = 0,       /**< the cheapest that applies */
+    NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers without positions, D an outer product per layer */
+    NTK_ALGORITHM_CONTRACTION = 2 /**< the rows of J: always */
+} ntk_algorithm;
 /** Whose distribution a predictor describes; see ntk_predictor_create(). */
 typedef enum ntk_posterior {
     NTK_POSTERIOR_NTK = 0,   /**< an ensemble of networks trained with the NTK */
@@ -221,6 +228,8 @@ NTK_API const char *ntk_kind_name(ntk_kind value);
 NTK_API int ntk_kind_from_name(const char *name, ntk_kind *value);
 NTK_API const char *ntk_outputs_name(ntk_outputs value);
 NTK_API int ntk_outputs_from_name(const char *name, ntk_outputs *value);
+NTK_API const char *ntk_algorithm_name(ntk_algorithm value);
+NTK_API int ntk_algorithm_from_name(const char *name, ntk_algorithm *value);
 NTK_API const char *ntk_posterior_name(ntk_posterior value);
 NTK_API int ntk_posterior_from_name(const char *name, ntk_posterior *value);
 NTK_API const char *ntk_decomposition_name(ntk_decomposition value);
@@ -587,6 +596,8 @@ typedef struct ntk_kernel_options {
     size_t struct_size;  /**< NTK_KERNEL_OPTIONS_INIT */
     ntk_outputs outputs; /**< empirical kernels only: full (default), trace, diagonal */
     int32_t reserved;    /**< 0 */
+    ntk_algorithm algorithm; /**< empirical kernels only */
+    int32_t reserved_2;      /**< 0 */
 } ntk_kernel_options;
 /** Opens every initialiser of an ntk_kernel_options. */
 #define NTK_KERNEL_OPTIONS_INIT sizeof(ntk_kernel_options)
@@ -603,10 +614,15 @@ NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *
 /**
  * The empirical kernels of a finite network at theta [p] (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
  * optimizer: D; NULL: identity.  Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
- * Cost of an evaluation: the rows of J(x1) and J(x2) in blocks, and 2 n1 n2 o² p flop (trace, diagonal: 2 n1 n2 o p); Jacobian
- * contraction (docs/mathematics.md §6.1).
+ * Algorithms (docs/mathematics.md §6.1; the kernel says which one it took: ntk_kernel_algorithm()): structured, 2 n1 n2 (o² units + fan_in)
+ * flop per dense layer (trace, diagonal: o instead of o²), memory n (o units + fan_in) numbers per layer; contraction, the rows of J(x1) and
+ * J(x2), n o p numbers each, and 2 n1 n2 o² p flop (trace, diagonal: 2 n1 n2 o p).
+ * Errors: UNSUPPORTED with the layer and the reason if structured is asked for where it does not apply (positions; Adam's D in general).
  */
 NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
+
+/** The algorithm of an empirical kernel; AUTO for NULL and every other kernel. */
+NTK_API ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel);
 
 /**
  * A kernel of the caller: fills k [n1, n2] (row stride ldk) for x1 [n1, d], x2 [n2, d], dense row-major doubles.
@@ -626,7 +642,7 @@ typedef struct ntk_request {
     size_t struct_size; /**< NTK_REQUEST_INIT */
     ntk_array *nngp;    /**< shape of the kernel, see there */
     ntk_array *ntk;     /**< the same */
-    ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite kernels) */
+    ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite and empirical kernels) */
 } ntk_request;
 /** Opens every initialiser of an ntk_request. */
 #define NTK_REQUEST_INIT sizeof(ntk_request)
@@ -678,7 +694,8 @@ NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, nt
 NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
 
 /** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
- *  Cost: (n o)² p flop and the rows of J in blocks. */
+ *  Cost: of a network of dense layers as the structured kernel, ntk_kernel_empirical(); else (n o)² p flop, a matrix read once, the rows of
+ *  another network in tall blocks, each computed about once per block. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
 
 /** Gives the gram back.  NULL: nothing happens. */

@@ -10,10 +10,11 @@ const flag_entry kernel_flags[] = {
     FLAG_KIND("the kernel"),
     FLAG_DTYPE,
     {.name = "diagonal", .type = FLAG_SWITCH, .help = "only the pairs (x, x): [n1]", .excludes = "x2"},
-    {.name = "per-layer", .type = FLAG_SWITCH, .help = "the term of each parametric layer: [layers, n1, n2]", .excludes = "empirical"},
+    {.name = "per-layer", .type = FLAG_SWITCH, .help = "the term of each parametric layer: [layers, n1, n2]"},
     {.name = "empirical", .type = FLAG_SWITCH, .help = "the kernel of the finite network at --params"},
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]", .required = true, .needs = "empirical"},
     {.name = "outputs", .type = FLAG_CHOICE, .value = "full|trace|diagonal", .help = "what to keep of the o x o block of a pair (default: full)", .needs = "empirical"},
+    {.name = "algorithm", .type = FLAG_CHOICE, .value = "auto|structured|contraction", .help = "how (default: the cheapest that applies)", .needs = "empirical"},
     {.name = "optimizer", .type = FLAG_CHOICE, .value = "identity|adam", .help = "the D of J D^-1 J' (default: identity)", .needs = "empirical"},
     {.name = "second-moment", .type = FLAG_INPUT, .value = "V", .help = "Adam's v [p]: D = sqrt(v) + epsilon", .needs = "optimizer"},
     {.name = "epsilon", .type = FLAG_NUMBER, .value = "E", .help = "Adam's epsilon", .needs = "optimizer"},
@@ -68,6 +69,7 @@ static int make_empirical(tool *t, parts *p)
     ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = chosen_outputs(t)};
     array theta = {0};
     int failed;
+    ntk_algorithm_from_name(arguments_text(&t->arguments, "algorithm", NULL), &options.algorithm);
     if (tool_dtype(t) != NTK_F64) return tool_fail(EXIT_INPUT, "kernel: --empirical with --dtype f32 is not in this version");
     TRY(make_optimizer(t, &p->optimizer));
     TRY(tool_read_vector(t, "params", &theta));
@@ -125,6 +127,7 @@ int run_kernel(tool *t)
     TRY(tool_check(t, NULL, evaluate(t, &p)));
     tool_stop_clock(t, NULL);
     report_text(t, "kind", ntk_kind_name(tool_kind(t)));
+    if (arguments_has(&t->arguments, "empirical")) report_text(t, "algorithm", ntk_algorithm_name(ntk_kernel_algorithm(p.kernel)));
     TRY(tool_save(t, "out", &p.out));
 done:
     array_free(&p.out);

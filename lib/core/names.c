@@ -29,6 +29,8 @@ static const name_row status_sentences[] = {NTK_STATUS_LIST(STATUS_SENTENCE)};
 static const name_row dtype_rows[] = {{NTK_F64, "f64"}, {NTK_F32, "f32"}, {NTK_I64, "i64"}, {NTK_U8, "u8"}};
 static const name_row kind_rows[] = {{NTK_KIND_NTK, "ntk"}, {NTK_KIND_NNGP, "nngp"}};
 static const name_row outputs_rows[] = {{NTK_OUTPUTS_FULL, "full"}, {NTK_OUTPUTS_TRACE, "trace"}, {NTK_OUTPUTS_DIAGONAL, "diagonal"}};
+static const name_row algorithm_rows[] = {
+    {NTK_ALGORITHM_AUTO, "auto"}, {NTK_ALGORITHM_STRUCTURED, "structured"}, {NTK_ALGORITHM_CONTRACTION, "contraction"}};
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};
 static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}};
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};
@@ -64,6 +66,7 @@ NAME_PAIR(status)
 NAME_PAIR(dtype)
 NAME_PAIR(kind)
 NAME_PAIR(outputs)
+NAME_PAIR(algorithm)
 NAME_PAIR(posterior)
 NAME_PAIR(decomposition)
 NAME_PAIR(loss_scale)

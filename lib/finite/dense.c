@@ -126,7 +126,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     row_job j = {t, s, ntk_step_affine(s)};
     double *dx;
     if (t->sum) NTK_TRY(add_sum(t, s, &j.affine));
-    else ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, s->units * s->fan_in)), write_rows, &j);
+    else if (t->gradient) ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, s->units * s->fan_in)), write_rows, &j);
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (!dx) return NTK_OK;
     NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, t->rows * positions(t, s), s->fan_in, s->units, j.affine.weight_scale,

@@ -8,6 +8,7 @@
  *   forward.c      the public forward, jvp, vjp, in chunks of samples
  *   jacobian.c     J as an operator: the handle, products, rows
  *   jacobian_network.c jacobian_matrix.c      its two sources
+ *   factors.c      J of dense layers as outer products, layer by layer
  *
  * Values are [n, size] row-major, one per value of the program; a value with positions is [n, positions, channels].
  */
@@ -37,7 +38,9 @@ typedef struct ntk_tape {
     int64_t first;       /* row 0 of the cotangents belongs to sample first / per_sample, and so on */
     int64_t per_sample;
     bool sum;            /* gradient: [p], added up over rows; else [rows, p], written */
-    double *gradient;
+    double *gradient;    /* NULL: not wanted, `take` is */
+    void (*take)(void *user, const struct ntk_tape *t, const ntk_step *s); /* at each parametric step on the way back, or NULL */
+    void *take_user;
 } ntk_tape;
 
 /**
@@ -64,7 +67,7 @@ ntk_status ntk_tape_forward(ntk_tape *t, bool keep);
 ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out);
 /** gradient [p] += Jᵀ u, u dense [n, o].  After a forward that kept the values. */
 ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient);
-/** out: dense [count, p] = rows [first, first + count) of J.  After a forward that kept the values. */
+/** out: dense [count, p] = rows [first, first + count) of J; NULL: only what `take` sees.  After a forward that kept the values. */
 ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out);
 
 /** For the ops: the sample of a row of cotangents, and numbers per sample of a value. */
@@ -127,5 +130,30 @@ ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int6
 /** out [rows] = J v and out [p] = Jᵀ u, dense; arguments are trusted. */
 ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
 ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
+
+/* ---- factors of J ---------------------------------------------------------------------------------------------- */
+
+/** One parametric layer: row (i, q) of its columns of J D^-1/2 is the outer product of a row of each. */
+typedef struct ntk_factor {
+    int64_t width, units;
+    double *inputs;     /* [n, width]; NULL: the layer learns at rate 0 */
+    double *cotangents; /* [n o, units] */
+} ntk_factor;
+
+typedef struct ntk_factors {
+    int64_t outputs, count;
+    ntk_factor *layers; /* in the order of the flat vector */
+    double *f;          /* [n, o] */
+} ntk_factors;
+
+/** Are the rows of J D^-1/2 outer products layer by layer?  The second one fails with the layer and the reason if not. */
+bool ntk_factors_fit(const ntk_network *network, const ntk_optimizer *optimizer);
+ntk_status ntk_factors_check(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer);
+/** Memory for n samples. */
+double ntk_factors_bytes(const ntk_network *network, int64_t n);
+/** For a network that fits.  On failure there is nothing to clear. */
+ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n,
+                              const double *x, ntk_factors *factors);
+void ntk_factors_clear(ntk_factors *factors);
 
 #endif

@@ -129,6 +129,7 @@ static ntk_status run_backward(ntk_tape *t)
     for (int64_t i = steps - 1; i >= 0; --i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
+        if (c && t->take && s->parametric >= 0) t->take(t->take_user, t, s);
         if (c) NTK_TRY_PART(t->ctx, share(t, steps - 1 - i), share(t, steps - i), s->op->finite->backward(t, s));
         release(t->cotangent, s->output);
     }

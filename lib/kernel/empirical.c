@@ -5,7 +5,8 @@
  *     trace     (1/o) sum_o A_o B_oᵀ      one product with the rows of a sample joined: [n, o p]
  *     diagonal  A_o B_oᵀ for each o       [n1, n2, o]
  *
- * and the same with f in the place of J for the NNGP.  Per sample: J, n o p numbers.
+ * and the same with f in the place of J for the NNGP; a layer's own term is that of its columns.  Per sample: J, n o p numbers.  It
+ * serves every network and every D; where the rows of J are outer products layer by layer, structured.c needs none of them.
  */
 #include "kernel.h"
 
@@ -59,28 +60,55 @@ done:
     return status;
 }
 
-/* out (m x n per outputs rule) = contraction of rows of width p. */
-static ntk_status contract(ntk_context *ctx, const ntk_kernel *k, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
-                           double *out, int64_t ld)
+/* As ntk_empirical_contract(), of columns [0, width) of rows that are p numbers apart. */
+static ntk_status contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const double *a, int64_t m, const double *b,
+                           int64_t n, double *out, int64_t ld)
 {
     ntk_status status = NTK_OK;
-    double *plane = NULL;
-    if (k->outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, p, 1, a, p, b, p, 0, out, ld);
-    if (k->outputs == NTK_OUTPUTS_TRACE)
-        return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, 1.0 / (double)o, a, o * p, b, o * p, 0, out, ld);
+    double *plane = NULL, each = outputs == NTK_OUTPUTS_TRACE ? 1 / (double)o : 1;
+    int64_t step = outputs == NTK_OUTPUTS_TRACE ? 1 : o;
+    if (outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, width, 1, a, p, b, p, 0, out, ld);
+    if (outputs == NTK_OUTPUTS_TRACE && width == p)
+        return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, each, a, o * p, b, o * p, 0, out, ld);
     NTK_TRY(NTK_NEW_RAW(ctx, m * n, &plane));
     for (int64_t q = 0; q < o; ++q) {
+        bool add = outputs == NTK_OUTPUTS_TRACE && q > 0;
         NTK_TRY_PART(ctx, (double)q / (double)o, (double)(q + 1) / (double)o,
-                     ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, p, 1, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
+                     ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, width, each, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
         for (int64_t i = 0; i < m; ++i)
-            for (int64_t j = 0; j < n; ++j) out[i * ld + j * o + q] = plane[i * n + j];
+            for (int64_t j = 0; j < n; ++j) {
+                double *entry = out + i * ld + j * step + (step > 1 ? q : 0);
+                *entry = (add ? *entry : 0) + plane[i * n + j];
+            }
     }
 done:
     ntk_free(plane);
     return status;
 }
 
-static ntk_status check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld)
+ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
+                                  double *out, int64_t ld)
+{
+    return contract(ctx, outputs, o, p, p, a, m, b, n, out, ld);
+}
+
+/* The terms of the layers: each its own columns. */
+static ntk_status contract_layers(ntk_context *ctx, const ntk_kernel *k, const double *a, int64_t m, const double *b, int64_t n, const ntk_tile *tile)
+{
+    ntk_status status = NTK_OK;
+    int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
+    for (int64_t i = 0; i < k->network->n_steps; ++i) {
+        const ntk_step *s = &k->network->steps[i];
+        double *plane = (double *)tile->layers + s->parametric * tile->layer_stride;
+        if (s->parametric < 0) continue;
+        NTK_TRY(contract(ctx, k->outputs, o, p, s->n_parameters, a + s->offset, m, b + s->offset, n, plane, tile->ld));
+        NTK_TRY(ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_F64, m * k->per_sample, n * k->per_sample * k->trailing, plane, tile->ld));
+    }
+done:
+    return status;
+}
+
+ntk_status ntk_empirical_check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld)
 {
     ntk_status status = NTK_OK;
     if (tile->ntk) NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, rows, n, tile->ntk, ld));
@@ -95,26 +123,43 @@ static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points 
     const features *u = a->prepared, *v = b->prepared;
     int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
     ntk_status status = NTK_OK;
-    if (tile->ntk) NTK_TRY(contract(ctx, k, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
-    if (tile->nngp) NTK_TRY(contract(ctx, k, o, 1, u->f + row * o, m, v->f + column * o, n, tile->nngp, tile->ld));
-    NTK_TRY(check(ctx, m * k->per_sample, n * k->per_sample * k->trailing, tile, tile->ld));
+    if (tile->ntk) NTK_TRY(ntk_empirical_contract(ctx, k->outputs, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
+    if (tile->nngp) NTK_TRY(ntk_empirical_contract(ctx, k->outputs, o, 1, u->f + row * o, m, v->f + column * o, n, tile->nngp, tile->ld));
+    if (tile->layers) NTK_TRY(contract_layers(ctx, k, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile));
+    NTK_TRY(ntk_empirical_check(ctx, m * k->per_sample, n * k->per_sample * k->trailing, tile, tile->ld));
 done:
     return status;
 }
 
-static double square(const double *row, int64_t p)
+/* Of `width` numbers in each of `rows` rows, p apart. */
+static double square(const double *row, int64_t rows, int64_t p, int64_t width)
 {
     double sum = 0;
-    for (int64_t i = 0; i < p; ++i) sum += row[i] * row[i];
+    for (int64_t r = 0; r < rows; ++r)
+        for (int64_t i = 0; i < width; ++i) sum += row[r * p + i] * row[r * p + i];
     return sum;
 }
 
-/* |row|² of every output, or their mean. */
-static void squares(const ntk_kernel *k, int64_t o, int64_t p, const double *rows, int64_t m, double *out)
+static void squares(ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const double *rows, int64_t m, double *out)
 {
-    bool trace = k->outputs == NTK_OUTPUTS_TRACE;
-    int64_t width = trace ? o * p : p, count = trace ? m : m * o;
-    for (int64_t i = 0; i < count; ++i) out[i] = square(rows + i * width, width) / (trace ? (double)o : 1);
+    bool trace = outputs == NTK_OUTPUTS_TRACE;
+    int64_t each = trace ? o : 1, count = m * o / each;
+    for (int64_t i = 0; i < count; ++i) out[i] = square(rows + i * each * p, each, p, width) / (double)each;
+}
+
+void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const double *rows, int64_t m, double *out)
+{
+    squares(outputs, o, p, p, rows, m, out);
+}
+
+static void squares_of_layers(const ntk_kernel *k, const double *rows, int64_t m, const ntk_tile *tile)
+{
+    for (int64_t i = 0; i < k->network->n_steps; ++i) {
+        const ntk_step *s = &k->network->steps[i];
+        if (s->parametric < 0) continue;
+        squares(k->outputs, ntk_network_outputs(k->network), k->network->n_parameters, s->n_parameters, rows + s->offset, m,
+                (double *)tile->layers + s->parametric * tile->layer_stride);
+    }
 }
 
 static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
@@ -122,9 +167,10 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     const features *u = a->prepared;
     int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
     int64_t width = k->per_sample * k->trailing;
-    if (tile->ntk) squares(k, o, p, u->jacobian + row * o * p, m, tile->ntk);
-    if (tile->nngp) squares(k, o, 1, u->f + row * o, m, tile->nngp);
-    return check(ctx, m, width, tile, width);
+    if (tile->ntk) ntk_empirical_squares(k->outputs, o, p, u->jacobian + row * o * p, m, tile->ntk);
+    if (tile->layers) squares_of_layers(k, u->jacobian + row * o * p, m, tile);
+    if (tile->nngp) ntk_empirical_squares(k->outputs, o, 1, u->f + row * o, m, tile->nngp);
+    return ntk_empirical_check(ctx, m, width, tile, width);
 }
 
 const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, false, 0.5, prepare, release, block, diagonal};

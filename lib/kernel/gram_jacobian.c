@@ -1,20 +1,24 @@
-/* The gram K = J D⁻¹ Jᵀ, in blocks of rows of J D^-1/2. */
+/*
+ * The gram K = J D⁻¹ Jᵀ, by the first of these that applies:
+ *
+ *     structured   J of a network of dense layers, D an outer product per layer: from inputs and cotangents, without J (structured.c)
+ *     strips       the caller's matrix: K += G Gᵀ over strips G of columns of J D^-1/2, each column read once
+ *     blocks       any other: blocks of rows of J D^-1/2 against each other.  With b blocks a row is computed about b/2 times, so
+ *                  they are as tall as half a gigabyte (or a part of the memory limit) allows.
+ */
 #include "kernel.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Rows of J D^-1/2 at once: about 64 MiB, or a part of the memory limit. */
+/* Rows of J D^-1/2 at once: about 512 MiB, or a part of the memory limit. */
+#define BLOCK ((double)((int64_t)512 << 20))
+
 static int64_t rows_at_once(const ntk_context *ctx, const ntk_jacobian *j)
 {
-    double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(64 << 20, limit / 8) : 64 << 20;
+    double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(BLOCK, limit / 8) : BLOCK;
     int64_t rows = (int64_t)(budget / (8 * fmax((double)j->columns, 1)));
     return NTK_MIN(NTK_MAX(rows, 1), NTK_MAX(j->rows, 1));
-}
-
-/* The matrix and two blocks of rows. */
-static double bytes_of_contraction(const ntk_context *ctx, const ntk_jacobian *j)
-{
-    return 8 * ((double)j->rows * (double)j->rows + 2 * (double)rows_at_once(ctx, j) * (double)j->columns);
 }
 
 static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first, int64_t count, double *out)
@@ -69,10 +73,86 @@ done:
     return status;
 }
 
+/* ---- the caller's matrix ----------------------------------------------------------------------------------------- */
+
+/* Columns of a strip: 64 MiB, or a part of the memory limit. */
+static int64_t columns_at_once(const ntk_context *ctx, const ntk_jacobian *j)
+{
+    double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(BLOCK / 8, limit / 8) : BLOCK / 8;
+    int64_t columns = (int64_t)(budget / (8 * fmax((double)j->rows, 1)));
+    return NTK_MIN(NTK_MAX(columns, 1), NTK_MAX(j->columns, 1));
+}
+
+/* strip [rows, count] = columns [first, first + count) of J D^-1/2. */
+static void copy_strip(const ntk_gram *g, int64_t first, int64_t count, double *strip)
+{
+    const ntk_jacobian *j = g->jacobian;
+    for (int64_t r = 0; r < j->rows; ++r) memcpy(strip + r * count, j->matrix + r * j->columns + first, (size_t)count * sizeof *strip);
+    for (int64_t c = 0; g->optimizer && g->optimizer->d && c < count; ++c) {
+        double root = sqrt(g->optimizer->d[first + c]);
+        for (int64_t r = 0; r < j->rows; ++r) strip[r * count + c] /= root;
+    }
+}
+
+static ntk_status contract_strips(ntk_context *ctx, ntk_gram *g)
+{
+    ntk_status status;
+    int64_t n = g->size, p = g->jacobian->columns, step = columns_at_once(ctx, g->jacobian);
+    double *strip = NULL, *k = g->owned[NTK_KIND_NTK];
+    NTK_TRY(NTK_NEW_RAW(ctx, step * n, &strip));
+    memset(k, 0, (size_t)(n * n) * sizeof *k);
+    for (int64_t first = 0; first < p; first += step) {
+        int64_t count = NTK_MIN(step, p - first);
+        copy_strip(g, first, count, strip);
+        NTK_TRY_PART(ctx, (double)first / (double)p, (double)(first + count) / (double)p,
+                     ntk_syrk(ctx, NTK_F64, NTK_PLAIN, n, count, 1, strip, count, 1, k, n));
+    }
+    ntk_mirror(ctx, NTK_F64, n, k, n);
+done:
+    ntk_free(strip);
+    return status;
+}
+
+/* ---- a network of dense layers ----------------------------------------------------------------------------------- */
+
+static ntk_status from_factors(ntk_context *ctx, ntk_gram *g)
+{
+    ntk_status status;
+    const ntk_jacobian *j = g->jacobian;
+    ntk_factors f = {0};
+    int64_t n = j->rows / j->outputs;
+    double *k = g->owned[NTK_KIND_NTK];
+    NTK_TRY_PART(ctx, 0, 0.3, ntk_factors_create(ctx, j->network, g->optimizer, j->theta, n, j->x, &f));
+    NTK_TRY_PART(ctx, 0.3, 1, ntk_factors_fill(ctx, &(ntk_factors_block){&f, &f, NTK_OUTPUTS_FULL, 0, n, 0, n, g->size}, k, NULL, 0));
+    ntk_mirror(ctx, NTK_F64, g->size, k, g->size);
+done:
+    ntk_factors_clear(&f);
+    return status;
+}
+
+/* Bytes that one of the three needs beside K, and the one itself. */
+typedef struct algorithm {
+    double bytes;
+    ntk_status (*fill)(ntk_context *ctx, ntk_gram *g);
+} algorithm;
+
+static algorithm choose(const ntk_context *ctx, const ntk_gram *g)
+{
+    const ntk_jacobian *j = g->jacobian;
+    double rows = (double)j->rows, columns = (double)j->columns, limit = (double)ctx->options.memory_limit;
+    if (j->matrix) return (algorithm){8 * rows * (double)columns_at_once(ctx, j), contract_strips};
+    if (j->network && ntk_factors_fit(j->network, g->optimizer)) {
+        double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
+        if (limit == 0 || 8 * rows * rows + bytes <= limit) return (algorithm){bytes, from_factors};
+    }
+    return (algorithm){16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
+}
+
 ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram)
 {
     ntk_status status;
     ntk_gram *g = NULL;
+    algorithm a;
     NTK_ENTER_NEW(ctx, gram);
     NTK_REQUIRE(ctx, jacobian);
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, jacobian->columns));
@@ -82,9 +162,10 @@ ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian
     g->dtype = NTK_F64;
     g->size = jacobian->rows;
     g->per_sample = jacobian->outputs;
-    NTK_TRY(ntk_memory_require(ctx, "the gram", bytes_of_contraction(ctx, jacobian)));
+    a = choose(ctx, g);
+    NTK_TRY(ntk_memory_require(ctx, "the gram", 8 * (double)g->size * (double)g->size + a.bytes));
     NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
-    NTK_TRY(contract_jacobian(ctx, g));
+    NTK_TRY(a.fill(ctx, g));
     NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, g->size, g->size, g->matrix[NTK_KIND_NTK], g->size));
     *gram = g;
     g = NULL;

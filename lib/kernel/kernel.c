@@ -16,6 +16,9 @@ static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *optio
     ntk_status status = NTK_OPTIONS_READ(ctx, options, o);
     if (status != NTK_OK) return status;
     if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
+    if (o->reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o->reserved_2);
+    if (!ntk_algorithm_name(o->algorithm))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.algorithm is %d; expected auto, structured or contraction", (int)o->algorithm);
     if (ntk_outputs_name(o->outputs)) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.outputs is %d; expected full, trace or diagonal", (int)o->outputs);
 }
@@ -46,11 +49,39 @@ static ntk_status check_theta(ntk_context *ctx, const ntk_network *network, cons
     return status == NTK_OK ? ntk_check_finite(ctx, "theta", theta) : status;
 }
 
+/* Products per pair of samples.  Structured needs no more than the rows of J have numbers, and nearly always far less. */
+static bool structured_is_cheaper(const ntk_network *network, ntk_outputs outputs)
+{
+    double o = (double)ntk_network_outputs(network), each = outputs == NTK_OUTPUTS_FULL ? o * o : o, structured = 0;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric >= 0) structured += each * (double)s->units + (outputs == NTK_OUTPUTS_DIAGONAL ? o : 1) * (double)(s->fan_in + s->bias);
+    }
+    return structured <= each * (double)network->n_parameters;
+}
+
+static ntk_status choose_algorithm(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_kernel_options *o,
+                                   const ntk_kernel_class **class)
+{
+    *class = &ntk_empirical_kernel;
+    if (o->algorithm == NTK_ALGORITHM_CONTRACTION) return NTK_OK;
+    if (o->algorithm == NTK_ALGORITHM_STRUCTURED || (ntk_factors_fit(network, optimizer) && structured_is_cheaper(network, o->outputs)))
+        *class = &ntk_structured_kernel;
+    return o->algorithm == NTK_ALGORITHM_STRUCTURED ? ntk_factors_check(ctx, network, optimizer) : NTK_OK;
+}
+
+ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel)
+{
+    if (!kernel || !kernel->theta) return NTK_ALGORITHM_AUTO;
+    return kernel->class == &ntk_structured_kernel ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION;
+}
+
 ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel)
 {
     ntk_status status;
     ntk_kernel_options o;
     ntk_kernel *k = NULL;
+    const ntk_kernel_class *class;
     int64_t outputs;
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, network);
@@ -58,14 +89,16 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     NTK_TRY(ntk_finite_check_network(ctx, network));
     NTK_TRY(check_theta(ctx, network, theta));
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, network->n_parameters));
-    NTK_TRY(make_kernel(ctx, &ntk_empirical_kernel, &k));
+    NTK_TRY(choose_algorithm(ctx, network, optimizer, &o, &class));
+    NTK_TRY(make_kernel(ctx, class, &k));
     outputs = ntk_network_outputs(network);
     k->network = ntk_retain(network);
     k->optimizer = ntk_retain(optimizer);
     k->outputs = o.outputs;
     k->per_sample = o.outputs == NTK_OUTPUTS_FULL ? outputs : 1;
     k->trailing = o.outputs == NTK_OUTPUTS_DIAGONAL ? outputs : 1;
-    k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP;
+    k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
+    k->layers = network->n_parametric;
     NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&k->theta));
     *kernel = k;
     k = NULL;

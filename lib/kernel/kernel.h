@@ -3,7 +3,7 @@
  *
  *   kernel.c       the handle            points.c    a data set prepared
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
- *   infinite.c empirical.c callback.c      one class of kernel each
+ *   infinite.c empirical.c structured.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -53,7 +53,7 @@ typedef struct ntk_kernel_class {
     ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
 } ntk_kernel_class;
 
-extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_callback_kernel;
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_callback_kernel;
 
 struct ntk_kernel {
     ntk_object object;
@@ -84,6 +84,26 @@ ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const
 
 /** The whole matrix of prepared points, dense; b NULL: symmetric, both triangles filled. */
 ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_points *b, const ntk_tile *out);
+
+/* ---- empirical kernels ------------------------------------------------------------------------------------------- */
+
+/** out = rows of a [m o, p] with rows of b [n o, p] by the rule of outputs; a, b, dense. */
+ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
+                                  double *out, int64_t ld);
+/** |row|² of every output, or their mean. */
+void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const double *rows, int64_t m, double *out);
+/** OVERFLOW if an entry of the tile's ntk or nngp is not finite. */
+ntk_status ntk_empirical_check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld);
+
+/** Samples [row, row + m) of a against [column, column + n) of b; a == b: pairs above the diagonal need not be filled. */
+typedef struct ntk_factors_block {
+    const ntk_factors *a, *b;
+    ntk_outputs outputs;
+    int64_t row, m, column, n, ld;
+} ntk_factors_block;
+
+/** sum: J D⁻¹ Jᵀ of that block, row stride ld; layers: each layer's term; either may be NULL. */
+ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *block, double *sum, double *layers, int64_t layer_stride);
 
 /* ---- the gram, for the answers --------------------------------------------------------------------------------- */
 

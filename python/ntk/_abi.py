@@ -36,7 +36,7 @@ class ContextOptions(Options):
 
 
 class KernelOptions(Options):
-    _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32), ("algorithm", c_int), ("reserved_2", c_int32)]
 
 
 class Request(Options):

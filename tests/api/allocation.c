@@ -117,12 +117,13 @@ static ntk_status empirical(ntk_context *ctx)
     ntk_kernel *k = NULL;
     double numbers[2][2 * ROWS * ROWS];
     ntk_array x = world_x(&w), theta = world_theta(&w);
-    for (int i = 0; i < 3; ++i) {
+    for (int turn = 0; turn < 6; ++turn) { /* with D by contraction, without structured */
+        int i = turn % 3;
         ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = all[i]};
         ntk_array shapes[3] = {STRIDED(numbers[0], ROWS, ROWS), STRIDED(numbers[0], N, N), STRIDED(numbers[0], N, N, O)}, nngp = shapes[i];
         ntk_array diagonals[3] = {STRIDED(numbers[0], ROWS), STRIDED(numbers[0], N), STRIDED(numbers[0], N, O)};
         nngp.data = numbers[1];
-        TRY(ntk_kernel_empirical(ctx, w.network, &theta, w.optimizer, &options, &k));
+        TRY(ntk_kernel_empirical(ctx, w.network, &theta, turn < 3 ? w.optimizer : NULL, &options, &k));
         TRY(ntk_kernel_eval(ctx, k, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &shapes[i], .nngp = &nngp}));
         TRY(ntk_kernel_diagonal(ctx, k, &x, &(ntk_request){NTK_REQUEST_INIT, .ntk = &diagonals[i]}));
         ntk_kernel_destroy(k);

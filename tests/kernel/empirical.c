@@ -242,6 +242,119 @@ static void test_learning_rates(void **state)
     close_model(&m);
 }
 
+/* ---- the algorithms ------------------------------------------------------------------------------------------------------- */
+
+/* A D that is an outer product over [units, inputs and bias] of each layer, and one that is not. */
+static ntk_optimizer *product_d(const model *m, double spoil, double *d)
+{
+    static const int units[] = {5, 4, 3}, inputs[] = {4, 5, 4};
+    ntk_array array = ntk_vector_f64(d, P);
+    ntk_optimizer *o = NULL;
+    double g[5], h[6];
+    int at = 0;
+    for (int l = 0; l < 3; ++l) {
+        kit_random(20 + (uint64_t)l, 5, g);
+        kit_random(30 + (uint64_t)l, 6, h);
+        for (int u = 0; u < units[l]; ++u)
+            for (int c = 0; c < inputs[l]; ++c) d[at + u * inputs[l] + c] = (1.5 + g[u]) * (1.25 + h[c]);
+        for (int u = 0; u < units[l]; ++u) d[at + units[l] * inputs[l] + u] = (1.5 + g[u]) * (1.25 + h[5]);
+        at += units[l] * (inputs[l] + 1);
+    }
+    d[P - 5] *= 1 + spoil;
+    kit_ok(m->ctx, ntk_optimizer_diagonal(m->ctx, &array, &o));
+    return o;
+}
+
+/* Per layer and in sum, by `algorithm`, into out [4, ...]: three planes and then the sum. */
+static void by_algorithm(const model *m, const ntk_optimizer *optimizer, ntk_outputs outputs, ntk_algorithm algorithm, int64_t n1, const double *x1,
+                         int64_t n2, const double *x2, double *out)
+{
+    int64_t full[] = {3, n1 * O, n2 * O}, trace[] = {3, n1, n2}, diagonal[] = {3, n1, n2, O}, per[] = {O * O, 1, O};
+    const int64_t *shapes[] = {full, trace, diagonal};
+    ntk_array a = ntk_matrix_f64(x1, n1, D), b = ntk_matrix_f64(x2, n2, D), theta = ntk_vector_f64(m->theta, P);
+    ntk_array layers = ntk_array_dense(out, NTK_F64, outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3, shapes[outputs]);
+    ntk_array sum = shaped(out + 3 * n1 * n2 * per[outputs], outputs, n1, n2);
+    ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs, .algorithm = algorithm};
+    ntk_kernel *k = NULL;
+    kit_ok(m->ctx, ntk_kernel_empirical(m->ctx, m->network, &theta, optimizer, &options, &k));
+    assert_int_equal(ntk_kernel_algorithm(k), algorithm);
+    kit_ok(m->ctx, ntk_kernel_eval(m->ctx, k, &a, x2 == x1 ? NULL : &b, &(ntk_request){NTK_REQUEST_INIT, .ntk = &sum, .layers = &layers}));
+    ntk_kernel_destroy(k);
+}
+
+/* Both algorithms give the same sum and the same terms, which add up; the second layer is frozen. */
+static void agree(const model *m, const ntk_optimizer *optimizer, ntk_outputs outputs, int64_t n1, const double *x1, int64_t n2, const double *x2)
+{
+    int64_t per[] = {O * O, 1, O}, count = n1 * n2 * per[outputs];
+    double *structured = numbers(4 * count), *contracted = numbers(4 * count);
+    by_algorithm(m, optimizer, outputs, NTK_ALGORITHM_STRUCTURED, n1, x1, n2, x2, structured);
+    by_algorithm(m, optimizer, outputs, NTK_ALGORITHM_CONTRACTION, n1, x1, n2, x2, contracted);
+    kit_close(4 * count, structured, contracted, 3e-14);
+    for (int64_t i = 0; i < count; ++i) {
+        assert_true(structured[count + i] == 0 && contracted[count + i] == 0);
+        structured[i] += structured[2 * count + i];
+    }
+    kit_close(count, structured, structured + 3 * count, 3e-14);
+    free(structured);
+    free(contracted);
+}
+
+static void test_algorithms_agree(void **state)
+{
+    enum { N1 = 600, N2 = 9 };
+    double *x1 = numbers(N1 * D), x2[N2 * D], d[P];
+    ntk_optimizer *product;
+    model m;
+    open_model(*state, &m);
+    product = product_d(&m, 0, d);
+    kit_random(2, N1 * D, x1);
+    kit_random(3, N2 * D, x2);
+    for (int i = 0; i < 3; ++i)
+        for (int with_d = 0; with_d < 2; ++with_d) {
+            agree(&m, with_d ? product : NULL, all[i], N1, x1, N2, x2);
+            agree(&m, with_d ? product : NULL, all[i], N2, x2, N1, x1);
+            agree(&m, with_d ? product : NULL, all[i], N2, x2, N2, x2);
+        }
+    agree(&m, product, NTK_OUTPUTS_TRACE, N1, x1, N1, x1);
+    ntk_optimizer_destroy(product);
+    close_model(&m);
+    free(x1);
+}
+
+/* The choice: structured wherever it applies; where it does not, a request for it names the layer and the reason. */
+static void test_choice(void **state)
+{
+    model m;
+    double d[P];
+    ntk_array theta;
+    ntk_optimizer *product, *spoilt;
+    ntk_network *positions;
+    ntk_kernel *k = NULL;
+    ntk_kernel_options structured = {NTK_KERNEL_OPTIONS_INIT, .algorithm = NTK_ALGORITHM_STRUCTURED};
+    open_model(*state, &m);
+    theta = ntk_vector_f64(m.theta, P);
+    product = product_d(&m, 0, d);
+    spoilt = product_d(&m, 1e-12, d);
+    for (int i = 0; i < 4; ++i) {
+        const ntk_optimizer *choices[] = {NULL, product, spoilt, m.adam};
+        kit_ok(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, choices[i], NULL, &k));
+        assert_int_equal(ntk_kernel_algorithm(k), i < 2 ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION);
+        ntk_kernel_destroy(k);
+    }
+    kit_fails(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, spoilt, &structured, &k), NTK_ERROR_UNSUPPORTED,
+              "layers[4]: D is no outer product");
+    kit_fails(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .algorithm = (ntk_algorithm)7}, &k),
+              NTK_ERROR_ARGUMENT, "options.algorithm is 7");
+    assert_int_equal(ntk_kernel_algorithm(NULL), NTK_ALGORITHM_AUTO);
+    positions = kit_network(m.ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [2, 2], \"layers\": [{\"op\": \"dense\", \"units\": 3}]}");
+    assert_false(ntk_factors_fit(positions, NULL));
+    kit_fails(m.ctx, ntk_factors_check(m.ctx, positions, NULL), NTK_ERROR_UNSUPPORTED, "layers[0]: rows of J are outer products only for dense layers");
+    ntk_network_destroy(positions);
+    ntk_optimizer_destroy(spoilt);
+    ntk_optimizer_destroy(product);
+    close_model(&m);
+}
+
 /* ---- a case computed by other software -------------------------------------------------------------------------------------- */
 
 static double *golden(const char *name, int64_t rows, int64_t columns)
@@ -303,8 +416,8 @@ static void test_refusals(void **state)
     kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &single, NULL, NULL), NTK_ERROR_DTYPE, "the empirical kernel takes f64");
     kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &square}), NTK_ERROR_SHAPE,
               "expected [6, 6]");
-    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .layers = &planes}), NTK_ERROR_ARGUMENT,
-              "does not deliver layers");
+    kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .layers = &planes}), NTK_ERROR_SHAPE,
+              "expected [3, 6, 6]");
     ntk_kernel_destroy(k);
     k = kernel_of(&m, NTK_OUTPUTS_DIAGONAL, true);
     kit_fails(m.ctx, ntk_kernel_eval(m.ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &flat}), NTK_ERROR_SHAPE,
@@ -377,7 +490,7 @@ static void test_memory_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_against_naive), kit_test(test_tiles), kit_test(test_diagonal), kit_test(test_learning_rates), kit_test(test_golden),
+        kit_test(test_against_naive), kit_test(test_tiles), kit_test(test_diagonal), kit_test(test_learning_rates), kit_test(test_algorithms_agree), kit_test(test_choice), kit_test(test_golden),
         kit_test(test_refusals), kit_test(test_several_axes), kit_test(test_overflow), kit_test(test_memory_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,7 +322,7 @@ static void naive_contraction(int64_t n, int64_t p, const double *j, const doubl
         }
 }
 
-/* With a memory limit of `limit` bytes the rows come in blocks; the blocks of any size give the same matrix. */
+/* With a memory limit of `limit` bytes J comes in parts; parts of any size give the same matrix. */
 static void check_jacobian(const ntk_jacobian *jacobian, const double *rows, const double *d, const ntk_optimizer *optimizer, uint64_t limit)
 {
     int64_t n = ntk_jacobian_rows(jacobian), p = ntk_jacobian_columns(jacobian);
@@ -361,29 +361,36 @@ static void test_of_jacobian(void **state)
     kit_ok(ctx, ntk_optimizer_diagonal(ctx, &diagonal, &optimizer));
     check_jacobian(jacobian, j, d, optimizer, 0);
     check_jacobian(jacobian, j, ones, NULL, 0);
-    check_jacobian(jacobian, j, d, optimizer, 8 * N * N + 16 * P * 5);      /* 4 rows at once, then 1: an eighth of the limit is for a block */
-    check_jacobian(jacobian, j, ones, NULL, 2 * (8 * N * N + 16 * P * 20)); /* more, and a last block that is smaller */
+    check_jacobian(jacobian, j, d, optimizer, 8 * N * N + 16 * P * 5);      /* 6 columns at once, then 2: an eighth of the limit is for a strip */
+    check_jacobian(jacobian, j, ones, NULL, 2 * (8 * N * N + 16 * P * 20)); /* more, and a last strip that is smaller */
     ntk_optimizer_destroy(optimizer);
     ntk_jacobian_destroy(jacobian);
     free(j);
 }
 
-/* Of a network: blocks of rows that begin and end inside a sample. */
+/* Of a network: structured; and with a D that is no outer product in blocks of rows that begin and end inside a sample. */
 static void test_of_network_jacobian(void **state)
 {
     enum { N = 7, O = 2, P = 4 * 6 + 7 * 2 };
     ntk_context *ctx = *state;
     ntk_network *net = kit_network(ctx, mlp);
-    double theta[P], x[N * 3], rows[N * O * P], ones[P];
+    double theta[P], x[N * 3], rows[N * O * P], ones[P], d[P];
     ntk_array t = ntk_vector_f64(theta, P), points = ntk_matrix_f64(x, N, 3), out = ntk_matrix_f64(rows, N * O, P);
+    ntk_array diagonal = ntk_vector_f64(d, P);
     ntk_jacobian *jacobian;
+    ntk_optimizer *optimizer;
+    kit_random(15, P, d);
+    for (int i = 0; i < P; ++i) d[i] += 1.5;
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &diagonal, &optimizer));
     kit_random(13, P, theta);
     kit_random(14, N * 3, x);
     for (int i = 0; i < P; ++i) ones[i] = 1;
     kit_ok(ctx, ntk_jacobian_from_network(ctx, net, &t, &points, &jacobian));
     kit_ok(ctx, ntk_jacobian_get_rows(ctx, jacobian, 0, &out));
     check_jacobian(jacobian, rows, ones, NULL, 0);
-    for (int at_once = 1; at_once < 8; ++at_once) check_jacobian(jacobian, rows, ones, NULL, (uint64_t)(8 * 8 * P * at_once));
+    check_jacobian(jacobian, rows, ones, NULL, 8 * 8 * P); /* too little for the factors */
+    for (int at_once = 1; at_once < 8; ++at_once) check_jacobian(jacobian, rows, d, optimizer, (uint64_t)(8 * 8 * P * at_once));
+    ntk_optimizer_destroy(optimizer);
     ntk_jacobian_destroy(jacobian);
     ntk_network_destroy(net);
 }
@@ -436,7 +443,7 @@ static void test_jacobian_memory_limit(void **state)
     assert_int_equal(ntk_context_create(&options, &limited), NTK_OK);
     kit_ok(limited, ntk_jacobian_from_matrix(limited, &matrix, 1, &jacobian));
     kit_fails(limited, ntk_gram_from_jacobian(limited, jacobian, NULL, &gram), NTK_ERROR_MEMORY_LIMIT,
-              "the gram needs 2.06 MiB; the memory limit of the context is 2 MiB");
+              "the gram needs 2.03 MiB; the memory limit of the context is 2 MiB");
     assert_null(gram);
     ntk_jacobian_destroy(jacobian);
     ntk_context_destroy(limited);

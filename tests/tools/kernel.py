@@ -104,6 +104,16 @@ class Finite(kit.ToolTest):
         self.close(self.result(*self.empirical, "--optimizer-d", save("d.npy", d)), want, 40 * kit.EPS)
         self.same(self.result(*self.empirical, "--optimizer", "identity"), self.result(*self.empirical))
 
+    def test_layers_and_algorithms(self):
+        k = self.result(*self.empirical)
+        layers = self.result(*self.empirical, "--per-layer")
+        self.assertEqual(layers.shape, (2, 6, 6))
+        self.close(layers.sum(0), k, 40 * kit.EPS)
+        j = self.jacobian("a.npy")
+        self.close(layers[0], j[:, :25] @ j[:, :25].T, 40 * kit.EPS)
+        self.close(self.result(*self.empirical, "--algorithm", "contraction", "--per-layer"), layers, 40 * kit.EPS)
+        self.close(self.result(*self.empirical, "--algorithm", "structured", "--per-layer", "--diagonal").sum(0), np.diag(k).copy(), 40 * kit.EPS)
+
     def test_refused(self):
         bad = self.empirical + ["--out", "k.npy"]
         self.ntk(*bad, "--optimizer", "adam", code=2, saying="--second-moment")

@@ -67,7 +67,6 @@ class Usage(kit.ToolTest):
         self.ntk(*base, "--params", "p", code=2, saying="--params needs --empirical")
         self.ntk(*base, "--empirical", code=2, saying="--params P is missing")
         self.ntk(*base, "--x2", "b", "--diagonal", code=2, saying="exclude each other")
-        self.ntk(*base, "--empirical", "--params", "p", "--per-layer", code=2, saying="exclude each other")
         self.ntk(*base, "--per-layer", "--kind", "nngp", code=2, saying="--per-layer")
         self.ntk("fit", "--ridge", "1", "--ridge-relative", "1", "--network", "a", "--x", "a", "--y", "a", "--x-test", "a", code=2, saying="exclude each other")
 

@@ -1,0 +1,133 @@
+/*
+ * The empirical kernel of 784-1024-1024-10 ReLU on N samples against the time of its SYRKs, in one run.
+ *
+ *     empirical [N] [width]      defaults 500, 1024
+ *
+ * full: SYRKs of [10 N, units] for each layer; trace: SYRKs of [N, 10 units] and of the inputs, and the products of the forward and the
+ * backward pass.  All into memory already touched; best of five taken in turns.  Prints the BLAS kernels: figures without them mean nothing.
+ */
+#include "ntk.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { RUNS = 5, IN = 784, OUT = 10, LAYERS = 3 };
+
+extern char *openblas_get_corename(void) __attribute__((weak));
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void check(ntk_context *ctx, ntk_status status)
+{
+    if (status == NTK_OK) return;
+    fprintf(stderr, "bench: %s\n", ntk_context_error_message(ctx));
+    exit(1);
+}
+
+static double *reserve(size_t count)
+{
+    double *p = malloc(count * sizeof *p);
+    if (!p) exit(1);
+    for (size_t i = 0; i < count; ++i) p[i] = (double)(i % 1000) / 1000 - 0.5;
+    return p;
+}
+
+typedef struct problem {
+    ntk_context *ctx;
+    ntk_network *network;
+    ntk_array theta, x;
+    int n, units[LAYERS], inputs[LAYERS];
+    double *a, *b, *k;
+} problem;
+
+static void syrk(const problem *p, int rows, int width)
+{
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, rows, width, 1, p->a, width, 0, p->k, rows);
+}
+
+static void full_limit(const problem *p)
+{
+    for (int l = 0; l < LAYERS; ++l) {
+        syrk(p, p->n, p->inputs[l]);
+        syrk(p, p->n * OUT, p->units[l]);
+    }
+}
+
+static void trace_limit(const problem *p)
+{
+    for (int l = 0; l < LAYERS; ++l) {
+        syrk(p, p->n, p->inputs[l]);
+        syrk(p, p->n, OUT * p->units[l]);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, p->n, p->units[l], p->inputs[l], 1, p->a, p->inputs[l], p->b, p->inputs[l], 0, p->k, p->units[l]);
+        if (l > 0)
+            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->n * OUT, p->inputs[l], p->units[l], 1, p->a, p->units[l], p->b, p->inputs[l], 0, p->k, p->inputs[l]);
+    }
+}
+
+static void kernel(const problem *p, ntk_outputs outputs)
+{
+    ntk_kernel *k;
+    int64_t size = outputs == NTK_OUTPUTS_FULL ? p->n * OUT : p->n;
+    ntk_array out = ntk_matrix_f64(p->k, size, size);
+    ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs};
+    check(p->ctx, ntk_kernel_empirical(p->ctx, p->network, &p->theta, NULL, &options, &k));
+    check(p->ctx, ntk_kernel_eval(p->ctx, k, &p->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
+    ntk_kernel_destroy(k);
+}
+
+static void compare(const problem *p, const char *name, ntk_outputs outputs, void (*limit)(const problem *p))
+{
+    double best[2] = {1e30, 1e30};
+    for (int r = 0; r < RUNS; ++r) {
+        double t[3] = {now()};
+        limit(p);
+        t[1] = now();
+        kernel(p, outputs);
+        t[2] = now();
+        for (int i = 0; i < 2; ++i)
+            if (t[i + 1] - t[i] < best[i]) best[i] = t[i + 1] - t[i];
+    }
+    printf("%-6s limit %.3f s   kernel %.3f s   ratio %.2f\n", name, best[0], best[1], best[1] / best[0]);
+}
+
+int main(int argc, char **argv)
+{
+    static const char format[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [784], \"layers\": [{\"op\": \"dense\", \"units\": %d}, {\"op\": \"relu\"},"
+                                 "{\"op\": \"dense\", \"units\": %d}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 10}]}";
+    char json[512];
+    int n = argc > 1 ? atoi(argv[1]) : 500, width = argc > 2 ? atoi(argv[2]) : 1024;
+    problem p = {.n = n, .units = {width, width, OUT}, .inputs = {IN, width, width}};
+    struct rusage usage;
+    size_t rows = (size_t)n * OUT, wide = (size_t)(width > IN ? width : IN);
+    if (n < 1 || width < 1) return 2;
+    if (ntk_context_create(NULL, &p.ctx) != NTK_OK) return 1;
+    snprintf(json, sizeof json, format, width, width);
+    check(p.ctx, ntk_network_parse(p.ctx, json, &p.network));
+    p.theta = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
+    check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
+    p.x = ntk_matrix_f64(reserve((size_t)n * IN), n, IN);
+    p.a = reserve(rows * wide);
+    p.b = reserve(wide * wide);
+    p.k = reserve(rows * rows > rows * wide ? rows * rows : rows * wide);
+    printf("%s kernels, %s, N = %d, width %d, f64\n", openblas_get_corename ? openblas_get_corename() : "BLAS", ntk_context_cpu(p.ctx), n, width);
+    getrusage(RUSAGE_SELF, &usage);
+    long before = usage.ru_maxrss;
+    kernel(&p, NTK_OUTPUTS_FULL);
+    getrusage(RUSAGE_SELF, &usage);
+    printf("full   %.0f MiB beside the result\n", (double)(usage.ru_maxrss - before) / 1024);
+    compare(&p, "full", NTK_OUTPUTS_FULL, full_limit);
+    compare(&p, "trace", NTK_OUTPUTS_TRACE, trace_limit);
+    free(p.a); free(p.b); free(p.k); free(p.x.data); free(p.theta.data);
+    ntk_network_destroy(p.network);
+    ntk_context_destroy(p.ctx);
+    return 0;
+}
