@@ -892,9 +892,13 @@ NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predi
 /**
  * @defgroup dynamics 14  Dynamics
  *
- * Gradient flow on the squared error, exactly (docs/mathematics.md §7.1; Jacot, Gabriel & Hongler 2018; Lee et al. 2019).
+ * Gradient descent on the squared error, exactly (docs/mathematics.md §7.1; Jacot, Gabriel & Hongler 2018; Lee et al. 2019).
  *
  *     f(t) = y + exp(-eta t K/c) (f(0) - y);   theta(t) = theta(0) - D⁻¹ Jᵀ S_K(t) (f(0) - y)
+ *
+ * That is gradient flow.  With momentum m it is the heavy ball f'' = -(1 - m) f' - (eta/c) K (f - y), f'(0) = 0; with options.discrete, steps
+ * theta_{k+1} = theta_k + m (theta_k - theta_{k-1}) - eta D⁻¹ grad L, in closed form by mode.  Weight decay w pulls theta towards
+ * theta(0): K becomes K + w c I wherever modes decay, and f(infinity) = f(0) + K (K + w c)⁻¹ (y - f(0)).
  *
  * For singular K: f(infinity) = P y + (1 - P) f(0), P the projector on the range, by the rank tolerance.
  * @{
@@ -908,6 +912,10 @@ typedef struct ntk_dynamics_options {
     double learning_rate;      /**< eta > 0; 0 means 1 */
     double tolerance;          /**< of the rank, relative; 0: N eps */
     const ntk_array *f0;       /**< f(0), shape of y; NULL: 0; copied */
+    double momentum;           /**< m, 0 <= m < 1, of the heavy ball */
+    double weight_decay;       /**< w >= 0: adds -eta w (theta - theta(0)) to what moves theta, not divided by D (decoupled) */
+    int32_t discrete;          /**< not 0: gradient descent in steps of size eta; times count steps */
+    int32_t reserved;          /**< 0 */
 } ntk_dynamics_options;
 /** Opens every initialiser of an ntk_dynamics_options. */
 #define NTK_DYNAMICS_OPTIONS_INIT sizeof(ntk_dynamics_options)
@@ -932,6 +940,29 @@ NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynami
 
 /** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
 NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
+
+/** The share of the error of each mode that is left: out [times, N], eigenvalues from the largest.  1 in the null space.  Steps without
+ *  stability may be negative or exceed 1. */
+NTK_API ntk_status ntk_dynamics_decay_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
+
+/** A certificate, out [times]: L(t) <= ½|(1 - P)(y - f(0))|²/c + max over modes of the range of their share² times the rest of L(0); for gradient
+ *  flow the share² is exp(-2 eta lambda_min t/c), lambda_min the smallest eigenvalue above the rank tolerance. */
+NTK_API ntk_status ntk_dynamics_bound_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
+
+/** The time (with options.discrete: the number of steps) after which a `share` > 0 of the error of each mode is left: out [N]; infinity:
+ *  never.  Errors: ARGUMENT; UNSUPPORTED with momentum; UNSTABLE for steps that are too large. */
+NTK_API ntk_status ntk_dynamics_mode_times(ntk_context *ctx, const ntk_dynamics *dynamics, double share, ntk_array *out);
+
+/** The first time, or number of steps, with L(t) <= loss, by bisection; infinity: never.  Errors as ntk_dynamics_mode_times().
+ *  Cost: about 60 N c flop. */
+NTK_API ntk_status ntk_dynamics_time_to_loss(ntk_context *ctx, const ntk_dynamics *dynamics, double loss, double *time);
+
+/** Learning rate at which steps with the momentum of the options cease to converge, 2 (1 + m) c/(lambda_max + w c); infinity if nothing
+ *  moves; -1 for NULL. */
+NTK_API double ntk_dynamics_largest_step(const ntk_dynamics *dynamics);
+
+/** What of the loss no training removes, ½|(1 - P)(y - f(0))|²/c; -1 for NULL. */
+NTK_API double ntk_dynamics_unreachable_loss(const ntk_dynamics *dynamics);
 
 /** Rank of K as used at t = infinity; -1 for NULL. */
 NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);

@@ -1,7 +1,8 @@
-/* ntk dynamics: f(t) of gradient flow on the squared error, on the training set and on new inputs. */
+/* ntk dynamics: f(t) of gradient descent on the squared error, on the training set and on new inputs. */
 #include "tool.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const flag_entry dynamics_flags[] = {
@@ -17,7 +18,10 @@ const flag_entry dynamics_flags[] = {
     FLAG_LEARNING_RATE,
     FLAG_REGRESSION,
     {.name = "out", .type = FLAG_OUTPUT, .value = "F.npy", .help = "outputs on the training inputs [times, n, o]", .required = true},
-    LATER("momentum"), LATER("steps"), LATER("plot"),
+    {.name = "momentum", .type = FLAG_NUMBER, .value = "M", .help = "of the heavy ball, below 1 (default: 0)"},
+    {.name = "weight-decay", .type = FLAG_NUMBER, .value = "W", .help = "pulls parameters to where they start, decoupled (default: 0)"},
+    {.name = "steps", .type = FLAG_SWITCH, .help = "steps of size E instead of a flow; times count steps"},
+    {.name = "plot", .type = FLAG_OUTPUT, .value = "P.png", .help = "picture of the loss and its certificate, .png or .svg"},
     FLAGS_COMMON,
 };
 
@@ -25,6 +29,7 @@ typedef struct job {
     array gram, gram_test, times, f0, f0_test, out, out_test;
     targets y;
     layout form;
+    double *loss, *bound; /* [times] */
     ntk_gram *operator;
     ntk_dynamics *dynamics;
 } job;
@@ -68,6 +73,9 @@ static int make_dynamics(tool *t, job *j)
         .loss_scale = tool_loss_scale(t),
         .learning_rate = arguments_number(&t->arguments, "learning-rate", 1),
         .f0 = given(&j->f0),
+        .momentum = arguments_number(&t->arguments, "momentum", 0),
+        .weight_decay = arguments_number(&t->arguments, "weight-decay", 0),
+        .discrete = arguments_has(&t->arguments, "steps"),
     };
     int failed;
     TRY(tool_check(t, j->gram.path, ntk_gram_from_matrix(t->context, &j->gram.view, &j->operator)));
@@ -81,6 +89,40 @@ static int new_result(const job *j, const array *rows, array *out)
     return array_new(NTK_F64, 3, (int64_t[]){j->times.view.shape[0], rows->view.shape[0], j->y.y.view.shape[1]}, out);
 }
 
+/* The loss at every time, and the bound that the spectrum gives for it. */
+static int evaluate_loss(tool *t, job *j)
+{
+    int64_t n_times = j->times.view.shape[0];
+    ntk_array loss, bound;
+    int failed;
+    j->loss = calloc((size_t)n_times + 1, sizeof *j->loss);
+    j->bound = calloc((size_t)n_times + 1, sizeof *j->bound);
+    if (!j->loss || !j->bound) return tool_fail(EXIT_FAILED, "dynamics: out of memory");
+    loss = ntk_vector_f64(j->loss, n_times);
+    bound = ntk_vector_f64(j->bound, n_times);
+    TRY(tool_check(t, NULL, ntk_dynamics_loss_at(t->context, j->dynamics, j->times.view.data, n_times, &loss)));
+    TRY(tool_check(t, NULL, ntk_dynamics_bound_at(t->context, j->dynamics, j->times.view.data, n_times, &bound)));
+done:
+    return failed;
+}
+
+static void report(tool *t, const job *j)
+{
+    json_t *losses = json_array();
+    for (int64_t i = 0; losses && i < j->times.view.shape[0]; ++i) json_array_append_new(losses, json_real(j->loss[i]));
+    report_integer(t, "rank", ntk_dynamics_rank(j->dynamics));
+    report_text(t, "loss_scale", ntk_loss_scale_name(tool_loss_scale(t)));
+    report_number(t, "unreachable_loss", ntk_dynamics_unreachable_loss(j->dynamics));
+    report_number(t, "largest_step", ntk_dynamics_largest_step(j->dynamics));
+    report_json(t, "loss", losses);
+}
+
+static int draw(tool *t, const job *j)
+{
+    const curve curves[] = {{"loss", j->loss}, {"certificate", j->bound}, {NULL, NULL}};
+    return plot_curves(t, "loss", arguments_has(&t->arguments, "steps") ? "steps" : "time", j->times.view.shape[0], j->times.view.data, curves);
+}
+
 static int evaluate(tool *t, job *j)
 {
     const double *times = j->times.view.data;
@@ -88,6 +130,7 @@ static int evaluate(tool *t, job *j)
     int failed;
     TRY(new_result(j, &j->gram, &j->out));
     TRY(tool_check(t, NULL, ntk_dynamics_at(t->context, j->dynamics, times, n_times, &j->out.view)));
+    TRY(evaluate_loss(t, j));
     if (!j->gram_test.block) goto done;
     TRY(new_result(j, &j->gram_test, &j->out_test));
     TRY(tool_check(t, j->gram_test.path, ntk_dynamics_test_at(t->context, j->dynamics, &j->gram_test.view, given(&j->f0_test), times, n_times, &j->out_test.view)));
@@ -103,9 +146,10 @@ static int run_steps(tool *t, job *j)
     TRY(make_dynamics(t, j));
     TRY(evaluate(t, j));
     tool_stop_clock(t, NULL);
-    report_integer(t, "rank", ntk_dynamics_rank(j->dynamics));
+    report(t, j);
     layout_restore(&j->form, j->y.vector, &j->out);
     TRY(tool_save(t, "out", &j->out));
+    TRY(draw(t, j));
     if (!j->out_test.block) goto done;
     layout_restore(&j->form, j->y.vector, &j->out_test);
     TRY(tool_save(t, "out-test", &j->out_test));
@@ -122,6 +166,8 @@ int run_dynamics(tool *t)
     failed = run_steps(t, &j);
     ntk_dynamics_destroy(j.dynamics);
     ntk_gram_destroy(j.operator);
+    free(j.loss);
+    free(j.bound);
     targets_free(&j.y);
     array_free(&j.gram);
     array_free(&j.gram_test);

@@ -136,6 +136,17 @@ void report_number(tool *t, const char *key, double value); /* null if not finit
 void report_json(tool *t, const char *key, json_t *value);  /* takes the reference; NULL: out of memory, left out */
 int report_print(tool *t);
 
+/* ---- plot.c: pictures through gnuplot ---- */
+
+/* A curve over x; NULL names end a list.  Points that are not finite, or not positive on a logarithmic axis, are left out. */
+typedef struct curve {
+    const char *name;
+    const double *y;
+} curve;
+
+/* Draws --plot (PNG, or SVG by its name), if it was given; without gnuplot says so on stderr and returns 0. */
+int plot_curves(tool *t, const char *title, const char *x_label, int64_t count, const double *x, const curve *curves);
+
 /* ---- blas.c ---- */
 
 typedef void (*any_function)(void);

@@ -8,12 +8,19 @@
  */
 #include "dynamics.h"
 
+#include <math.h>
+
 static ntk_status read_options(ntk_context *ctx, const ntk_dynamics_options *options, ntk_dynamics_options *o)
 {
     ntk_status status = NTK_OPTIONS_READ(ctx, options, o);
     if (status != NTK_OK) return status;
     if (!ntk_loss_scale_name(o->loss_scale))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.loss_scale is %d: no loss scale", (int)o->loss_scale);
+    if (!(o->momentum >= 0 && o->momentum < 1))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.momentum is %g; expected 0 <= momentum < 1", o->momentum);
+    if (!(o->weight_decay >= 0 && isfinite(o->weight_decay)))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.weight_decay is %g; expected a finite number >= 0", o->weight_decay);
+    if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
     return ntk_check_rate(ctx, o->learning_rate, &o->learning_rate);
 }
 
@@ -62,7 +69,11 @@ static ntk_status fill(ntk_context *ctx, const ntk_array *y, const ntk_dynamics_
     NTK_TRY_PART(ctx, 0, 0.95, ntk_spectrum_create(ctx, d->gram, &spectrum, &d->spectrum));
     NTK_TRY_PART(ctx, 0.95, 1, analyse_error(ctx, d));
     d->divisor = o->loss_scale == NTK_LOSS_SCALE_MEAN ? (double)NTK_MAX(d->gram->size * d->columns, 1) : 1;
+    d->learning_rate = o->learning_rate;
     d->rate = o->learning_rate / d->divisor;
+    d->momentum = o->momentum;
+    d->discrete = o->discrete != 0;
+    d->ridge = o->weight_decay * d->divisor;
 done:
     return status;
 }

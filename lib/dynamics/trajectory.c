@@ -17,16 +17,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One kind of answer: [times] + [rows, columns], a time at a time. */
+/* One kind of answer: [times] + [rows, columns], a batch of times at a time. */
 typedef struct answer {
     const ntk_dynamics *d;
     int64_t rows, columns;
     const double *k_test, *f0; /* on new inputs; f0 may be NULL */
-    double *modes, *weights;   /* scratch, [N, c] each */
-    ntk_status (*at)(ntk_context *ctx, const struct answer *a, const ntk_flow *flow, double *out);
+    double *modes, *weights;   /* scratch, [N, times c] each */
+    double (*weight)(const ntk_motion *motion, double lambda); /* of the modes, before `at` */
+    ntk_status (*at)(ntk_context *ctx, const struct answer *a, int64_t times, double *out);
 } answer;
 
-static ntk_status check_times(ntk_context *ctx, const double *times, int64_t n_times)
+/* Times are answered in batches of about this many columns: one product of matrices instead of many with vectors. */
+#define BATCH_COLUMNS 256
+
+ntk_status ntk_check_times(ntk_context *ctx, const double *times, int64_t n_times)
 {
     ntk_status status = NTK_OK;
     char name[40];
@@ -39,29 +43,59 @@ static ntk_status check_times(ntk_context *ctx, const double *times, int64_t n_t
     return status;
 }
 
-static ntk_status answer_time(ntk_context *ctx, const answer *a, double time, double *scratch, const ntk_array *out)
+/* Row i of the coefficients g by weight(lambda_i), into columns [at, at + c) of modes [size, stride]. */
+static void weigh(const ntk_dynamics *d, const ntk_motion *motion, double (*weight)(const ntk_motion *, double), int64_t stride, double *modes)
+{
+    int64_t c = d->columns;
+    for (int64_t i = 0; i < d->spectrum->size; ++i) {
+        double factor = weight(motion, d->spectrum->values[i]);
+        for (int64_t j = 0; j < c; ++j) modes[i * stride + j] = factor * d->error[i * c + j];
+    }
+}
+
+static ntk_status answer_batch(ntk_context *ctx, const answer *a, const double *times, int64_t count, double *scratch, const ntk_array *out,
+                               int64_t first)
 {
     ntk_status status;
-    ntk_flow flow;
-    NTK_TRY(ntk_flow_open(ctx, a->d->spectrum, 0, a->d->rate, time, &flow));
-    NTK_TRY(a->at(ctx, a, &flow, scratch));
-    NTK_TRY(ntk_check_result(ctx, "the answer", NTK_F64, scratch, a->rows * a->columns));
-    ntk_store(out, scratch);
+    int64_t stride = count * a->d->columns;
+    ntk_motion motion;
+    for (int64_t i = 0; i < count; ++i) {
+        NTK_TRY(ntk_motion_open(ctx, a->d, times[i], &motion));
+        weigh(a->d, &motion, a->weight, stride, a->modes + i * a->d->columns);
+    }
+    NTK_TRY(ntk_progress(ctx, 0.1));
+    NTK_TRY_PART(ctx, 0.1, 1, a->at(ctx, a, count, scratch));
+    NTK_TRY(ntk_check_result(ctx, "the answer", NTK_F64, scratch, count * a->rows * a->columns));
+    for (int64_t i = 0; i < count; ++i) {
+        ntk_array one = ntk_array_at(out, first + i);
+        ntk_store(&one, scratch + i * a->rows * a->columns);
+    }
 done:
     return status;
+}
+
+/* An empty set of targets still has a batch of one time. */
+static int64_t batch_times(const answer *a, int64_t n_times)
+{
+    int64_t count = NTK_MAX(BATCH_COLUMNS / NTK_MAX(a->d->columns, 1), 1);
+    return NTK_MAX(NTK_MIN(count, n_times), 1);
 }
 
 static ntk_status answer_all(ntk_context *ctx, answer *a, const double *times, int64_t n_times, const ntk_array *out)
 {
     ntk_status status;
     double *scratch = NULL;
-    int64_t count = a->d->gram->size * a->d->columns;
-    NTK_TRY(NTK_NEW_RAW(ctx, a->rows * a->columns, &scratch));
+    int64_t step = batch_times(a, n_times), count;
+    a->modes = a->weights = NULL;
+    NTK_TRY(ntk_size_product(ctx, "a batch of times", step, a->d->gram->size * a->d->columns, &count));
     NTK_TRY(NTK_NEW_RAW(ctx, count, &a->modes));
     NTK_TRY(NTK_NEW_RAW(ctx, count, &a->weights));
-    for (int64_t i = 0; i < n_times; ++i) {
-        ntk_array one = ntk_array_at(out, i);
-        NTK_TRY_PART(ctx, (double)i / (double)n_times, (double)(i + 1) / (double)n_times, answer_time(ctx, a, times[i], scratch, &one));
+    NTK_TRY(ntk_size_product(ctx, "a batch of times", step, a->rows * a->columns, &count));
+    NTK_TRY(NTK_NEW_RAW(ctx, count, &scratch));
+    for (int64_t i = 0; i < n_times; i += step) {
+        int64_t some = NTK_MIN(step, n_times - i);
+        NTK_TRY_PART(ctx, (double)i / (double)n_times, (double)(i + some) / (double)n_times,
+                     answer_batch(ctx, a, times + i, some, scratch, out, i));
     }
 done:
     ntk_free(a->weights);
@@ -70,22 +104,70 @@ done:
     return status;
 }
 
-/* ---- f on the training set ------------------------------------------------------------------------------------- */
-
-static double unlearned(const ntk_flow *flow, double lambda)
+/* Columns (time, c) become [times, rows, c]. */
+static void split_times(int64_t times, int64_t rows, int64_t c, const double *wide, double *out)
 {
-    return ntk_flow_decay(flow, lambda) - 1;
+    for (int64_t t = 0; t < times; ++t)
+        for (int64_t i = 0; i < rows; ++i) memcpy(out + (t * rows + i) * c, wide + (i * times + t) * c, (size_t)c * sizeof *out);
 }
 
-static ntk_status train_at(ntk_context *ctx, const answer *a, const ntk_flow *flow, double *out)
+/* ---- f on the training set ------------------------------------------------------------------------------------- */
+
+/* -(1 - share of the error that is left): from f(0), where that is the nearer end. */
+static double unlearned(const ntk_motion *motion, double lambda)
+{
+    return -lambda * ntk_motion_learned(motion, lambda);
+}
+
+/* a->weight came with a batch that is all early, or all not; see ntk_dynamics_at. */
+static ntk_status train_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     ntk_status status;
     const ntk_dynamics *d = a->d;
-    bool early = d->spectrum->size > 0 && flow->s * d->spectrum->values[0] < 0.5; /* every mode is nearer to its start */
-    const double *end = early ? d->f0 : d->y;
-    ntk_spectrum_weigh(d->spectrum, flow, early ? unlearned : ntk_flow_decay, d->columns, d->error, a->modes);
-    NTK_TRY(ntk_spectrum_synthesise(ctx, d->spectrum, d->columns, a->modes, out));
-    for (int64_t i = 0; i < a->rows * a->columns; ++i) out[i] += end[i];
+    int64_t count = a->rows * a->columns;
+    const double *end = a->weight == unlearned ? d->f0 : d->y;
+    NTK_TRY(ntk_spectrum_synthesise(ctx, d->spectrum, times * d->columns, a->modes, a->weights));
+    split_times(times, a->rows, a->columns, a->weights, out);
+    for (int64_t i = 0; i < times * count; ++i) out[i] += end[i % count];
+done:
+    return status;
+}
+
+/* Every mode is nearer to its start. */
+static bool is_early(const ntk_dynamics *d, double time)
+{
+    double fastest = d->spectrum->size > 0 ? d->rate * (d->spectrum->values[0] + d->ridge) : 0;
+    return fastest == 0 || time == 0 || time * fastest / (1 - d->momentum) < 0.5;
+}
+
+/* The times from `first` on that share an end with it. */
+static int64_t same_end(const ntk_dynamics *d, const double *times, int64_t first, int64_t n_times)
+{
+    int64_t last = first;
+    while (last < n_times && is_early(d, times[last]) == is_early(d, times[first])) ++last;
+    return last - first;
+}
+
+static ntk_array times_from(const ntk_array *f, int64_t first, int64_t count)
+{
+    ntk_array some = *f, from = ntk_array_at(f, first);
+    some.data = from.data;
+    some.shape[0] = count;
+    return some;
+}
+
+static ntk_status answer_by_ends(ntk_context *ctx, answer *a, const double *times, int64_t n_times, const ntk_array *f)
+{
+    ntk_status status = NTK_OK;
+    int64_t count;
+    if (n_times == 0) return NTK_OK;
+    for (int64_t i = 0; i < n_times; i += count) {
+        ntk_array some;
+        count = same_end(a->d, times, i, n_times);
+        some = times_from(f, i, count);
+        a->weight = is_early(a->d, times[i]) ? unlearned : ntk_motion_decay;
+        NTK_TRY_PART(ctx, (double)i / (double)n_times, (double)(i + count) / (double)n_times, answer_all(ctx, a, times + i, count, &some));
+    }
 done:
     return status;
 }
@@ -98,34 +180,34 @@ ntk_status ntk_dynamics_at(ntk_context *ctx, const ntk_dynamics *dynamics, const
     NTK_REQUIRE(ctx, dynamics);
     a.rows = dynamics->gram->size;
     a.columns = dynamics->columns;
-    NTK_TRY(check_times(ctx, times, n_times));
+    NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "f", f, NTK_F64, n_times, a.rows, a.columns, dynamics->outputs));
-    NTK_TRY(answer_all(ctx, &a, times, n_times, f));
+    NTK_TRY(answer_by_ends(ctx, &a, times, n_times, f));
 done:
     return status;
 }
 
 /* ---- f on new inputs ------------------------------------------------------------------------------------------- */
 
-/* a->weights = w(t). */
-static ntk_status weights_at(ntk_context *ctx, const answer *a, const ntk_flow *flow)
+/* a->weights [N, times c] = w(t). */
+static ntk_status weights_at(ntk_context *ctx, const answer *a, int64_t times)
 {
-    const ntk_dynamics *d = a->d;
-    ntk_spectrum_weigh(d->spectrum, flow, ntk_flow_learned, d->columns, d->error, a->modes);
-    return ntk_spectrum_synthesise(ctx, d->spectrum, d->columns, a->modes, a->weights);
+    return ntk_spectrum_synthesise(ctx, a->d->spectrum, times * a->d->columns, a->modes, a->weights);
 }
 
-static ntk_status test_at(ntk_context *ctx, const answer *a, const ntk_flow *flow, double *out)
+static ntk_status test_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     ntk_status status;
-    int64_t n = a->d->gram->size;
-    size_t size = (size_t)(a->rows * a->columns) * sizeof *out;
-    NTK_TRY_PART(ctx, 0, 0.5, weights_at(ctx, a, flow));
-    if (a->f0) memcpy(out, a->f0, size);
-    else memset(out, 0, size);
+    int64_t n = a->d->gram->size, wide = times * a->columns, count = a->rows * a->columns;
+    double *product = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, times * count, &product));
+    NTK_TRY_PART(ctx, 0, 0.5, weights_at(ctx, a, times));
     NTK_TRY_PART(ctx, 0.5, 1,
-                 ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, a->rows, a->columns, n, -1, a->k_test, n, a->weights, a->columns, 1, out, a->columns));
+                 ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, a->rows, wide, n, -1, a->k_test, n, a->weights, wide, 0, product, wide));
+    split_times(times, a->rows, a->columns, product, out);
+    for (int64_t i = 0; a->f0 && i < times * count; ++i) out[i] += a->f0[i % count];
 done:
+    ntk_free(product);
     return status;
 }
 
@@ -146,11 +228,11 @@ ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, 
 {
     ntk_status status;
     void *k_copy = NULL, *f0_copy = NULL;
-    answer a = {.d = dynamics, .at = test_at};
+    answer a = {.d = dynamics, .weight = ntk_motion_learned, .at = test_at};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
     a.columns = dynamics->columns;
-    NTK_TRY(check_times(ctx, times, n_times));
+    NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_shape(ctx, "k_test", k_test, NTK_F64, NTK_SHAPE(-1, dynamics->gram->size)));
     a.rows = k_test->shape[0];
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "f", f, NTK_F64, n_times, a.rows, a.columns, dynamics->outputs));
@@ -168,16 +250,28 @@ done:
 
 /* ---- parameters ------------------------------------------------------------------------------------------------ */
 
-static ntk_status parameters_at(ntk_context *ctx, const answer *a, const ntk_flow *flow, double *out)
+/* out = -D⁻¹ Jᵀ w for column `time` of the weights. */
+static ntk_status one_step(ntk_context *ctx, const answer *a, int64_t times, int64_t time, double *out)
 {
     ntk_status status;
     const ntk_gram *g = a->d->gram;
-    ntk_array weights = ntk_vector_f64(a->weights, g->size), step = ntk_vector_f64(out, a->rows);
-    NTK_TRY_PART(ctx, 0, 0.2, weights_at(ctx, a, flow));
-    NTK_TRY(ntk_check_result(ctx, "w(t)", NTK_F64, a->weights, g->size));
-    NTK_TRY_PART(ctx, 0.2, 1, ntk_jacobian_apply_transposed(ctx, g->jacobian, &weights, &step));
+    ntk_array weights = ntk_vector_f64(a->weights + time, g->size), step = ntk_vector_f64(out, a->rows);
+    weights.strides[0] = times;
+    NTK_TRY(ntk_jacobian_apply_transposed(ctx, g->jacobian, &weights, &step));
     ntk_optimizer_scale(g->optimizer, 1, a->rows, out, 1);
     for (int64_t i = 0; i < a->rows; ++i) out[i] = -out[i];
+done:
+    return status;
+}
+
+static ntk_status parameters_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
+{
+    ntk_status status;
+    NTK_TRY_PART(ctx, 0, 0.2, weights_at(ctx, a, times));
+    NTK_TRY(ntk_check_result(ctx, "w(t)", NTK_F64, a->weights, times * a->d->gram->size));
+    for (int64_t i = 0; i < times; ++i)
+        NTK_TRY_PART(ctx, 0.2 + 0.8 * (double)i / (double)times, 0.2 + 0.8 * (double)(i + 1) / (double)times,
+                     one_step(ctx, a, times, i, out + i * a->rows));
 done:
     return status;
 }
@@ -185,14 +279,14 @@ done:
 ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out)
 {
     ntk_status status;
-    answer a = {.d = dynamics, .columns = 1, .at = parameters_at};
+    answer a = {.d = dynamics, .columns = 1, .weight = ntk_motion_learned, .at = parameters_at};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
     if (!dynamics->gram->jacobian) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram comes from no Jacobian: there are no parameters to follow");
     if (dynamics->columns != 1)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "y has %lld columns; the parameters follow one target per row of J", (long long)dynamics->columns);
     a.rows = dynamics->gram->jacobian->columns;
-    NTK_TRY(check_times(ctx, times, n_times));
+    NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(n_times, a.rows)));
     NTK_TRY(answer_all(ctx, &a, times, n_times, out));
 done:
@@ -201,24 +295,33 @@ done:
 
 /* ---- loss ------------------------------------------------------------------------------------------------------ */
 
-static ntk_status loss_at(ntk_context *ctx, const answer *a, const ntk_flow *flow, double *out)
+/* Columns of one time, together. */
+static void take_time(const ntk_dynamics *d, int64_t times, int64_t time, const double *modes, double *out)
+{
+    int64_t c = d->columns;
+    for (int64_t i = 0; i < d->spectrum->size; ++i) memcpy(out + i * c, modes + (i * times + time) * c, (size_t)c * sizeof *out);
+}
+
+static ntk_status loss_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     const ntk_dynamics *d = a->d;
-    double norm;
     (void)ctx;
-    ntk_spectrum_weigh(d->spectrum, flow, ntk_flow_decay, d->columns, d->error, a->modes);
-    norm = ntk_norm(d->spectrum->size, d->columns, a->modes);
-    *out = norm * norm / (2 * d->divisor);
+    for (int64_t t = 0; t < times; ++t) {
+        double norm;
+        take_time(d, times, t, a->modes, a->weights);
+        norm = ntk_norm(d->spectrum->size, d->columns, a->weights);
+        out[t] = norm * norm / (2 * d->divisor);
+    }
     return NTK_OK;
 }
 
 ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out)
 {
     ntk_status status;
-    answer a = {.d = dynamics, .rows = 1, .columns = 1, .at = loss_at};
+    answer a = {.d = dynamics, .rows = 1, .columns = 1, .weight = ntk_motion_decay, .at = loss_at};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
-    NTK_TRY(check_times(ctx, times, n_times));
+    NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(n_times)));
     NTK_TRY(answer_all(ctx, &a, times, n_times, out));
 done:

@@ -291,7 +291,8 @@ static ntk_status dynamics(ntk_context *ctx)
     double out[2 * 3 * P], k[2 * 4 * ROWS], f0[2 * 4];
     ntk_array y = world_y(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1);
     ntk_array f_test = STRIDED(out, 3, 4, 1);
-    ntk_array step = STRIDED(out, 3, P), loss = STRIDED(out, 3);
+    ntk_array step = STRIDED(out, 3, P), loss = STRIDED(out, 3), decay = STRIDED(out, 3, ROWS), modes = STRIDED(out, ROWS);
+    double time;
     ntk_dynamics *d = NULL;
     kit_random(2, 2 * 4 * ROWS, k);
     kit_random(3, 2 * 4, f0);
@@ -300,6 +301,10 @@ static ntk_status dynamics(ntk_context *ctx)
     TRY(ntk_dynamics_test_at(ctx, d, &k_test, &start, times, 3, &f_test));
     TRY(ntk_dynamics_parameters_at(ctx, d, times, 3, &step));
     TRY(ntk_dynamics_loss_at(ctx, d, times, 3, &loss));
+    TRY(ntk_dynamics_bound_at(ctx, d, times, 3, &loss));
+    TRY(ntk_dynamics_decay_at(ctx, d, times, 3, &decay));
+    TRY(ntk_dynamics_mode_times(ctx, d, 0.5, &modes));
+    TRY(ntk_dynamics_time_to_loss(ctx, d, 1e-3, &time));
 done:
     ntk_dynamics_destroy(d);
     return status;

@@ -22,7 +22,7 @@ static world w;
 static void *handles[HANDLES];
 
 static char text[4096], dense[] = "dense", branch[] = "branch", json[sizeof world_json];
-static double times[] = {0, 1.5, INFINITY}, vector[] = {0.5, -1, 2};
+static double times[] = {0, 1.5, INFINITY}, flow_time[1], vector[] = {0.5, -1, 2};
 static int64_t shape[] = {D};
 static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
 static ntk_array test_x, test_f0;
@@ -220,6 +220,12 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       POINTER("times", times), OUT("out", ALL, 3, P))                                                                                         \
     X(ntk_dynamics_loss_at, , ntk_dynamics_loss_at(ctx, p[0], p[1], 3, p[2]), HANDLE("dynamics", DYNAMICS), POINTER("times", times),          \
       OUT("out", ALL, 3))                                                                                                                     \
+    X(ntk_dynamics_decay_at, , ntk_dynamics_decay_at(ctx, p[0], p[1], 3, p[2]), HANDLE("dynamics", DYNAMICS), POINTER("times", times),        \
+      OUT("out", ALL, 3, ROWS))                                                                                                               \
+    X(ntk_dynamics_bound_at, , ntk_dynamics_bound_at(ctx, p[0], p[1], 3, p[2]), HANDLE("dynamics", DYNAMICS), POINTER("times", times),        \
+      OUT("out", ALL, 3))                                                                                                                     \
+    X(ntk_dynamics_mode_times, , ntk_dynamics_mode_times(ctx, p[0], 1.5, p[1]), HANDLE("dynamics", DYNAMICS), OUT("out", ALL, ROWS))          \
+    X(ntk_dynamics_time_to_loss, , ntk_dynamics_time_to_loss(ctx, p[0], 0.1, p[1]), HANDLE("dynamics", DYNAMICS), POINTER("time", flow_time))   \
     X(ntk_system_from_gram, , ntk_system_from_gram(ctx, p[0], NTK_KIND_NTK, p[1]), HANDLE("gram", GRAM), NEW(system))                         \
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \

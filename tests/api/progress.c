@@ -100,7 +100,7 @@ static const long_call calls[] = {
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
     CALL(kernel_eval, 1), CALL(kernel_eval_cross, 1), CALL(kernel_eval_empirical, 4), CALL(kernel_diagonal, 1), CALL(kernel_diagonal_empirical, 4),
     CALL(gram_multiply, 1), CALL(parameter_vectors, 3), CALL(fisher_multiply, 4), CALL(fisher_norm, 3), CALL(solve, 1), CALL(backward_error, 1),
-    CALL(mean, 2), CALL(covariance, 4), CALL(both_at, 4), CALL(dynamics_at, 2), CALL(dynamics_test_at, 4), CALL(dynamics_parameters_at, 4),
+    CALL(mean, 2), CALL(covariance, 4), CALL(both_at, 4), CALL(dynamics_at, 2), CALL(dynamics_test_at, 3), CALL(dynamics_parameters_at, 4),
     CALL(dynamics_loss_at, 2), CALL(gramian, 4), CALL(residual, 3),
 };
 

@@ -1,4 +1,5 @@
 """ntk dynamics against f(t) = y + exp(-K t)(f0 - y)."""
+import json
 import os
 
 import numpy as np
@@ -55,6 +56,33 @@ class Dynamics(kit.ToolTest):
         got = self.result(*self.command, "y.npy", "--f0", "f0.npy")
         p = np.ones((N, N)) / N
         self.close(got[2], p @ self.y + self.f0 - p @ self.f0, 1e-13)
+
+    def test_steps(self):
+        """A loop over the steps, with momentum and weight decay (of weights a: f = f0 + K a)."""
+        a, before, rate, m, w = 0 * self.y, 0 * self.y, 0.02, 0.7, 0.4
+        for _ in range(37):
+            a, before = a + m * (a - before) - rate * (self.f0 + self.k @ a - self.y + w * a), a
+        save("t.npy", np.array([37.0]))
+        got = self.result(*self.command, "y.npy", "--f0", "f0.npy", "--steps", "--learning-rate", rate, "--momentum", m, "--weight-decay", w)
+        self.close(got[0], self.f0 + self.k @ a, 1e-12)
+        save("t.npy", np.array([1.5]))
+        self.ntk(*self.command, "y.npy", "--steps", "--out", "f.npy", code=2, saying="no whole number")
+
+    def test_report_and_picture(self):
+        save("k.npy", np.diag([4.0, 1, 1, 1, 1, 0]))
+        said = json.loads(self.ntk(*self.command, "y.npy", "--loss-scale", "mean", "--plot", "p.svg", "--out", "f.npy", "--json"))
+        self.assertEqual(said["loss_scale"], "mean")
+        self.assertAlmostEqual(said["largest_step"], 2 * N * O / 4, 12)
+        self.assertAlmostEqual(said["unreachable_loss"], (self.y[-1] ** 2).sum() / 2 / (N * O), 15)
+        self.assertAlmostEqual(said["loss"][2], said["unreachable_loss"], 15)
+        self.assertIn("<svg", open("p.svg").read())
+        self.ntk(*self.command, "y.npy", "--plot", "p.png", "--out", "f.npy")
+        self.assertEqual(open("p.png", "rb").read(4), b"\x89PNG")
+
+    def test_without_gnuplot(self):
+        self.ntk(*self.command, "y.npy", "--plot", "p.png", "--out", "f.npy", saying="gnuplot is not installed",
+                 env=dict(os.environ, PATH="/nonexistent"))
+        self.assertTrue(os.path.exists("f.npy") and not os.path.exists("p.png"))
 
     def test_times(self):
         with open("t.csv", "w") as f:
