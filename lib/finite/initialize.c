@@ -22,7 +22,7 @@ static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, 
 {
     ntk_affine affine = ntk_step_affine(s);
     uint64_t stream = 2 * (uint64_t)s->parametric;
-    int64_t bias = s->bias ? s->units : 0, weights = s->n_parameters - bias;
+    int64_t bias = s->bias ? s->copies * s->units : 0, weights = s->n_parameters - bias;
     draw_job w = {seed, stream, affine.weight_draw, theta + s->offset};
     draw_job b = {seed, stream + 1, affine.bias_draw, theta + s->offset + weights};
     ntk_parallel(ctx, weights, 4096, draw_range, &w);

@@ -1,83 +1,155 @@
 /*
- * layer_norm over the channels: y = (x - mean) r, r = 1/sqrt(var + epsilon).
+ * layer_norm over some axes, the channels among them: y = (x - mean) r, r = 1/sqrt(var + epsilon), for each place on the axes left.
  *
  *     dy = r (dx - mean(dx) - y mean(y dx)),   backward the same with dy and dx exchanged: the map is symmetric.
+ *
+ * A sample is `groups` sets of `count` numbers.  `at` lists where the numbers of the first set stand, `group` where those of
+ * the others begin: the chosen axes are gathered, normalised, and scattered back.
  */
 #include "finite.h"
 
 #include <math.h>
 
-static int64_t channels_of(const ntk_tape *t, const ntk_step *s)
+typedef struct norm {
+    int64_t size, groups, count;
+    int64_t *at, *group; /* [count], [groups] */
+    double *x, *d, *y;   /* [count] each */
+    double epsilon;
+} norm;
+
+/* list[i] = offset of place i on the axes that are chosen (or that are not), row-major. */
+static void list_offsets(const ntk_value *v, const bool *chosen, bool which, int64_t count, int64_t *list)
 {
-    const ntk_value *v = &t->network->values[s->output];
-    return v->shape[v->ndim - 1];
+    for (int64_t i = 0; i < count; ++i) {
+        int64_t rest = i, stride = 1, offset = 0;
+        for (int a = v->ndim - 1; a >= 0; --a) {
+            if (chosen[a] == which) {
+                offset += rest % v->shape[a] * stride;
+                rest /= v->shape[a];
+            }
+            stride *= v->shape[a];
+        }
+        list[i] = offset;
+    }
 }
 
-static double mean_of(int64_t c, const double *x)
+static void close_norm(norm *m)
+{
+    ntk_free(m->y);
+    ntk_free(m->d);
+    ntk_free(m->x);
+    ntk_free(m->group);
+    ntk_free(m->at);
+}
+
+/* On failure close_norm() is still due. */
+static ntk_status open_norm(ntk_tape *t, const ntk_step *s, norm *m)
+{
+    ntk_status status;
+    bool chosen[NTK_MAX_NDIM];
+    const ntk_value *v = &t->network->values[s->output];
+    *m = (norm){.size = v->size, .count = 1, .epsilon = s->layer->value[NTK_LAYER_NORM_EPSILON]};
+    ntk_layer_norm_axes(s->layer, v->ndim, chosen);
+    for (int a = 0; a < v->ndim; ++a) m->count *= chosen[a] ? v->shape[a] : 1;
+    m->groups = v->size / m->count;
+    NTK_TRY(NTK_NEW_RAW(t->ctx, m->count, &m->at));
+    NTK_TRY(NTK_NEW_RAW(t->ctx, m->groups, &m->group));
+    NTK_TRY(NTK_NEW_RAW(t->ctx, m->count, &m->x));
+    NTK_TRY(NTK_NEW_RAW(t->ctx, m->count, &m->d));
+    NTK_TRY(NTK_NEW_RAW(t->ctx, m->count, &m->y));
+    list_offsets(v, chosen, true, m->count, m->at);
+    list_offsets(v, chosen, false, m->groups, m->group);
+done:
+    return status;
+}
+
+static void gather(const norm *m, const double *from, double *to)
+{
+    for (int64_t i = 0; i < m->count; ++i) to[i] = from[m->at[i]];
+}
+
+static double mean_of(int64_t count, const double *x)
 {
     double sum = 0;
-    for (int64_t i = 0; i < c; ++i) sum += x[i];
-    return sum / (double)c;
+    for (int64_t i = 0; i < count; ++i) sum += x[i];
+    return sum / (double)count;
 }
 
-/* Returns r. */
-static double normalize(const ntk_step *s, int64_t c, const double *x, double *y)
+/* y of one set; returns r. */
+static double normalize(const norm *m, const double *x)
 {
-    double mean = mean_of(c, x), sum = 0, r;
-    for (int64_t i = 0; i < c; ++i) {
-        y[i] = x[i] - mean;
-        sum += y[i] * y[i];
+    double mean, sum = 0, r;
+    gather(m, x, m->x);
+    mean = mean_of(m->count, m->x);
+    for (int64_t i = 0; i < m->count; ++i) {
+        m->y[i] = m->x[i] - mean;
+        sum += m->y[i] * m->y[i];
     }
-    r = 1 / sqrt(sum / (double)c + s->layer->value[NTK_LAYER_NORM_EPSILON]);
-    for (int64_t i = 0; i < c; ++i) y[i] *= r;
+    r = 1 / sqrt(sum / (double)m->count + m->epsilon);
+    for (int64_t i = 0; i < m->count; ++i) m->y[i] *= r;
     return r;
 }
 
-/* out += r (d - mean(d) - y mean(y d)). */
-static void add_derivative(int64_t c, double r, const double *y, const double *d, double *out)
+/* out += r (d - mean(d) - y mean(y d)), for the set at x. */
+static void add_derivative(const norm *m, const double *x, const double *d, double *out)
 {
-    double mean = mean_of(c, d), along = 0;
-    for (int64_t i = 0; i < c; ++i) along += y[i] * d[i];
-    along /= (double)c;
-    for (int64_t i = 0; i < c; ++i) out[i] += r * (d[i] - mean - y[i] * along);
+    double r = normalize(m, x), mean, along = 0;
+    gather(m, d, m->d);
+    mean = mean_of(m->count, m->d);
+    for (int64_t i = 0; i < m->count; ++i) along += m->y[i] * m->d[i];
+    along /= (double)m->count;
+    for (int64_t i = 0; i < m->count; ++i) out[m->at[i]] += r * (m->d[i] - mean - m->y[i] * along);
 }
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
-    int64_t c = channels_of(t, s), rows = t->n * ntk_tape_size(t, s->output) / c;
-    for (int64_t r = 0; r < rows; ++r) normalize(s, c, t->value[s->inputs[0]] + r * c, t->value[s->output] + r * c);
-    return NTK_OK;
+    norm m;
+    ntk_status status;
+    NTK_TRY(open_norm(t, s, &m));
+    for (int64_t i = 0; i < t->n * m.groups; ++i) {
+        int64_t place = i / m.groups * m.size + m.group[i % m.groups];
+        normalize(&m, t->value[s->inputs[0]] + place);
+        for (int64_t k = 0; k < m.count; ++k) t->value[s->output][place + m.at[k]] = m.y[k];
+    }
+done:
+    close_norm(&m);
+    return status;
+}
+
+/* out [rows, size] += the derivative along d, row r at the input of its sample. */
+static void add_rows(const ntk_tape *t, const ntk_step *s, const norm *m, int64_t rows, bool backward, const double *d, double *out)
+{
+    for (int64_t r = 0; r < rows; ++r) {
+        const double *x = t->value[s->inputs[0]] + (backward ? ntk_tape_sample(t, r) : r) * m->size;
+        for (int64_t g = 0; g < m->groups; ++g)
+            add_derivative(m, x + m->group[g], d + r * m->size + m->group[g], out + r * m->size + m->group[g]);
+    }
 }
 
 static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
-    int64_t c = channels_of(t, s), rows = t->n * ntk_tape_size(t, s->output) / c;
-    const double *dx = t->tangent[s->inputs[0]];
-    double *dy = t->tangent[s->output], *y;
-    ntk_status status = NTK_NEW_RAW(t->ctx, c, &y);
-    for (int64_t r = 0; status == NTK_OK && r < rows; ++r) {
-        double scale = normalize(s, c, t->value[s->inputs[0]] + r * c, y);
-        for (int64_t i = 0; i < c; ++i) dy[r * c + i] = 0;
-        add_derivative(c, scale, y, dx + r * c, dy + r * c);
-    }
-    ntk_free(y);
+    norm m;
+    ntk_status status;
+    double *dy = t->tangent[s->output];
+    NTK_TRY(open_norm(t, s, &m));
+    for (int64_t i = 0; i < t->n * m.size; ++i) dy[i] = 0;
+    add_rows(t, s, &m, t->n, false, t->tangent[s->inputs[0]], dy);
+done:
+    close_norm(&m);
     return status;
 }
 
 static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
-    int64_t c = channels_of(t, s), size = ntk_tape_size(t, s->output);
-    double *dx, *y = NULL;
+    norm m = {.size = 0};
     ntk_status status;
+    double *dx;
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
-    NTK_TRY(NTK_NEW_RAW(t->ctx, c, &y));
-    for (int64_t r = 0; dx && r < t->rows; ++r)
-        for (int64_t at = 0; at < size; at += c) {
-            double scale = normalize(s, c, t->value[s->inputs[0]] + ntk_tape_sample(t, r) * size + at, y);
-            add_derivative(c, scale, y, t->cotangent[s->output] + r * size + at, dx + r * size + at);
-        }
+    if (!dx) return NTK_OK;
+    NTK_TRY(open_norm(t, s, &m));
+    add_rows(t, s, &m, t->rows, true, t->cotangent[s->output], dx);
 done:
-    ntk_free(y);
+    close_norm(&m);
     return status;
 }
 

@@ -98,6 +98,10 @@ done:
 static ntk_status check_shape(ntk_context *ctx, const ntk_network *network)
 {
     char text[NTK_SHAPE_TEXT];
+    for (int64_t i = 0; i < network->n_steps; ++i)
+        if (!network->steps[i].op->infinite)
+            return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, network->steps[i].layer->path, "%s has no infinite-width reading in this version",
+                               ntk_layer_name(network->steps[i].layer));
     if (network->ndim == 1) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the infinite-width reading takes vectors in this version; the network's input is %s",
                     ntk_shape_text(text, network->ndim, network->shape));

@@ -113,15 +113,17 @@ static void fill_scales(const ntk_network *network, ntk_step *step)
     step->rate = value[NTK_DENSE_TRAIN] != 0 ? value[NTK_DENSE_LR] : 0;
 }
 
-ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t units, int64_t fan_in)
+ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t copies, int64_t units, int64_t fan_in)
 {
     ntk_network *network = c->network;
+    int64_t columns; /* weights of one unit, and its bias */
     fill_scales(network, step);
+    step->copies = copies;
     step->units = units;
     step->fan_in = fan_in;
     step->offset = network->n_parameters;
-    if (__builtin_mul_overflow(units, fan_in, &step->n_parameters) ||
-        __builtin_add_overflow(step->n_parameters, step->bias ? units : 0, &step->n_parameters) ||
+    if (__builtin_add_overflow(fan_in, (int64_t)step->bias, &columns) || __builtin_mul_overflow(units, columns, &step->n_parameters) ||
+        __builtin_mul_overflow(step->n_parameters, copies, &step->n_parameters) ||
         __builtin_add_overflow(network->n_parameters, step->n_parameters, &network->n_parameters))
         return too_large(c, step->layer->path, "parameters");
     step->parametric = network->n_parametric++;

@@ -26,7 +26,7 @@ static ntk_status compile(ntk_compiler *c, const ntk_layer *layer, int input, in
     memcpy(shape, in->shape, sizeof shape);
     shape[in->ndim - 1] = units;
     NTK_TRY(ntk_compile_step(c, layer, 1, &input, in->ndim, shape, &step));
-    NTK_TRY(ntk_compile_parametric(c, step, units, channels));
+    NTK_TRY(ntk_compile_parametric(c, step, 1, units, channels));
     *output = step->output;
 done:
     return status;

@@ -90,8 +90,8 @@ static void describe_choice(char text[EXPECTED_TEXT], const ntk_key *key)
 
 static void describe_integers(char text[EXPECTED_TEXT], const ntk_key *key)
 {
-    (void)key;
-    ntk_print(text, EXPECTED_TEXT, "a list of integers");
+    if (key->least > -INFINITY) ntk_print(text, EXPECTED_TEXT, "a list of integers >= %.15g", key->least);
+    else ntk_print(text, EXPECTED_TEXT, "a list of integers");
 }
 
 static void describe_numbers(char text[EXPECTED_TEXT], const ntk_key *key)

@@ -1,4 +1,4 @@
-/* layer_norm: y = (x - mean)/sqrt(var + epsilon) over the channel axis, var dividing by the count. */
+/* layer_norm: y = (x - mean)/sqrt(var + epsilon) over some axes, the channel axis among them; var divides by the count. */
 #include "network.h"
 
 #include <math.h>
@@ -9,11 +9,24 @@ static const ntk_key keys[] = {
     {.name = NULL},
 };
 
-static ntk_status check_axes(const ntk_compiler *c, const ntk_layer *layer, int ndim)
+bool ntk_layer_norm_axes(const ntk_layer *layer, int ndim, bool chosen[NTK_MAX_NDIM])
 {
     const double *axes = layer->numbers[NTK_LAYER_NORM_AXES];
-    if (!axes || (axes[0] == 1 && (axes[1] == -1 || axes[1] == ndim - 1))) return NTK_OK;
-    return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path, "axes must be [-1], the channel axis: others are not in this version");
+    for (int i = 0; i < NTK_MAX_NDIM; ++i) chosen[i] = !axes && i == ndim - 1;
+    for (int64_t i = 1; axes && i <= (int64_t)axes[0]; ++i) {
+        int64_t axis = (int64_t)axes[i] + (axes[i] < 0 ? ndim : 0);
+        if (axis < 0 || axis >= ndim || chosen[axis]) return false;
+        chosen[axis] = true;
+    }
+    return chosen[ndim - 1];
+}
+
+static ntk_status check_axes(const ntk_compiler *c, const ntk_layer *layer, int ndim)
+{
+    bool chosen[NTK_MAX_NDIM];
+    if (ntk_layer_norm_axes(layer, ndim, chosen)) return NTK_OK;
+    return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path,
+                       "axes must hold the channel axis -1, each axis once, and be among the %d axes of its input", ndim);
 }
 
 static ntk_status compile(ntk_compiler *c, const ntk_layer *layer, int input, int *output)

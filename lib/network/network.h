@@ -6,6 +6,8 @@
  *   keys.c         one value checked against its key
  *   layer.c        one layer from its name and keys; lists of layers
  *   ops.c          the table of ops           dense.c activation.c branch.c repeat.c identity.c   one op each
+ *   window.c       which positions a window reads: sizes, padding, strides, dilation
+ *                  conv.c pool.c global_pool.c flatten.c layer_norm.c   the ops over positions
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
  *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
@@ -19,7 +21,8 @@
 
 #include "core.h"
 
-#define NTK_MAX_KEYS 8
+#define NTK_MAX_KEYS 24
+#define NTK_MAX_SPATIAL 4 /* spatial axes: an input has at most 5, the last are channels */
 
 /* Limits that keep a hostile description from exhausting memory, stack or time. */
 #define NTK_MAX_NESTING 64       /* lists of layers inside each other; the outermost is the first */
@@ -140,9 +143,10 @@ typedef struct ntk_op {
     /** Appends what the layer does to value `input` and says where the result is.  Checks the shapes.  A layer leaves at
      *  most one step, with at most one input for itself and each of its lists: the program was allocated for that. */
     ntk_status (*compile)(ntk_compiler *c, const ntk_layer *layer, int input, int *output);
+    const struct ntk_window_keys *window; /* where its keys of a window stand; NULL: it has none */
     /** How often the lists are compiled in sequence; NULL: once. */
     int64_t (*copies)(const ntk_layer *layer);
-    const struct ntk_finite_op *finite;     /* NULL for ops that leave no step (identity, repeat) */
+    const struct ntk_finite_op *finite;     /* NULL: it leaves no step (identity, repeat), or this reading refuses it */
     const struct ntk_infinite_op *infinite; /* the same */
 } ntk_op;
 
@@ -151,6 +155,8 @@ extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation,
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
+extern const ntk_op ntk_op_conv, ntk_op_conv_local, ntk_op_conv_transpose;
+extern const ntk_op ntk_op_avg_pool, ntk_op_sum_pool, ntk_op_max_pool, ntk_op_global_avg_pool, ntk_op_global_sum_pool, ntk_op_flatten;
 
 /** Indices into ntk_layer.value of the parametric ops.  Every parametric op opens its key table with these. */
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
@@ -158,6 +164,9 @@ typedef enum ntk_parameterization { NTK_PARAMETERIZATION_NTK, NTK_PARAMETERIZATI
 extern const char *const ntk_parameterization_choices[];
 extern const ntk_key ntk_parameterization_key; /* at the top of a network */
 
+/* Of the convolutions, after those of every parametric op; conv_transpose has no dilation. */
+enum { NTK_CONV_KERNEL = NTK_DENSE_LR + 1, NTK_CONV_STRIDES, NTK_CONV_PADDING, NTK_CONV_DILATION };
+enum { NTK_POOL_WINDOW, NTK_POOL_STRIDES, NTK_POOL_PADDING, NTK_POOL_NORMALIZE_EDGES };
 enum { NTK_BRANCH_MERGE, NTK_BRANCH_AXIS };
 enum { NTK_REPEAT_TIMES };
 enum { NTK_LAYER_NORM_AXES, NTK_LAYER_NORM_EPSILON };
@@ -237,6 +246,7 @@ struct ntk_step {
     /* parametric steps only (parametric >= 0): weights [units, fan_in], then the bias [units] if there is one */
     int64_t parametric;       /* index in the order of the flat vector, else -1 */
     int64_t offset, n_parameters;
+    int64_t copies;           /* of weights and bias: 1; of conv_local one per position, copy after copy: all weights, then all biases */
     int64_t units, fan_in;    /* fan_in = n of network-format.md; units also of a branch: the extent along its axis */
     bool bias;
     bool first;               /* no parametric layer lies between it and the input */
@@ -289,6 +299,44 @@ ntk_status ntk_network_check_input(ntk_context *ctx, const ntk_network *network,
 /** Numbers in one input. */
 int64_t ntk_network_input_size(const ntk_network *network);
 
+/* ---- windows --------------------------------------------------------------------------------------------------- */
+
+typedef enum ntk_padding { NTK_PADDING_VALID, NTK_PADDING_SAME, NTK_PADDING_CIRCULAR } ntk_padding;
+extern const char *const ntk_padding_choices[];
+
+/** Indices of an op's keys: of the extents, strides, padding, dilation (-1: none). */
+typedef struct ntk_window_keys {
+    int extents, strides, padding, dilation;
+    bool transposed; /* output o, tap t reads input (o + t - low)/stride, not o stride + dilation t - low */
+} ntk_window_keys;
+
+/** A window along one axis: `in` positions are read at `kernel` taps for each of `out` positions. */
+typedef struct ntk_window_axis {
+    int64_t in, out, kernel, stride, dilation, low;
+} ntk_window_axis;
+
+/** The window of a step over all its spatial axes. */
+typedef struct ntk_window {
+    int ndim;
+    ntk_padding padding;
+    bool transposed;
+    ntk_window_axis axis[NTK_MAX_SPATIAL];
+    int64_t positions_in, positions_out, taps; /* products of in, out, kernel */
+} ntk_window;
+
+/** Fills in `out` and `low` from the rest (network-format.md, Padding).  False if no window fits or a size exceeds 63 bits.
+ *  For an input cut to a valid length: once more, with that length as `in`. */
+bool ntk_window_fit(ntk_padding padding, bool transposed, ntk_window_axis *a);
+
+/** The input position that output o reads at tap t along an axis; -1: none, a zero. */
+int64_t ntk_window_read(const ntk_window *w, int axis, int64_t o, int64_t t);
+
+/** The window of a compiled step whose op has one. */
+ntk_window ntk_step_window(const ntk_network *network, const ntk_step *step);
+
+/** Which axes (counted from the front) a layer_norm takes its mean over; false if they do not suit. */
+bool ntk_layer_norm_axes(const ntk_layer *layer, int ndim, bool chosen[NTK_MAX_NDIM]);
+
 /* ---- the compiler, for the ops --------------------------------------------------------------------------------- */
 
 struct ntk_compiler {
@@ -309,6 +357,9 @@ ntk_status ntk_compile_list(ntk_compiler *c, const ntk_layer_list *list, int inp
 ntk_status ntk_compile_step(ntk_compiler *c, const ntk_layer *layer, int n_inputs, const int *inputs, int ndim, const int64_t *shape, ntk_step **step);
 
 /** Makes the newest step parametric: rate, scales and place in the flat vector from the layer's keys and these sizes. */
-ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t units, int64_t fan_in);
+ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t copies, int64_t units, int64_t fan_in);
+
+/** The window of a layer over the spatial axes of a value, or NETWORK with what does not fit. */
+ntk_status ntk_compile_window(const ntk_compiler *c, const ntk_layer *layer, int input, ntk_window *window);
 
 #endif

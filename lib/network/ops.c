@@ -1,7 +1,12 @@
 /* The table of ops.  The activations share ntk_op_activation and have a table of their own. */
 #include "network.h"
 
-const ntk_op *const ntk_ops[] = {&ntk_op_dense, &ntk_op_identity, &ntk_op_branch, &ntk_op_repeat, &ntk_op_layer_norm, NULL};
+const ntk_op *const ntk_ops[] = {
+    &ntk_op_dense, &ntk_op_identity, &ntk_op_branch, &ntk_op_repeat, &ntk_op_layer_norm,
+    &ntk_op_conv, &ntk_op_conv_local, &ntk_op_conv_transpose, &ntk_op_avg_pool, &ntk_op_sum_pool, &ntk_op_max_pool,
+    &ntk_op_global_avg_pool, &ntk_op_global_sum_pool, &ntk_op_flatten,
+    NULL,
+};
 
 int ntk_op_count(void)
 {

@@ -100,7 +100,7 @@ static void test_layers(void **state)
          "layers[0]: merge is \"mean\"; expected \"sum\" or \"product\" or \"concat\""},
         {LAYERS("{\"op\": \"branch\", \"merge\": \"sum\", \"axis\": 0, \"branches\": [[], []]}"), NTK_ERROR_NETWORK, "layers[0]: axis belongs to the merge \"concat\""},
         {LAYERS("{\"op\": \"branch\", \"merge\": \"concat\", \"axis\": 1, \"branches\": [[], []]}"), NTK_ERROR_NETWORK, "layers[0]: axis is 1; the branches have 1 axes"},
-        {LAYERS("{\"op\": \"layer_norm\", \"axes\": [0, 0]}"), NTK_ERROR_NETWORK, "layers[0]: axes must be [-1]"},
+        {LAYERS("{\"op\": \"layer_norm\", \"axes\": [0, 0]}"), NTK_ERROR_NETWORK, "layers[0]: axes must hold the channel axis -1, each axis once"},
         {LAYERS("{\"op\": \"layer_norm\", \"axes\": [0.5]}"), NTK_ERROR_NETWORK, "layers[0]: axes is a list with reals; expected a list of integers"},
         {LAYERS("{\"op\": \"polynomial\", \"coef\": []}"), NTK_ERROR_NETWORK, "layers[0]: coef is an empty list"},
         {LAYERS("{\"op\": \"polynomial\", \"coef\": [1, \"x\"]}"), NTK_ERROR_NETWORK, "layers[0]: coef is a list; expected a list of finite numbers"},

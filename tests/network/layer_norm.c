@@ -1,4 +1,4 @@
-/* layer_norm: keeps the shape; its axes are the channel axis and nothing else in this version. */
+/* layer_norm: keeps the shape; its axes hold the channel axis. */
 #include "kit.h"
 #include "network.h"
 
@@ -13,7 +13,7 @@ static ntk_status parse(ntk_context *ctx, const char *keys, ntk_network **net)
 
 static void test_accepted(void **state)
 {
-    static const char *const keys[] = {"", ", \"axes\": [-1]", ", \"axes\": -1", ", \"axes\": [1]", ", \"axes\": 1"};
+    static const char *const keys[] = {"", ", \"axes\": [-1]", ", \"axes\": -1", ", \"axes\": [1]", ", \"axes\": 1", ", \"axes\": [0, 1]", ", \"axes\": [-1, -2]", ", \"axes\": [1, -2]"};
     ntk_context *ctx = *state;
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(keys); ++i) {
         ntk_network *net = NULL;
@@ -32,9 +32,12 @@ static void test_refused(void **state)
     static const struct {
         const char *keys, *sentence;
     } cases[] = {
-        {", \"axes\": [0]", "layers[0]: axes must be [-1], the channel axis"},
-        {", \"axes\": [-2]", "layers[0]: axes must be [-1]"},
-        {", \"axes\": [0, 1]", "layers[0]: axes must be [-1]"},
+        {", \"axes\": [0]", "layers[0]: axes must hold the channel axis -1, each axis once, and be among the 2 axes of its input"},
+        {", \"axes\": [-2]", "layers[0]: axes must hold the channel axis"},
+        {", \"axes\": [1, 1]", "layers[0]: axes must hold the channel axis -1, each axis once"},
+        {", \"axes\": [-1, 1]", "layers[0]: axes must hold the channel axis -1, each axis once"},
+        {", \"axes\": [-1, 2]", "and be among the 2 axes"},
+        {", \"axes\": [-1, -3]", "and be among the 2 axes"},
         {", \"axes\": []", "layers[0]: axes is an empty list"},
         {", \"axes\": [1.0]", "layers[0]: axes is a list with reals; expected a list of integers"},
         {", \"epsilon\": -1", "layers[0]: epsilon is -1; expected a finite number >= 0"},
