@@ -218,7 +218,7 @@ static ntk_status job_result(ntk_context *ctx, const tile_job *j)
 {
     long long bad = atomic_load(&j->bad);
     if (bad < 0) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s, or its activation's series is not good to 1e-10 (at %lld, %lld of a tile); scale the inputs or w_std down",
                     ntk_dtype_name(j->dtype), bad / NTK_MAX(j->columns->n, 1), bad % NTK_MAX(j->columns->n, 1));
 }
 

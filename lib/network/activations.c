@@ -4,7 +4,8 @@
 extern const ntk_activation ntk_activation_relu, ntk_activation_leaky_relu, ntk_activation_abrelu, ntk_activation_abs,
     ntk_activation_sign, ntk_activation_erf, ntk_activation_sigmoid_like, ntk_activation_gelu, ntk_activation_sin,
     ntk_activation_cos, ntk_activation_rbf, ntk_activation_gabor, ntk_activation_exp, ntk_activation_gaussian,
-    ntk_activation_exp_normalized, ntk_activation_hermite, ntk_activation_monomial, ntk_activation_polynomial, ntk_activation_rectified_monomial;
+    ntk_activation_exp_normalized, ntk_activation_hermite, ntk_activation_monomial, ntk_activation_polynomial, ntk_activation_rectified_monomial,
+    ntk_activation_tanh, ntk_activation_sigmoid, ntk_activation_silu, ntk_activation_softplus, ntk_activation_elu, ntk_activation_selu;
 
 const ntk_activation *const ntk_activations[] = {
     &ntk_activation_relu,
@@ -26,6 +27,12 @@ const ntk_activation *const ntk_activations[] = {
     &ntk_activation_monomial,
     &ntk_activation_polynomial,
     &ntk_activation_rectified_monomial,
+    &ntk_activation_tanh,
+    &ntk_activation_sigmoid,
+    &ntk_activation_silu,
+    &ntk_activation_softplus,
+    &ntk_activation_elu,
+    &ntk_activation_selu,
     NULL,
 };
 
