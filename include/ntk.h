@@ -941,11 +941,11 @@ NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynami
 /** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
 NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
-/** The share of the error of each mode that is left: out [times, N], eigenvalues from the largest.  1 in the null space.  Steps without
+/** The share of the error of each mode that is left at times[0 ... n_times-1]: out [times, N], eigenvalues from the largest.  1 in the null space.  Steps without
  *  stability may be negative or exceed 1. */
 NTK_API ntk_status ntk_dynamics_decay_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
-/** A certificate, out [times]: L(t) <= ½|(1 - P)(y - f(0))|²/c + max over modes of the range of their share² times the rest of L(0); for gradient
+/** A certificate at times[0 ... n_times-1], out [times]: L(t) <= ½|(1 - P)(y - f(0))|²/c + max over modes of the range of their share² times the rest of L(0); for gradient
  *  flow the share² is exp(-2 eta lambda_min t/c), lambda_min the smallest eigenvalue above the rank tolerance. */
 NTK_API ntk_status ntk_dynamics_bound_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
