@@ -178,6 +178,12 @@ typedef enum ntk_algorithm {
     NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers without positions, D an outer product per layer */
     NTK_ALGORITHM_CONTRACTION = 2 /**< the rows of J: always */
 } ntk_algorithm;
+/** How a gram keeps its N x N entries. */
+typedef enum ntk_storage {
+    NTK_STORAGE_AUTO = 0,   /**< the library chooses: packed for a gram of a kernel */
+    NTK_STORAGE_FULL = 1,   /**< all N² numbers */
+    NTK_STORAGE_PACKED = 2  /**< N (N + 1)/2 numbers, LAPACK's rectangular full packed format; as fast */
+} ntk_storage;
 /** Whose distribution a predictor describes; see ntk_predictor_create(). */
 typedef enum ntk_posterior {
     NTK_POSTERIOR_NTK = 0,   /**< an ensemble of networks trained with the NTK */
@@ -230,6 +236,8 @@ NTK_API const char *ntk_outputs_name(ntk_outputs value);
 NTK_API int ntk_outputs_from_name(const char *name, ntk_outputs *value);
 NTK_API const char *ntk_algorithm_name(ntk_algorithm value);
 NTK_API int ntk_algorithm_from_name(const char *name, ntk_algorithm *value);
+NTK_API const char *ntk_storage_name(ntk_storage value);
+NTK_API int ntk_storage_from_name(const char *name, ntk_storage *value);
 NTK_API const char *ntk_posterior_name(ntk_posterior value);
 NTK_API int ntk_posterior_from_name(const char *name, ntk_posterior *value);
 NTK_API const char *ntk_decomposition_name(ntk_decomposition value);
@@ -678,12 +686,15 @@ typedef struct ntk_gram_options {
     size_t struct_size; /**< NTK_GRAM_OPTIONS_INIT */
     int32_t nngp;       /**< keep the NNGP too (one pass delivers both) */
     int32_t no_ntk;     /**< keep the NNGP only; needs nngp */
+    ntk_storage storage; /**< default: auto, which is packed */
+    int32_t reserved;   /**< 0 */
 } ntk_gram_options;
 /** Opens every initialiser of an ntk_gram_options. */
 #define NTK_GRAM_OPTIONS_INIT sizeof(ntk_gram_options)
 
 /** K(x, x) of a kernel; x [n] + input (f64 or f32) is copied, so that the gram can meet new inputs later.
- *  Errors as ntk_kernel_eval(), MEMORY_LIMIT with the bytes needed.  Memory: N² numbers per kind. */
+ *  Errors as ntk_kernel_eval(), MEMORY_LIMIT with the bytes needed.  Memory: N (N + 1)/2 numbers per kind, N² in full.
+ *  Every answer takes every storage; those that decompose by eigenvectors make a full copy. */
 NTK_API ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_gram_options *options, ntk_gram **gram);
 
 /** The caller's own symmetric matrix k [N, N] as an NTK; borrowed, never written.  Errors: SHAPE, NOT_FINITE, ARGUMENT if
@@ -792,11 +803,19 @@ typedef struct ntk_solver_options {
     int32_t reserved;      /**< 0 */
     double ridge;          /**< added to the diagonal, >= 0 */
     double ridge_relative; /**< times trace(K)/N, added too, >= 0 */
+    int32_t consume;       /**< 1: the factor takes the place of the gram's entries, see ntk_solver_create() */
+    int32_t reserved_2;    /**< 0 */
 } ntk_solver_options;
 /** Opens every initialiser of an ntk_solver_options. */
 #define NTK_SOLVER_OPTIONS_INIT sizeof(ntk_solver_options)
 
-/** Factorises K + ridge I = L Lᵀ.  Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.  Cost N³/3 flop, N² numbers. */
+/**
+ * Factorises K + ridge I = L Lᵀ.  Cost N³/3 flop, and as many numbers as the gram keeps per kind.
+ * With `consume` no further memory: the gram then holds that kind no more (ntk_gram_has() says 0, calls that need it fail with ARGUMENT),
+ * also if the factorisation fails; its size, data set and other kind stay.  It is for the only owner of a gram: refused with ARGUMENT while
+ * another handle made from the gram lives, or where the matrix is the caller's own; no other thread may use the gram meanwhile.
+ * Errors: NOT_POSITIVE_DEFINITE names the leading minor that failed.
+ */
 NTK_API ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver);
 
 /** Gives the solver back.  NULL: nothing happens. */
@@ -846,6 +865,8 @@ typedef struct ntk_predictor_options {
     double ridge_relative;           /**< times trace/N, added too, >= 0 */
     double learning_rate;            /**< eta > 0; 0 means 1 */
     const ntk_array *f0;             /**< outputs of the network on the training inputs at t = 0, shape of y; NULL: 0; copied */
+    int32_t consume;                 /**< 1, with Cholesky: the factor takes the place of the gram's entries, see ntk_solver_create() */
+    int32_t reserved_2;              /**< 0 */
 } ntk_predictor_options;
 /** Opens every initialiser of an ntk_predictor_options. */
 #define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)

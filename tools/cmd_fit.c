@@ -78,6 +78,7 @@ static int train(tool *t, job *j)
         .posterior = tool_kind(t) == NTK_KIND_NNGP ? NTK_POSTERIOR_NNGP : NTK_POSTERIOR_NTK,
         .ridge = arguments_number(&t->arguments, "ridge", 0),
         .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
+        .consume = 1, /* the gram serves nothing else */
     };
     int failed;
     tool_start_clock(t);

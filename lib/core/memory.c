@@ -71,7 +71,7 @@ ntk_status ntk_memory_require(ntk_context *ctx, const char *what, double bytes)
 {
     uint64_t limit = ctx->options.memory_limit;
     if (limit == 0 || bytes <= (double)limit) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_MEMORY_LIMIT, "%s needs %.3g MiB; the memory limit of the context is %.3g MiB", what,
+    return ntk_fail(ctx, NTK_ERROR_MEMORY_LIMIT, "%s needs %.4g MiB; the memory limit of the context is %.4g MiB", what,
                     bytes / 1048576, (double)limit / 1048576);
 }
 

@@ -1,11 +1,11 @@
-/* The gram from a kernel on one data set, and its end.  In this version all N² entries are kept. */
+/* The gram from a kernel on one data set, and its end. */
 #include "kernel.h"
 
 ntk_status ntk_gram_new_matrix(ntk_context *ctx, ntk_gram *g, ntk_kind kind)
 {
     int64_t numbers;
     ntk_status status;
-    NTK_TRY(ntk_size_product(ctx, "the gram", g->size, g->size, &numbers));
+    NTK_TRY(g->storage->numbers(ctx, g->size, &numbers));
     NTK_TRY(ntk_allocate_raw(ctx, numbers, ntk_dtype_size(g->dtype), &g->owned[kind]));
     g->matrix[kind] = g->owned[kind];
 done:
@@ -25,14 +25,12 @@ static ntk_status check_request(ntk_context *ctx, const ntk_kernel *k, const ntk
 static ntk_status fill(ntk_context *ctx, ntk_gram *g, const ntk_gram_options *o)
 {
     ntk_status status;
-    ntk_tile out = {.ld = g->size};
-    double bytes = (double)g->size * (double)g->size * (double)ntk_dtype_size(g->dtype) * (!o->no_ntk + !!o->nngp);
-    NTK_TRY(ntk_memory_require(ctx, "the gram", bytes));
+    int64_t numbers;
+    NTK_TRY(g->storage->numbers(ctx, g->size, &numbers));
+    NTK_TRY(ntk_memory_require(ctx, "the gram", (double)numbers * (double)ntk_dtype_size(g->dtype) * (!o->no_ntk + !!o->nngp)));
     if (!o->no_ntk) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
     if (o->nngp) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NNGP));
-    out.ntk = g->owned[NTK_KIND_NTK];
-    out.nngp = g->owned[NTK_KIND_NNGP];
-    NTK_TRY(ntk_kernel_fill(ctx, g->kernel, &g->points, NULL, &out));
+    NTK_TRY(g->storage->fill(ctx, g->kernel, &g->points, g->owned));
 done:
     return status;
 }
@@ -45,8 +43,10 @@ ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_ENTER_NEW(ctx, gram);
     NTK_REQUIRE(ctx, kernel);
     NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
+    if (o.reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o.reserved);
     NTK_TRY(check_request(ctx, kernel, &o));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
+    NTK_TRY(ntk_storage_choose(ctx, o.storage, &g->storage));
     g->kernel = ntk_retain(kernel);
     NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, true, &g->points));
     g->dtype = g->points.dtype;

@@ -157,6 +157,7 @@ ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian
     NTK_REQUIRE(ctx, jacobian);
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, jacobian->columns));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
+    g->storage = &ntk_full_storage;
     g->jacobian = ntk_retain(jacobian);
     g->optimizer = ntk_retain(optimizer);
     g->dtype = NTK_F64;

@@ -67,6 +67,7 @@ static ntk_status from_matrices(ntk_context *ctx, const ntk_array *const k[2], c
     int first = k[0] ? 0 : 1;
     NTK_TRY(check_square(ctx, names[first], k[first]));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
+    g->storage = &ntk_full_storage;
     g->dtype = k[first]->dtype;
     g->size = k[first]->shape[0];
     for (int kind = 0; kind < 2; ++kind)

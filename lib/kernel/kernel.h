@@ -3,6 +3,7 @@
  *
  *   kernel.c       the handle            points.c    a data set prepared
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
+ *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   infinite.c empirical.c structured.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
@@ -105,6 +106,25 @@ typedef struct ntk_factors_block {
 /** sum: J D⁻¹ Jᵀ of that block, row stride ld; layers: each layer's term; either may be NULL. */
 ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *block, double *sum, double *layers, int64_t layer_stride);
 
+/** The symmetric matrix of prepared points into packed planes, by kind; NULL: not wanted. */
+ntk_status ntk_kernel_fill_packed(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, void *const planes[2]);
+
+/** How the entries of a symmetric [n, n] lie in memory, and what can be done with them there. */
+typedef struct ntk_storage_class {
+    ntk_status (*numbers)(ntk_context *ctx, int64_t n, int64_t *count);
+    int64_t (*index)(int64_t n, int64_t i, int64_t j); /* of entry (i, j), in any order */
+    ntk_status (*fill)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, void *const planes[2]); /* by kind; NULL: not wanted */
+    void (*spread)(const ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *a, void *dense);        /* both triangles, [n, n] */
+    ntk_status (*product)(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, const void *a, const void *v, void *out);
+    ntk_status (*factorise)(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a); /* Cholesky, in place */
+    ntk_status (*solve)(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t m, void *b);
+} ntk_storage_class;
+
+extern const ntk_storage_class ntk_full_storage, ntk_packed_storage;
+
+/** The storage that a choice means.  ARGUMENT if it is none. */
+ntk_status ntk_storage_choose(ntk_context *ctx, ntk_storage choice, const ntk_storage_class **storage);
+
 /* ---- the gram, for the answers --------------------------------------------------------------------------------- */
 
 struct ntk_gram {
@@ -112,8 +132,10 @@ struct ntk_gram {
     ntk_dtype dtype;
     int64_t size;               /* N */
     int64_t per_sample;         /* rows per sample: o for full grams, else 1; 0: not known (a user's matrix) */
-    const void *matrix[2];      /* by ntk_kind: dense [N, N], or NULL */
+    const ntk_storage_class *storage;
+    const void *matrix[2];      /* by ntk_kind: N x N entries in that storage, or NULL */
     void *owned[2];
+    bool consumed[2];           /* a solver took it */
     ntk_kernel *kernel;         /* NULL if not made from a kernel */
     ntk_points points;          /* its data set */
     ntk_jacobian *jacobian;     /* NULL if not made from one */
@@ -123,8 +145,12 @@ struct ntk_gram {
 /** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);
 
-/** Memory of N² numbers for one kind, not yet filled. */
+/** Memory for the entries of one kind in the gram's storage, not yet filled. */
 ntk_status ntk_gram_new_matrix(ntk_context *ctx, ntk_gram *gram, ntk_kind kind);
+
+/** The entries of one kind, in the gram's storage: a copy (to be freed), or, where `consume` says how many
+ *  owners the caller knows of, the gram's own, which it no longer holds then.  ARGUMENT if there are more owners, or if they are the user's. */
+ntk_status ntk_gram_take(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int consume, void **entries);
 
 /** All N² entries, symmetric, dense, into `dense`. */
 ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense);

@@ -25,35 +25,64 @@ ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind,
 {
     NTK_REQUIRE(ctx, gram);
     if (!ntk_kind_name(kind)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "kind is %d; expected ntk or nngp", (int)kind);
+    if (gram->consumed[kind])
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram does not hold the %s any more: a solver consumed it", ntk_kind_name(kind));
     if (!ntk_gram_has(gram, kind)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram does not hold the %s", ntk_kind_name(kind));
     if (gram->dtype != dtype_needed)
         return ntk_fail(ctx, NTK_ERROR_DTYPE, "the gram holds %s; this call works in %s", ntk_dtype_name(gram->dtype), ntk_dtype_name(dtype_needed));
     return NTK_OK;
 }
 
-/* What the library filled is symmetric to the bit; a user's matrix may not be. */
+/* A row of memory is a row of the matrix: what the library filled in full is symmetric to the bit; a user's matrix may not be. */
 static bool both_triangles(const ntk_gram *g)
 {
-    return g->kernel || g->jacobian;
+    return g->storage == &ntk_full_storage && (g->kernel || g->jacobian);
 }
 
 ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *dense)
 {
     ntk_status status = ntk_gram_check(ctx, gram, kind, gram->dtype);
     if (status != NTK_OK) return status;
-    memcpy(dense, gram->matrix[kind], (size_t)(gram->size * gram->size) * ntk_dtype_size(gram->dtype));
-    if (!both_triangles(gram)) ntk_mirror(ctx, gram->dtype, gram->size, dense, gram->size);
+    gram->storage->spread(ctx, gram->dtype, gram->size, gram->matrix[kind], dense);
     return NTK_OK;
+}
+
+/* Only the gram's single owner may give its entries away; nobody else can be reading them then. */
+static ntk_status check_sole_owner(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int owners)
+{
+    if (!gram->owned[kind]) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is set, but the matrix of the gram belongs to the caller");
+    if (atomic_load(&((ntk_gram *)(uintptr_t)gram)->object.references) <= owners) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is set, but other handles were made from this gram and still need it");
+}
+
+ntk_status ntk_gram_take(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int consume, void **entries)
+{
+    ntk_status status;
+    ntk_gram *g = (ntk_gram *)(uintptr_t)gram;
+    int64_t numbers;
+    if (consume) {
+        NTK_TRY(check_sole_owner(ctx, gram, kind, consume));
+        *entries = g->owned[kind];
+        g->matrix[kind] = g->owned[kind] = NULL;
+        g->consumed[kind] = true;
+        return NTK_OK;
+    }
+    NTK_TRY(gram->storage->numbers(ctx, gram->size, &numbers));
+    NTK_TRY(ntk_memory_require(ctx, "the Cholesky factor", (double)numbers * (double)ntk_dtype_size(gram->dtype)));
+    NTK_TRY(ntk_allocate_raw(ctx, numbers, ntk_dtype_size(gram->dtype), entries));
+    if (numbers > 0) memcpy(*entries, gram->matrix[kind], (size_t)numbers * ntk_dtype_size(gram->dtype));
+done:
+    return status;
 }
 
 ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out)
 {
-    return ntk_symm(ctx, gram->dtype, gram->size, m, gram->matrix[kind], gram->size, v, m, out, m);
+    return gram->storage->product(ctx, gram->dtype, gram->size, m, gram->matrix[kind], v, out);
 }
 
 static double entry(const ntk_gram *g, ntk_kind kind, int64_t i, int64_t j)
 {
-    int64_t at = NTK_MAX(i, j) * g->size + NTK_MIN(i, j); /* the lower triangle is what counts */
+    int64_t at = g->storage->index(g->size, i, j);
     return g->dtype == NTK_F64 ? ((const double *)g->matrix[kind])[at] : (double)((const float *)g->matrix[kind])[at];
 }
 
@@ -82,21 +111,21 @@ ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kin
     NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size)));
     for (int64_t i = 0; i < gram->size; ++i) {
         ntk_array to = ntk_array_at(out, i);
-        ntk_store(&to, advance(gram->matrix[kind], i * gram->size + i, gram->dtype));
+        ntk_store(&to, advance(gram->matrix[kind], gram->storage->index(gram->size, i, i), gram->dtype));
     }
 done:
     return status;
 }
 
-/* Entries [column, ...) of one row.  Of a user's matrix the lower triangle counts: the row up to the diagonal, then the column below it. */
+/* Entries [column, ...) of one row: in one piece where they are so, else each from its place. */
 static void store_row(const ntk_gram *g, ntk_kind kind, int64_t row, int64_t column, const ntk_array *line)
 {
-    int64_t count = line->shape[0], left = both_triangles(g) ? count : NTK_MIN(NTK_MAX(row + 1 - column, 0), count);
+    int64_t count = line->shape[0], left = both_triangles(g) ? count : 0;
     ntk_array part = ntk_array_rows(line, 0, left);
     ntk_store(&part, advance(g->matrix[kind], row * g->size + column, g->dtype));
     for (int64_t j = left; j < count; ++j) {
         part = ntk_array_rows(line, j, 1);
-        ntk_store(&part, advance(g->matrix[kind], (column + j) * g->size + row, g->dtype));
+        ntk_store(&part, advance(g->matrix[kind], g->storage->index(g->size, row, column + j), g->dtype));
     }
 }
 

@@ -14,22 +14,28 @@
 #include <lapack.h>
 #include <limits.h>
 
-ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda)
+ntk_status ntk_cholesky_from(ntk_context *ctx, ntk_dtype dtype, bool upper, int64_t n, void *a, int64_t lda, int64_t whole, int64_t first)
 {
     lapack_int info, size = (lapack_int)n, stride = (lapack_int)lda;
+    const char *uplo = upper ? "L" : "U";
     ntk_status status;
     if (n > INT_MAX || lda > INT_MAX) return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "potrf: the size %lld exceeds the integers of LAPACK", (long long)n);
     if (n == 0) return NTK_OK;
     NTK_TRY(ntk_progress(ctx, 0));
-    if (dtype == NTK_F64) LAPACK_dpotrf("U", &size, a, &stride, &info);
-    else LAPACK_spotrf("U", &size, a, &stride, &info);
+    if (dtype == NTK_F64) LAPACK_dpotrf(uplo, &size, a, &stride, &info);
+    else LAPACK_spotrf(uplo, &size, a, &stride, &info);
     if (info == 0) return ntk_progress(ctx, 1);
     if (info < 0) return ntk_fail(ctx, NTK_ERROR_INTERNAL, "potrf refused its argument %d", -(int)info);
     return ntk_fail(ctx, NTK_ERROR_NOT_POSITIVE_DEFINITE,
-                    "the matrix of size %lld is not positive definite: its leading minor of order %d fails; a larger ridge may help",
-                    (long long)n, (int)info);
+                    "the matrix of size %lld is not positive definite: its leading minor of order %lld fails; a larger ridge may help",
+                    (long long)whole, (long long)(first + info));
 done:
     return status;
+}
+
+ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda)
+{
+    return ntk_cholesky_from(ctx, dtype, false, n, a, lda, n, 0);
 }
 
 /* Columns [first, first + count) of B. */

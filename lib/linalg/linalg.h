@@ -8,6 +8,7 @@
  *   products         ntk_gemm  ntk_syrk  ntk_symm
  *   triangles        ntk_mirror
  *   Cholesky         ntk_cholesky  ntk_cholesky_solve
+ *   packed half      ntk_packed_cholesky  ntk_packed_solve  ntk_packed_symm  ntk_packed_spread
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
  *   Schur form       ntk_schur  ntk_lyapunov      (f64)
@@ -38,11 +39,31 @@ void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int
 /** A [n, n] becomes its lower Cholesky factor.  NOT_POSITIVE_DEFINITE names the failing minor. */
 ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);
 
+/** The same of a diagonal block that stands at `first` of a matrix of size `whole`, for the sentence.  upper: A, and then Lᵀ, is the upper triangle. */
+ntk_status ntk_cholesky_from(ntk_context *ctx, ntk_dtype dtype, bool upper, int64_t n, void *a, int64_t lda, int64_t whole, int64_t first);
+
 /** Rows or columns of a product per call of the BLAS, of `count` that cost `flop` each: all of them unless that takes long. */
 int64_t ntk_panel(int64_t count, double flop);
 
 /** B [n, m] = (L Lᵀ)⁻¹ B. */
 ntk_status ntk_cholesky_solve(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t ldl, int64_t m, void *b, int64_t ldb);
+
+/** Numbers, row stride, and the place of entry (i, j), in any order, of a symmetric [n, n] in the packed format of packed.c. */
+int64_t ntk_packed_numbers(int64_t n);
+int64_t ntk_packed_stride(int64_t n);
+int64_t ntk_packed_index(int64_t n, int64_t i, int64_t j);
+
+/** A packed becomes its Cholesky factor in the same places.  NOT_POSITIVE_DEFINITE names the failing minor. */
+ntk_status ntk_packed_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a);
+
+/** B [n, m], dense, = (L Lᵀ)⁻¹ B. */
+ntk_status ntk_packed_solve(ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *l, int64_t m, void *b);
+
+/** out [n, m] = A v, dense. */
+ntk_status ntk_packed_symm(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, const void *a, const void *v, void *out);
+
+/** Both triangles of A into dense [n, n]. */
+void ntk_packed_spread(const ntk_context *ctx, ntk_dtype dtype, int64_t n, const void *a, void *dense);
 
 /**
  * Eigenvalues of the symmetric A [n, n], largest first, into w [n].  With `vectors`, row i of A becomes the unit

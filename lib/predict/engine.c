@@ -19,8 +19,8 @@ static size_t bytes(const ntk_predictor *p, int64_t m)
 static ntk_status cholesky_open(ntk_context *ctx, const ntk_predictor_options *o, ntk_predictor *p)
 {
     ntk_status status;
-    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = o->ridge, .ridge_relative = o->ridge_relative};
-    NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_create(ctx, p->gram, &solver, &p->solver));
+    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = o->ridge, .ridge_relative = o->ridge_relative, .consume = o->consume};
+    NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_make(ctx, p->gram, &solver, 2, &p->solver));
     NTK_TRY_PART(ctx, 0.9, 1, ntk_solver_apply(ctx, p->solver, p->columns, p->start));
 done:
     return status;

@@ -8,11 +8,14 @@ static ntk_status read_options(ntk_context *ctx, const ntk_predictor_options *op
     ntk_status status = NTK_OPTIONS_READ(ctx, options, o);
     if (status != NTK_OK) return status;
     if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
+    if (o->reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o->reserved_2);
     if (!ntk_posterior_name(o->posterior)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.posterior is %d: no posterior", (int)o->posterior);
     if (!ntk_decomposition_name(o->decomposition))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.decomposition is %d: no decomposition", (int)o->decomposition);
     if (!ntk_loss_scale_name(o->loss_scale))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.loss_scale is %d: no loss scale", (int)o->loss_scale);
+    if (o->consume && o->decomposition != NTK_DECOMPOSITION_CHOLESKY)
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is for the Cholesky decomposition, not for %s", ntk_decomposition_name(o->decomposition));
     return ntk_check_rate(ctx, o->learning_rate, &o->learning_rate);
 }
 
@@ -109,7 +112,7 @@ static ntk_status answer_covariance(ntk_context *ctx, const ntk_predictor *p, co
     ntk_status status;
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test), count;
-    NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
+    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype)); /* else only its new entries count */
     NTK_TRY(ntk_test_require(ctx, p, test, true));
     NTK_TRY(ntk_check_output(ctx, "covariance", covariance, p->gram->dtype, NTK_SHAPE(rows, rows)));
     NTK_TRY(ntk_size_product(ctx, "the covariance", rows, rows, &count));

@@ -17,8 +17,11 @@ struct ntk_solver {
     ntk_gram *gram; /* alive for the backward error, and for its size and dtype */
     ntk_kind kind;
     double ridge;
-    void *factor;   /* [N, N], lower triangle, of the gram's dtype */
+    void *factor;   /* in the gram's storage and dtype */
 };
+
+/** ntk_solver_create() for a caller who holds `owners` references of the gram already, which counts if it is consumed. */
+ntk_status ntk_solver_make(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, int owners, ntk_solver **solver);
 
 /** b [N, m], dense, of the gram's dtype, becomes (K + ridge I)⁻¹ b. */
 ntk_status ntk_solver_apply(ntk_context *ctx, const ntk_solver *solver, int64_t m, void *b);

@@ -8,34 +8,35 @@
 
 #include <math.h>
 
-static double diagonal_number(ntk_dtype dtype, const void *a, int64_t n, int64_t i)
+static double diagonal_number(const ntk_solver *s, int64_t i)
 {
-    return dtype == NTK_F64 ? ((const double *)a)[i * n + i] : (double)((const float *)a)[i * n + i];
+    int64_t at = s->gram->storage->index(s->gram->size, i, i);
+    return s->gram->dtype == NTK_F64 ? ((const double *)s->factor)[at] : (double)((const float *)s->factor)[at];
 }
 
-static void add_ridge(ntk_dtype dtype, void *a, int64_t n, double ridge)
+static void add_ridge(ntk_solver *s)
 {
-    for (int64_t i = 0; i < n; ++i) {
-        double sum = diagonal_number(dtype, a, n, i) + ridge;
-        if (dtype == NTK_F64) ((double *)a)[i * n + i] = sum;
-        else ((float *)a)[i * n + i] = (float)sum;
+    const ntk_gram *g = s->gram;
+    for (int64_t i = 0; i < g->size; ++i) {
+        int64_t at = g->storage->index(g->size, i, i);
+        double sum = diagonal_number(s, i) + s->ridge;
+        if (g->dtype == NTK_F64) ((double *)s->factor)[at] = sum;
+        else ((float *)s->factor)[at] = (float)sum;
     }
 }
 
-static ntk_status factorise(ntk_context *ctx, ntk_solver *s)
+static ntk_status factorise(ntk_context *ctx, ntk_solver *s, int consume)
 {
     ntk_status status;
     const ntk_gram *g = s->gram;
-    NTK_TRY(ntk_memory_require(ctx, "the Cholesky factor", (double)g->size * (double)g->size * (double)ntk_dtype_size(g->dtype)));
-    NTK_TRY(ntk_allocate_raw(ctx, g->size * g->size, ntk_dtype_size(g->dtype), &s->factor));
-    NTK_TRY(ntk_gram_copy(ctx, g, s->kind, s->factor));
-    add_ridge(g->dtype, s->factor, g->size, s->ridge);
-    NTK_TRY(ntk_cholesky(ctx, g->dtype, g->size, s->factor, g->size));
+    NTK_TRY(ntk_gram_take(ctx, g, s->kind, consume, &s->factor));
+    add_ridge(s);
+    NTK_TRY_PART(ctx, 0, 1, g->storage->factorise(ctx, g->dtype, g->size, s->factor));
 done:
     return status;
 }
 
-ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver)
+ntk_status ntk_solver_make(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, int owners, ntk_solver **solver)
 {
     ntk_status status;
     ntk_solver_options o;
@@ -43,18 +44,24 @@ ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_s
     NTK_ENTER_NEW(ctx, solver);
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
+    if (o.reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o.reserved_2);
     if (o.reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o.reserved);
     NTK_TRY(ntk_gram_check(ctx, gram, o.kind, gram->dtype));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
     s->gram = ntk_retain(gram);
     s->kind = o.kind;
     NTK_TRY(ntk_gram_ridge(ctx, gram, o.kind, o.ridge, o.ridge_relative, &s->ridge));
-    NTK_TRY(factorise(ctx, s));
+    NTK_TRY(factorise(ctx, s, o.consume ? owners + 1 : 0));
     *solver = s;
     s = NULL;
 done:
     ntk_solver_destroy(s);
     return status;
+}
+
+ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, ntk_solver **solver)
+{
+    return ntk_solver_make(ctx, gram, options, 1, solver);
 }
 
 void ntk_solver_destroy(ntk_solver *solver)
@@ -68,7 +75,7 @@ void ntk_solver_destroy(ntk_solver *solver)
 ntk_status ntk_solver_apply(ntk_context *ctx, const ntk_solver *solver, int64_t m, void *b)
 {
     const ntk_gram *g = solver->gram;
-    ntk_status status = ntk_cholesky_solve(ctx, g->dtype, g->size, solver->factor, g->size, m, b, m);
+    ntk_status status = g->storage->solve(ctx, g->dtype, g->size, solver->factor, m, b);
     return status == NTK_OK ? ntk_check_result(ctx, "the solution", g->dtype, b, g->size * m) : status;
 }
 
@@ -95,7 +102,7 @@ ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, solver);
     NTK_REQUIRE(ctx, value);
-    for (int64_t i = 0; i < solver->gram->size; ++i) sum += log(diagonal_number(solver->gram->dtype, solver->factor, solver->gram->size, i));
+    for (int64_t i = 0; i < solver->gram->size; ++i) sum += log(diagonal_number(solver, i));
     *value = 2 * sum;
     return NTK_OK;
 }

@@ -176,6 +176,25 @@ done:
     return status;
 }
 
+/* Every storage; the factor in the place of the entries. */
+static ntk_status stored(ntk_context *ctx)
+{
+    ntk_status status = NTK_OK;
+    ntk_array x = world_x(&w), y = world_y(&w);
+    for (int storage = 0; storage < 3; ++storage) {
+        ntk_gram *gram = NULL;
+        ntk_predictor *predictor = NULL;
+        ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1, .storage = (ntk_storage)storage};
+        TRY(ntk_gram_create(ctx, w.kernel, &x, &options, &gram));
+        status = ntk_predictor_create(ctx, gram, &y, &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.1, .consume = 1}, &predictor);
+        ntk_predictor_destroy(predictor);
+        ntk_gram_destroy(gram);
+        TRY(status);
+    }
+done:
+    return status;
+}
+
 static ntk_status matrices(ntk_context *ctx)
 {
     ntk_status status;
@@ -396,7 +415,7 @@ done:
 
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
-    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(matrices, 10)     \
+    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
     X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */

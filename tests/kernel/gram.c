@@ -443,7 +443,7 @@ static void test_jacobian_memory_limit(void **state)
     assert_int_equal(ntk_context_create(&options, &limited), NTK_OK);
     kit_ok(limited, ntk_jacobian_from_matrix(limited, &matrix, 1, &jacobian));
     kit_fails(limited, ntk_gram_from_jacobian(limited, jacobian, NULL, &gram), NTK_ERROR_MEMORY_LIMIT,
-              "the gram needs 2.03 MiB; the memory limit of the context is 2 MiB");
+              "the gram needs 2.031 MiB; the memory limit of the context is 2 MiB");
     assert_null(gram);
     ntk_jacobian_destroy(jacobian);
     ntk_context_destroy(limited);
