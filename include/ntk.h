@@ -1009,11 +1009,25 @@ NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, 
  *  symmetric.  Errors: NOT_CONVERGED.  Cost: one eigendecomposition, 9 s³ flop; of a general a one real Schur form, 25 s³. */
 NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
 
+/**
+ * Training in parameter space, theta' = -D⁻¹Jᵀ(J theta - y) - weight_decay theta: A = -(D⁻¹JᵀJ + weight_decay), B = D⁻¹Jᵀ, C = J, with
+ * the D of `optimizer` (NULL: identity) and weight_decay >= 0.  s = p; A is similar to a symmetric matrix and is never formed: kept
+ * are the singular vectors of J D^-1/2, for Gramians, their factors and residuals; other calls are UNSUPPORTED.  Modes in the null
+ * space of J are neither seen nor driven, and are left out whether they decay or not: the minimal solution (ntk_system_rank() < s
+ * says that there are some).
+ * At infinity, D = 1: W_o = ½ P_row(J) without decay, 2 tr W_o = tr K (K + weight_decay)⁻¹ with it: the effective dimension.
+ * Errors: ARGUMENT.  Cost: a singular value decomposition of J, O(N p min(N, p)) flop, 3 N p numbers.
+ */
+NTK_API ntk_status ntk_system_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, double weight_decay,
+                                            ntk_system **system);
+
 /** Gives the system back.  NULL: nothing happens. */
 NTK_API void ntk_system_destroy(ntk_system *system);
 
 /** State dimension s; -1 for NULL. */
 NTK_API int64_t ntk_system_size(const ntk_system *system);
+/** The number of modes kept: the rank of J of a system from a Jacobian, else s; -1 for NULL. */
+NTK_API int64_t ntk_system_rank(const ntk_system *system);
 /** Columns of B; -1 for NULL. */
 NTK_API int64_t ntk_system_inputs(const ntk_system *system);
 /** Rows of C; -1 for NULL. */
@@ -1031,6 +1045,10 @@ NTK_API ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *s
  * per doubling of a short horizon, log2(|A| T) times.
  */
 NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
+
+/** A factor f [p, rank] of the Gramian of a system from a Jacobian over [0, horizon], W = f fᵀ, rank: ntk_system_rank().  Nothing p x p is
+ *  formed.  Errors: ARGUMENT, UNSUPPORTED for other systems.  Cost: p rank. */
+NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f);
 
 /** The Gramian `which` of gradient descent with a step, x_{k+1} = (I + step A) x_k: w [s, s] = sum_k (I + step A)ᵀ^k CᵀC (I + step A)^k, or
  *  its controllability twin: the solution of Stein's equation.  step > 0; for A = -K below 2/lambda_max.  Errors: UNSTABLE.

@@ -42,7 +42,8 @@ static const command_entry commands[] = {
      "Gradient flow on the squared error, exactly: f(t) = y + exp(-E t K) (f(0) - y), and the same on test inputs.\n", dynamics_flags,
      run_dynamics},
     {"gramian", "observability and controllability of the training",
-     "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram) or any A.  For --horizon inf every mode must decay.\n",
+     "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram), any A (--a), or in parameter space (--jacobian):\n"
+     "A = -(J'J/D + L), B = J'/D, C = J, where W is [p, p] up to p = 10000 and above that a factor F [p, rank], W = F F'.  For --horizon inf every mode must decay.\n",
      gramian_flags, run_gramian},
     {"compare", "which design suits these data, without training any",
      "Of each network, infinitely wide, on (x, y): condition, rank, evidence, leave-one-out error and more (enum ntk_measure of ntk.h), and a\n"

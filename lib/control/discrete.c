@@ -58,6 +58,7 @@ ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *syste
     int64_t n;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
+    NTK_TRY(ntk_system_check_matrix(ctx, system));
     n = d.n = system->size;
     d.which = which;
     NTK_TRY(ntk_gramian_check(ctx, which));

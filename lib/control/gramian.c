@@ -121,7 +121,8 @@ ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gr
     NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));
-    NTK_TRY(ntk_gramian_dense(ctx, system, which, horizon, dense));
+    if (system->spectrum) NTK_TRY(ntk_parameters_gramian(ctx, system, which, horizon, dense));
+    else NTK_TRY(ntk_gramian_dense(ctx, system, which, horizon, dense));
     ntk_store(w, dense);
 done:
     ntk_free(dense);

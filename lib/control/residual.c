@@ -7,18 +7,17 @@
  */
 #include "control.h"
 
-static ntk_status residual_of(ntk_context *ctx, const ntk_system *s, ntk_gramian which, const double *w, double *q, double *residual)
+static ntk_status residual_of(ntk_context *ctx, int64_t n, const double *a, const ntk_port *port, ntk_gramian which, const double *w, double *q,
+                              double *residual)
 {
     ntk_status status;
-    int64_t n = s->size;
-    const ntk_port *port = &s->ports[which];
     ntk_transpose left = which == NTK_GRAMIAN_OBSERVABILITY ? NTK_TRANSPOSED : NTK_PLAIN;
     ntk_transpose right = which == NTK_GRAMIAN_OBSERVABILITY ? NTK_PLAIN : NTK_TRANSPOSED;
     double scale, norm;
     NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, port, n, port->h, q));
-    scale = 2 * ntk_norm(n, n, s->a) * ntk_norm(n, n, w) + ntk_norm(n, n, q);
-    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_gemm(ctx, NTK_F64, left, NTK_PLAIN, n, n, n, 1, s->a, n, w, n, 1, q, n));
-    NTK_TRY_PART(ctx, 0.6, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, right, n, n, n, 1, w, n, s->a, n, 1, q, n));
+    scale = 2 * ntk_norm(n, n, a) * ntk_norm(n, n, w) + ntk_norm(n, n, q);
+    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_gemm(ctx, NTK_F64, left, NTK_PLAIN, n, n, n, 1, a, n, w, n, 1, q, n));
+    NTK_TRY_PART(ctx, 0.6, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, right, n, n, n, 1, w, n, a, n, 1, q, n));
     NTK_TRY(ntk_check_result(ctx, "the residual", NTK_F64, q, n * n));
     norm = ntk_norm(n, n, q);
     *residual = norm > 0 ? norm / scale : 0;
@@ -29,7 +28,8 @@ done:
 ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *w, double *residual)
 {
     ntk_status status;
-    double *q = NULL;
+    double *q = NULL, *a = NULL;
+    ntk_port port = {0};
     const void *dense;
     void *copy = NULL;
     NTK_ENTER(ctx);
@@ -40,8 +40,11 @@ ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *system, ntk_g
     NTK_TRY(ntk_check_finite(ctx, "w", w));
     NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &q));
     NTK_TRY(ntk_borrow(ctx, w, &dense, &copy));
-    NTK_TRY(residual_of(ctx, system, which, dense, q, residual));
+    if (system->spectrum) NTK_TRY(ntk_parameters_dense(ctx, system, which, &a, &port));
+    NTK_TRY(residual_of(ctx, system->size, a ? a : system->a, a ? &port : &system->ports[which], which, dense, q, residual));
 done:
+    ntk_free(port.h);
+    ntk_free(a);
     ntk_free(copy);
     ntk_free(q);
     return status;

@@ -141,6 +141,7 @@ done:
 void ntk_system_destroy(ntk_system *system)
 {
     if (!ntk_object_release(system)) return;
+    ntk_spectrum_destroy(system->spectrum);
     ntk_free(system->ports[0].h);
     ntk_free(system->ports[1].h);
     ntk_free(system->r);
@@ -178,6 +179,7 @@ static void store_port(const ntk_system *s, ntk_gramian which, const ntk_array *
 
 static int64_t port_rows(const ntk_system *s, ntk_gramian which)
 {
+    if (s->spectrum) return s->spectrum->n;
     return s->ports[which].h ? s->ports[which].rows : s->size;
 }
 
@@ -196,6 +198,7 @@ ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *system, n
     ntk_status status = NTK_OK;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
+    NTK_TRY(ntk_system_check_matrix(ctx, system));
     if (a) NTK_TRY(ntk_check_output(ctx, "a", a, NTK_F64, NTK_SHAPE(system->size, system->size)));
     if (b) NTK_TRY(ntk_check_output(ctx, "b", b, NTK_F64, NTK_SHAPE(system->size, ntk_system_inputs(system))));
     if (c) NTK_TRY(ntk_check_output(ctx, "c", c, NTK_F64, NTK_SHAPE(ntk_system_outputs(system), system->size)));

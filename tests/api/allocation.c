@@ -334,7 +334,8 @@ static ntk_status systems(ntk_context *ctx)
     ntk_status status;
     double a[N * N], b[2 * N * 2], out[2 * N * N], residual;
     ntk_array matrix = ntk_matrix_f64(a, N, N), in = STRIDED(b, N, 2), observed = STRIDED(b, 2, N), gramian = STRIDED(out, N, N);
-    ntk_system *s = NULL;
+    ntk_jacobian *jacobian = NULL;
+    ntk_system *s = NULL, *of_parameters = NULL;
     kit_random_spd(3, N, a);
     kit_random(4, 2 * N * 2, b);
     for (int i = 0; i < N * N; ++i) a[i] = -a[i];
@@ -343,7 +344,16 @@ static ntk_status systems(ntk_context *ctx)
         TRY(ntk_system_gramian(ctx, s, (ntk_gramian)which, INFINITY, &gramian));
         TRY(ntk_system_residual(ctx, s, (ntk_gramian)which, &gramian, &residual));
     }
+    TRY(ntk_jacobian_from_matrix(ctx, &matrix, 1, &jacobian));
+    TRY(ntk_system_from_jacobian(ctx, jacobian, NULL, 0.1, &of_parameters));
+    for (int which = 0; which < 2; ++which) {
+        TRY(ntk_system_gramian(ctx, of_parameters, (ntk_gramian)which, INFINITY, &gramian));
+        TRY(ntk_system_residual(ctx, of_parameters, (ntk_gramian)which, &gramian, &residual));
+        TRY(ntk_system_gramian_factor(ctx, of_parameters, (ntk_gramian)which, 1, &gramian));
+    }
 done:
+    ntk_system_destroy(of_parameters);
+    ntk_jacobian_destroy(jacobian);
     ntk_system_destroy(s);
     return status;
 }

@@ -15,7 +15,7 @@ enum { ARGUMENTS = 7, CAPACITY = 1024, AXES = 3 };
 
 /* ---- what the rows refer to ------------------------------------------------------------------------------------- */
 
-enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, HANDLES };
+enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, HANDLES };
 
 static ntk_context *ctx_of_test;
 static world w;
@@ -26,6 +26,7 @@ static double times[] = {0, 1.5, INFINITY}, flow_time[1], vector[] = {0.5, -1, 2
 static int64_t shape[] = {D};
 static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
 static ntk_array test_x, test_f0;
+static ntk_system *of_parameters;
 static int calls_back; /* its address stands for "a callback is given" */
 
 static ntk_kernel_options kernel_options = {NTK_KERNEL_OPTIONS_INIT, .reserved = 0};
@@ -229,6 +230,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_system_from_gram, , ntk_system_from_gram(ctx, p[0], NTK_KIND_NTK, p[1]), HANDLE("gram", GRAM), NEW(system))                         \
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \
+    X(ntk_system_from_jacobian, , ntk_system_from_jacobian(ctx, p[0], p[1], 0.1, p[2]), HANDLE("jacobian", JACOBIAN),                         \
+      MAYBE_HANDLE("optimizer", OPTIMIZER), NEW(system))                                                                                      \
     X(ntk_system_gramian, , ntk_system_gramian(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", SYSTEM), OUT("w", ALL, N, N)) \
     X(ntk_system_get_matrices, , ntk_system_get_matrices(ctx, p[0], p[1], p[2], p[3]), HANDLE("system", SYSTEM), MAYBE_OUT("a", ALL, N, N),   \
       MAYBE_OUT("b", ALL, N, N), MAYBE_OUT("c", ALL, N, N))                                                                                   \
@@ -236,6 +239,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OUT("w", ALL, N, N))                                                                                                                    \
     X(ntk_system_hankel, , ntk_system_hankel(ctx, p[0], p[1]), HANDLE("system", SYSTEM), OUT("values", ALL, N))                               \
     X(ntk_system_reduce, , ntk_system_reduce(ctx, p[0], 2, p[1], p[2]), HANDLE("system", SYSTEM), MAYBE_RESULT("bound"), NEW_AS("reduced", system))         \
+    X(ntk_system_gramian_factor, , ntk_system_gramian_factor(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", OF_PARAMETERS), \
+      OUT("f", ALL, P, ROWS))                                                                                                                 \
     X(ntk_system_residual, , ntk_system_residual(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1], p[2]), HANDLE("system", SYSTEM),                 \
       IN_AS("w", FILL_SPD, ALL, N, N), RESULT("residual"))                                                                                    \
     X(ntk_spectrum_log_evidence, , ntk_spectrum_log_evidence(ctx, p[0], p[1], 0.5, p[2]), HANDLE("spectrum", SPECTRUM),                       \
@@ -839,6 +844,8 @@ static void list_handles(void)
     handles[PREDICTOR] = w.predictor;
     handles[DYNAMICS] = w.dynamics;
     handles[SYSTEM] = w.system;
+    kit_ok(ctx_of_test, ntk_system_from_jacobian(ctx_of_test, w.jacobian, NULL, 0.1, &of_parameters));
+    handles[OF_PARAMETERS] = of_parameters;
 }
 
 static int setup(void **state)
@@ -865,6 +872,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     ntk_builder_destroy(handles[BUILDER]);
+    ntk_system_destroy(of_parameters);
     world_destroy(&w);
     if (sweep_memory.blocks != 0) print_error("%lld blocks are left by the sweep\n", (long long)sweep_memory.blocks);
     return kit_teardown(state) != 0 || sweep_memory.blocks != 0 ? -1 : 0;

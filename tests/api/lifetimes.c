@@ -155,6 +155,7 @@ static void test_null(void **state)
     assert_true(ntk_solver_ridge(NULL) != ntk_solver_ridge(NULL));
     assert_int_equal(ntk_dynamics_rank(NULL), -1);
     assert_int_equal(ntk_system_size(NULL), -1);
+    assert_int_equal(ntk_system_rank(NULL), -1);
     assert_int_equal(ntk_context_error(NULL), NTK_ERROR_NULL);
     assert_non_null(ntk_context_error_message(NULL));
     assert_int_equal(ntk_context_threads(NULL), 0);

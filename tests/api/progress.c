@@ -45,6 +45,7 @@ MAKES(predictor_by_eigenvectors, predictor, ntk_predictor_create(ctx, w->gram, &
 MAKES(dynamics_create, dynamics, ntk_dynamics_create(ctx, w->flow_gram, &y, NULL, &made))
 MAKES(system_from_gram, system, ntk_system_from_gram(ctx, w->gram, NTK_KIND_NTK, &made))
 MAKES(system_from_matrices, system, ntk_system_from_matrices(ctx, AT(matrix(square, ROWS, ROWS)), NULL, NULL, &made))
+MAKES(system_from_jacobian, system, ntk_system_from_jacobian(ctx, w->jacobian, w->optimizer, 0.1, &made))
 
 #define ANSWERS(name, call)                            \
     static ntk_status name(ntk_context *ctx, world *w) \
@@ -96,7 +97,7 @@ typedef struct long_call {
 static const long_call calls[] = {
     CALL(gram_create, 1), CALL(gram_create_empirical, 4), CALL(gram_from_matrix, 1), CALL(gram_from_matrices, 2), CALL(gram_from_jacobian, 2),
     CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
-    CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(initialize, 2),
+    CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2),
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
     CALL(kernel_eval, 1), CALL(kernel_eval_cross, 1), CALL(kernel_eval_empirical, 4), CALL(kernel_diagonal, 1), CALL(kernel_diagonal_empirical, 4),
     CALL(gram_multiply, 1), CALL(parameter_vectors, 3), CALL(fisher_multiply, 4), CALL(fisher_norm, 3), CALL(solve, 1), CALL(backward_error, 1),

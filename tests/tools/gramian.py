@@ -36,6 +36,27 @@ class Gramian(kit.ToolTest):
         self.close(self.result(*base, "controllability", "--horizon", "2"), gramian(self.a, b @ b.T, 2.0), 1e-13)
         self.close(self.result("gramian", "--a", "a.npy", "--which", "observability"), gramian(self.a, np.eye(6)), 1e-13)
 
+    def test_parameter_space(self):
+        j, d, decay = kit.random(65, 4, 7), 0.5 + np.abs(kit.random(66, 7)), 0.3
+        base = ["gramian", "--jacobian", save("j.npy", j), "--which"]
+        self.close(self.result(*base, "observability"), j.T @ np.linalg.solve(j @ j.T, j) / 2, 1e-13)
+        k = j @ j.T
+        w = self.result(*base, "observability", "--weight-decay", "0.3")
+        self.close(2 * np.trace(w), np.trace(np.linalg.solve(k + decay * np.eye(4), k)), 1e-13)
+        root = np.sqrt(d)
+        g = j / root
+        f = gramian(-(g.T @ g + decay * np.eye(7)), g.T @ g, 0.4)
+        flags = ["--optimizer-d", save("d.npy", d), "--weight-decay", "0.3", "--horizon", "0.4"]
+        self.close(self.result(*base, "observability", *flags), f * np.outer(root, root), 1e-13)
+        self.close(self.result(*base, "controllability", *flags), f / np.outer(root, root), 1e-13)
+
+    def test_large_parameter_space(self):
+        """Above p = 10,000 the answer is a factor."""
+        j = np.cos(np.arange(3 * 10001.0) ** 1.5).reshape(3, 10001)
+        f = self.result("gramian", "--jacobian", save("j.npy", j), "--which", "observability")
+        self.assertEqual(f.shape, (10001, 3))
+        self.close(f @ (f.T @ j[0]), j[0] / 2, 1e-13)
+
     def test_residual(self):
         report = json.loads(self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--json"))
         self.assertLess(report["residual"], 1e-14)
@@ -43,7 +64,10 @@ class Gramian(kit.ToolTest):
 
     def test_refused(self):
         base = ["gramian", "--out", "w.npy", "--which", "observability"]
-        self.ntk(*base, code=2, saying="one of --gram and --a")
+        self.ntk(*base, code=2, saying="one of --gram, --a and --jacobian")
+        self.ntk(*base, "--a", "a.npy", "--jacobian", "a.npy", code=2, saying="exclude each other")
+        self.ntk(*base, "--gram", "k.npy", "--weight-decay", "1", code=2, saying="--weight-decay needs --jacobian")
+        self.ntk(*base, "--jacobian", "a.npy", "--optimizer-d", save("d.npy", np.ones(5)), code=2, saying="5")
         self.ntk(*base, "--gram", "k.npy", "--a", "a.npy", code=2, saying="exclude each other")
         self.ntk(*base, "--gram", "k.npy", "--b", "a.npy", code=2, saying="--b needs --a")
         self.ntk(*base, "--a", "a.npy", "--horizon", "0", code=2, saying="horizon")

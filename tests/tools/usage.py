@@ -13,7 +13,6 @@ REFUSED = {
     "network forward": ["--mask1", "--graph1"],
     "fit": ["--mask1", "--graph2"],
     "spectrum": ["--mask1"],
-    "gramian": ["--jacobian", "--optimizer-d", "--weight-decay"],
 }
 
 
