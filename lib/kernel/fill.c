@@ -20,14 +20,11 @@ static ntk_tile tile_at(const ntk_kernel *k, const ntk_tile *out, ntk_dtype dtyp
                       out->mirror};
 }
 
-/* Columns at once of a class that shares work among rows: some million pairs between two reports. */
-#define WIDE 4096
-
 static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                             int64_t columns, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
-    int64_t step = k->class->mirrors ? WIDE : k->tile;
+    int64_t step = k->class->mirrors ? k->wide : k->tile;
     for (int64_t column = 0; column < columns; column += step) {
         int64_t n = NTK_MIN(step, columns - column);
         ntk_tile tile = tile_at(k, out, a->dtype, row, column);

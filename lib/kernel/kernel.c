@@ -23,6 +23,13 @@ static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *optio
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.outputs is %d; expected full, trace or diagonal", (int)o->outputs);
 }
 
+/* Some million pairs between two reports; fewer columns where the tables of a sample are long, so that they stay within 32 MiB. */
+static int64_t wide_tile(const ntk_reading *reading)
+{
+    int64_t fit = ((int64_t)1 << 22) / NTK_MAX(reading->columns, 1) / NTK_RUN * NTK_RUN;
+    return NTK_MIN(NTK_MAX(fit, NTK_RUN), 4096);
+}
+
 ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network, const ntk_kernel_options *options, ntk_kernel **kernel)
 {
     ntk_status status;
@@ -33,6 +40,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(make_kernel(ctx, &ntk_infinite_kernel, &k));
     NTK_TRY(ntk_reading_create(ctx, network, &k->reading));
+    k->wide = wide_tile(k->reading);
     k->network = ntk_retain(network);
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;

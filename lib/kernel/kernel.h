@@ -64,6 +64,7 @@ struct ntk_kernel {
     int64_t trailing;        /* numbers per entry: o for diagonal, else 1 */
     int64_t layers;          /* planes of NTK_WANT_LAYERS */
     int64_t tile;            /* samples per side of a tile */
+    int64_t wide;            /* columns of a wide tile, of a class that `mirrors` */
     ntk_network *network;    /* NULL for a callback */
     ntk_reading *reading;    /* infinite */
     ntk_outputs outputs;     /* empirical */
