@@ -433,7 +433,7 @@ NTK_API void ntk_network_destroy(ntk_network *network);
 /** Parameters p of the finite network; -1 for NULL. */
 NTK_API int64_t ntk_network_parameters(const ntk_network *network);
 
-/** Outputs o: the last extent of the network's output shape; -1 for NULL. */
+/** Outputs o: the numbers that the network delivers per sample, positions times channels in row-major order; -1 for NULL. */
 NTK_API int64_t ntk_network_outputs(const ntk_network *network);
 
 /** Parametric layers in the order of the flat vector, repeats unrolled; -1 for NULL. */

@@ -4,6 +4,9 @@
  *   initialize.c   draws theta
  *   tape.c         runs the program: forward, tangent, backward; owns the values
  *   dense.c activation.c branch.c layer_norm.c    the finite reading of one op each
+ *   columns.c      what the windows of a convolution read, as a matrix      conv.c conv_local.c      the convolutions over it
+ *   linear.c       ops that are linear and without parameters      pool.c global_pool.c copy.c      of that kind
+ *   max_pool.c
  *   sum.c product.c concat.c          the merges of branch
  *   forward.c      the public forward, jvp, vjp, in chunks of samples
  *   jacobian.c     J as an operator: the handle, products, rows
@@ -80,13 +83,54 @@ ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent);
 /** A block of [count, size of the value] numbers, not zeroed. */
 ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block);
 
+/* ---- ops that share their ways --------------------------------------------------------------------------------- */
+
+/** reads [positions_out, taps]: the input position of each tap, row-major over all axes, -1 outside; to be freed. */
+ntk_status ntk_window_list_reads(ntk_context *ctx, const ntk_window *w, int64_t **reads);
+
+/** The columns of a convolution's step, a block at a time.  A row is a (sample, output position), numbered in that order. */
+typedef struct ntk_columns {
+    ntk_context *ctx;
+    int64_t positions, taps, channels;
+    int64_t in;     /* numbers of one input */
+    int64_t rows;   /* that the block may hold */
+    int64_t *reads; /* [positions, taps] */
+    double *block;  /* [rows, taps channels] */
+} ntk_columns;
+
+/** To be closed, also after a failure. */
+ntk_status ntk_columns_open(ntk_tape *t, const ntk_step *s, ntk_columns *c);
+void ntk_columns_close(ntk_columns *c);
+/** block = the columns of rows first, first + step, ...; step is 1, or `positions`: one position of several samples. */
+void ntk_columns_gather(const ntk_columns *c, const double *x, int64_t first, int64_t step, int64_t rows);
+/** dx += the block, each number where it would have been gathered from. */
+void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, double *dx);
+
+/** A linear map without parameters: y = A x (written), and dx += Aᵀ dy, row by row. */
+typedef struct ntk_linear {
+    ntk_status (*apply)(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y);
+    ntk_status (*add_transposed)(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx);
+} ntk_linear;
+
+ntk_status ntk_linear_forward(ntk_tape *t, const ntk_step *s, const ntk_linear *map);
+ntk_status ntk_linear_tangent(ntk_tape *t, const ntk_step *s, const ntk_linear *map);
+ntk_status ntk_linear_backward(ntk_tape *t, const ntk_step *s, const ntk_linear *map);
+
+/** The record of a file whose map is apply() and add_transposed(). */
+#define NTK_LINEAR_OP(name)                                                                                            \
+    static const ntk_linear map = {apply, add_transposed};                                                             \
+    static ntk_status forward(ntk_tape *t, const ntk_step *s) { return ntk_linear_forward(t, s, &map); }               \
+    static ntk_status tangent(ntk_tape *t, const ntk_step *s) { return ntk_linear_tangent(t, s, &map); }               \
+    static ntk_status backward(ntk_tape *t, const ntk_step *s) { return ntk_linear_backward(t, s, &map); }             \
+    const ntk_finite_op name = {forward, tangent, backward};
+
 /* ---- in chunks ------------------------------------------------------------------------------------------------- */
 
 /** Samples (or rows) that may be on a tape at once when each holds `copies` numbers per number of the network's values:
  *  as many as fit the budget in bytes, at least 1.  MEMORY_LIMIT if not even one fits the limit of the context. */
 ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk);
 
-/** Refuses a network whose samples have outputs with more than one axis. */
+/** Refuses a network with an op that has no finite reading. */
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network);
 
 /** OVERFLOW with the place if a result holds a number that is not finite: a vector, or rows first, first + 1, ... of `width` numbers. */

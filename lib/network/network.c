@@ -73,10 +73,7 @@ int64_t ntk_network_parameters(const ntk_network *network)
 
 int64_t ntk_network_outputs(const ntk_network *network)
 {
-    const ntk_value *result;
-    if (!network) return -1;
-    result = &network->values[network->result];
-    return result->shape[result->ndim - 1];
+    return network ? network->values[network->result].size : -1;
 }
 
 int64_t ntk_network_layers(const ntk_network *network)

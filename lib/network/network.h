@@ -151,6 +151,7 @@ typedef struct ntk_op {
 } ntk_op;
 
 extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm;
+extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy;
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */

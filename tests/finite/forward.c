@@ -313,15 +313,26 @@ static void overflow(void **state)
     case_close(&c);
 }
 
+/* Outputs are all numbers of a sample, positions then channels: those of the same network with a flatten behind it. */
 static void outputs_with_positions(void **state)
 {
     ntk_context *ctx = *state;
     finite_case c = case_open(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4, 3], \"layers\": [{\"op\": \"dense\", \"units\": 2}]}", 1);
+    finite_case flat = case_open(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4, 3], \"layers\": [{\"op\": \"dense\", \"units\": 2}, {\"op\": \"flatten\"}]}", 1);
     ntk_jacobian *j = NULL;
-    double f[8];
-    ntk_array out = ntk_matrix_f64(f, 1, 8);
-    kit_fails(ctx, ntk_network_forward(ctx, c.network, &c.theta_array, &c.x_array, &out), NTK_ERROR_NETWORK, "delivers [4, 2] per sample");
-    kit_fails(ctx, ntk_jacobian_from_network(ctx, c.network, &c.theta_array, &c.x_array, &j), NTK_ERROR_NETWORK, "delivers [4, 2] per sample");
+    double f[8], g[8], rows[8 * 6], *expected = case_jacobian(ctx, &flat);
+    ntk_array out = ntk_matrix_f64(f, 1, 8), flattened = ntk_matrix_f64(g, 1, 8), r = ntk_matrix_f64(rows, 8, 6);
+    assert_int_equal(c.o, 8);
+    kit_ok(ctx, ntk_network_forward(ctx, c.network, &c.theta_array, &c.x_array, &out));
+    kit_ok(ctx, ntk_network_forward(ctx, flat.network, &c.theta_array, &c.x_array, &flattened));
+    kit_close(8, f, g, 0);
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, c.network, &c.theta_array, &c.x_array, &j));
+    assert_int_equal(ntk_jacobian_rows(j), 8);
+    kit_ok(ctx, ntk_jacobian_get_rows(ctx, j, 0, &r));
+    kit_close(48, rows, expected, 1e-15);
+    ntk_jacobian_destroy(j);
+    free(expected);
+    case_close(&flat);
     case_close(&c);
 }
 

@@ -427,17 +427,30 @@ static void test_refusals(void **state)
     close_model(&m);
 }
 
-/* A network whose samples end in a matrix has no outputs o to speak of. */
+#define AXES_JSON(more) \
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4, 3], \"layers\": [{\"op\": \"dense\", \"units\": 2, \"b_std\": 0.5}" more "]}"
+
+/* A network whose samples end in a matrix has all its entries as outputs: the kernel is that of the flattened network. */
 static void test_several_axes(void **state)
 {
     ntk_context *ctx = *state;
-    double numbers_of_theta[6] = {0};
-    ntk_array theta = ntk_vector_f64(numbers_of_theta, 6);
-    ntk_network *net = kit_network(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4, 3], \"layers\": [{\"op\": \"dense\", \"units\": 2}]}");
-    ntk_kernel *k = NULL;
-    kit_fails(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL, NULL, &k), NTK_ERROR_NETWORK, "[4, 2]");
-    assert_null(k);
-    ntk_network_destroy(net);
+    static const char *const texts[2] = {AXES_JSON(""), AXES_JSON(", {\"op\": \"flatten\"}")};
+    double numbers_of_theta[8], x[2 * 12], out[2][16 * 16];
+    int64_t shape[3] = {2, 4, 3};
+    ntk_array theta = ntk_vector_f64(numbers_of_theta, 8), points = ntk_array_dense(x, NTK_F64, 3, shape);
+    kit_random(1, 8, numbers_of_theta);
+    kit_random(2, 24, x);
+    for (int i = 0; i < 2; ++i) {
+        ntk_network *net = kit_network(ctx, texts[i]);
+        ntk_kernel *k = NULL;
+        ntk_array full = ntk_matrix_f64(out[i], 16, 16);
+        kit_ok(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL, &(ntk_empirical_options){NTK_EMPIRICAL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_FULL}, &k));
+        kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &full}));
+        ntk_kernel_destroy(k);
+        ntk_network_destroy(net);
+    }
+    kit_close(16 * 16, out[0], out[1], 1e-15);
+    for (int j = 0; j < 16; ++j) assert_true(out[0][17 * j] > 0);
 }
 
 /* f and J are finite, their products are not. */
