@@ -444,7 +444,7 @@ static void test_several_axes(void **state)
         ntk_network *net = kit_network(ctx, texts[i]);
         ntk_kernel *k = NULL;
         ntk_array full = ntk_matrix_f64(out[i], 16, 16);
-        kit_ok(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL, &(ntk_empirical_options){NTK_EMPIRICAL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_FULL}, &k));
+        kit_ok(ctx, ntk_kernel_empirical(ctx, net, &theta, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_FULL}, &k));
         kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &full}));
         ntk_kernel_destroy(k);
         ntk_network_destroy(net);
