@@ -16,37 +16,54 @@
 #include "hot.h"
 
 #define NODES 56       /* interpolation points; a degree above NTK_CHAIN_DEGREE is refused */
-#define BLOCK 64       /* pairs evaluated together; divides NTK_RUN */
-
 #if defined(NTK_HOT)
 
+#if defined(__AVX512F__)
+#define BYTES 64
+#define VECTORS 8 /* in flight together: hides the latency of Horner's chain */
+#elif defined(__AVX2__)
+#define BYTES 32
+#define VECTORS 8
+#else
+#define BYTES 16
+#define VECTORS 4
+#endif
+#define BLOCK (VECTORS * BYTES / (int)sizeof(real)) /* pairs evaluated together; divides NTK_RUN */
 
-/* One side for a whole run of pairs, BLOCK pairs at a time: several vectors in flight hide the latency of Horner's chain. */
-static void evaluate(const ntk_run *run, const ntk_chain_side *side, const real *x, real *out)
+typedef real vector __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
+
+/* One side of a block of pairs.  Written in vectors, so that the sums stay in registers. */
+static inline void evaluate(const ntk_chain_side *side, const real *x, real *out)
 {
-    int degree = side->degree;
-    real start = REAL(side->start);
-    for (int64_t first = 0; first < run->count; first += BLOCK) {
-        real sum[BLOCK];
-        for (int l = 0; l < BLOCK; ++l) sum[l] = REAL(side->c[degree]);
-        for (int k = degree - 1; k >= 0; --k) {
-            real c = REAL(side->c[k]);
-            for (int l = 0; l < BLOCK; ++l) sum[l] = sum[l] * x[first + l] + c;
-        }
-        for (int l = 0; l < BLOCK; ++l) out[first + l] = start + (x[first + l] + 1) * sum[l];
+    const vector *at = (const vector *)(const void *)x;
+    vector *to = (vector *)(void *)out, sum[VECTORS], one = (vector){0} + 1, start = one * REAL(side->start);
+    NTK_UNROLL for (int v = 0; v < VECTORS; ++v) sum[v] = one * REAL(side->c[side->degree]);
+    for (int k = side->degree - 1; k >= 0; --k) {
+        vector c = one * REAL(side->c[k]);
+        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) sum[v] = sum[v] * at[v] + c;
     }
+    NTK_UNROLL for (int v = 0; v < VECTORS; ++v) to[v] = start + (at[v] + one) * sum[v];
 }
 
-/* Both sides where both occur; usually all pairs of a run lie on one. */
+/* Pairs of a block on the far side. */
+static inline int64_t count_far(const real *rho)
+{
+    int64_t far = 0;
+    for (int l = 0; l < BLOCK; ++l) far += rho[l] < 0;
+    return far;
+}
+
+/* Both sides where both occur.  What stands behind the last pair is finite: it was put to 0, or is left of another run. */
 static void evaluate_sides(const ntk_run *run, const ntk_chain_side sides[2], const real *rho, const real *x, real *out)
 {
-    real far[NTK_RUN] = {0};
-    int64_t below = 0;
-    NTK_RUN_LOOP(j, run) below += rho[j] < 0;
-    if (below < run->count) evaluate(run, &sides[0], x, out);
-    if (below == 0) return;
-    evaluate(run, &sides[1], x, far);
-    NTK_RUN_LOOP(j, run) out[j] = rho[j] < 0 ? far[j] : out[j];
+    for (int64_t first = 0; first < run->count; first += BLOCK) {
+        int64_t below = count_far(rho + first);
+        real far[BLOCK];
+        if (below < BLOCK) evaluate(&sides[0], x + first, out + first);
+        if (below == 0) continue;
+        evaluate(&sides[1], x + first, far);
+        for (int l = 0; l < BLOCK; ++l) out[first + l] = rho[first + l] < 0 ? far[l] : out[first + l];
+    }
 }
 
 void NTK_HOT_NAME(chain_pairs)(const ntk_chain *chain, const ntk_run *run);

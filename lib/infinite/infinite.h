@@ -8,6 +8,7 @@
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
  *   inner.c        x·x' of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
+ *   take.c         results into the caller's memory, checked on the way
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
  *   hot.h          how the hot loops are compiled: once per type and instruction set
@@ -182,6 +183,17 @@ typedef struct ntk_start {
 } ntk_start;
 typedef void (*ntk_start_fn)(const ntk_start *s);
 extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
+
+/* ---- results (take.c) -------------------------------------------------------------------------------------------- */
+
+/** `count` values to out; with beta, alpha beta values.  False if one of them is not finite. */
+typedef struct ntk_take {
+    int64_t count;
+    const void *values, *alpha, *beta; /* alpha: one number; beta: [count] or NULL */
+    void *out;
+} ntk_take;
+typedef bool (*ntk_take_fn)(const ntk_take *t);
+extern const ntk_take_fn ntk_take_variants[2][NTK_CPU_COUNT];
 
 /* ---- products of few inputs (inner.c) ---------------------------------------------------------------------------- */
 

@@ -112,20 +112,11 @@ static void run_program(const tile_job *j, const ntk_run *run)
     for (int64_t i = 0; i < j->r->network->n_steps; ++i) j->r->plans[i].pairs[j->dtype](&j->r->plans[i], run);
 }
 
-#define TAKE_NNGP(T)                                                                                                   \
-    static void take_nngp_##T(const ntk_run *run, int64_t count, const T *rho, int column, T *out)                      \
-    {                                                                                                                  \
-        T alpha = ((const T *)run->row)[column * run->row_stride];                                                      \
-        const T *beta = (const T *)run->column + column * run->column_stride;                                          \
-        for (int64_t j = 0; j < count; ++j) out[j] = alpha * beta[j] * rho[j];                                         \
-    }
-TAKE_NNGP(double)
-TAKE_NNGP(float)
-
-static void check_results(tile_job *j, const void *values, int64_t count, int64_t position)
+/* Numbers of one result to their place; the first that is not finite is remembered. */
+static void take(tile_job *j, const ntk_take *t, int64_t i, int64_t first)
 {
-    int64_t bad = ntk_find_not_finite(j->dtype, values, count);
-    if (bad >= 0) atomic_store(&j->bad, position + bad);
+    if (ntk_take_variants[j->dtype][j->r->cpu](t)) return;
+    atomic_store(&j->bad, i * j->columns->n + first + ntk_find_not_finite(j->dtype, t->out, t->count));
 }
 
 static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t first, int64_t count)
@@ -134,14 +125,16 @@ static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t fir
     int result = j->r->network->result, slot = j->r->natures[result].slot;
     char *state = slot_of(j, run->slots, slot);
     int64_t where = i * out->ld + first;
+    ntk_take theta = {.count = count, .values = at(state, 2 * NTK_RUN, j->size)}, rho = {.count = count, .values = state};
     if (out->ntk) {
-        memcpy(at(out->ntk, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)count * j->size);
-        check_results(j, at(out->ntk, where, j->size), count, i * j->columns->n + first);
+        theta.out = at(out->ntk, where, j->size);
+        take(j, &theta, i, first);
     }
     if (out->nngp) {
-        if (j->dtype == NTK_F64) take_nngp_double(run, count, (double *)(void *)state, result, at(out->nngp, where, j->size));
-        else take_nngp_float(run, count, (float *)(void *)state, result, at(out->nngp, where, j->size));
-        check_results(j, at(out->nngp, where, j->size), count, i * j->columns->n + first);
+        rho.alpha = at(run->row, result * run->row_stride, j->size);
+        rho.beta = at(run->column, result * run->column_stride, j->size);
+        rho.out = at(out->nngp, where, j->size);
+        take(j, &rho, i, first);
     }
 }
 
@@ -154,8 +147,7 @@ static void take_layers(tile_job *j, ntk_run run, const char *start, int64_t i, 
         run.only = layer;
         memcpy(run.slots, start, 3 * NTK_RUN * j->size);
         run_program(j, &run);
-        memcpy(at(j->out->layers, where, j->size), at(state, 2 * NTK_RUN, j->size), (size_t)count * j->size);
-        check_results(j, at(j->out->layers, where, j->size), count, i * j->columns->n + first);
+        take(j, &(ntk_take){.count = count, .values = at(state, 2 * NTK_RUN, j->size), .out = at(j->out->layers, where, j->size)}, i, first);
     }
 }
 
@@ -187,14 +179,35 @@ static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t 
     };
 }
 
-/* Entries below the diagonal, rows [row, row + rows) by columns [first, first + count) of the tile, to their places above it. */
-#define MIRROR_BLOCK(T)                                                                                             \
-    static void mirror_##T(const ntk_results *out, T *plane, int64_t row, int64_t rows, int64_t first, int64_t count) \
-    {                                                                                                                \
-        for (int64_t c = first; c < first + count; ++c) {                                                             \
-            T *to = plane + (c + out->column - out->row) * out->ld + out->row - out->column;                            \
-            for (int64_t i = NTK_MAX(row, c + out->column - out->row + 1); i < row + rows; ++i) to[i] = plane[i * out->ld + c]; \
-        }                                                                                                            \
+#define SQUARE 8 /* a cache line of doubles: what is mirrored together reads and writes whole lines, of few pages */
+
+/*
+ * Entries below the diagonal, rows [row, row + rows) by columns [first, first + count) of the tile, to their places above it.
+ * Only squares that meet the diagonal ask of each entry on which side it lies.
+ */
+#define MIRROR_BLOCK(T)                                                                                                             \
+    static void mirror_edge_##T(const ntk_results *out, T *plane, int64_t i, int64_t i_end, int64_t c, int64_t c_end)                 \
+    {                                                                                                                                \
+        int64_t shift = out->column - out->row;                                                                                      \
+        for (; c < c_end; ++c)                                                                                                       \
+            for (int64_t r = NTK_MAX(i, c + shift + 1); r < i_end; ++r) plane[(c + shift) * out->ld + r - shift] = plane[r * out->ld + c]; \
+    }                                                                                                                                \
+    static void mirror_square_##T(const T *from, T *to, int64_t ld)                                                                  \
+    {                                                                                                                                \
+        T square[SQUARE][SQUARE];                                                                                                    \
+        for (int r = 0; r < SQUARE; ++r)                                                                                             \
+            for (int c = 0; c < SQUARE; ++c) square[r][c] = from[r * ld + c];                                                        \
+        for (int c = 0; c < SQUARE; ++c)                                                                                             \
+            for (int r = 0; r < SQUARE; ++r) to[c * ld + r] = square[r][c];                                                          \
+    }                                                                                                                                \
+    static void mirror_##T(const ntk_results *out, T *plane, int64_t row, int64_t rows, int64_t first, int64_t count)                 \
+    {                                                                                                                                \
+        int64_t shift = out->column - out->row, i_end = row + rows, c_end = first + count;                                           \
+        for (int64_t c = first; c < c_end; c += SQUARE)                                                                              \
+            for (int64_t i = row; i < i_end; i += SQUARE)                                                                            \
+                if (i > c + SQUARE - 1 + shift && i + SQUARE <= i_end && c + SQUARE <= c_end)                                        \
+                    mirror_square_##T(plane + i * out->ld + c, plane + (c + shift) * out->ld + i - shift, out->ld);                  \
+                else mirror_edge_##T(out, plane, i, NTK_MIN(i + SQUARE, i_end), c, NTK_MIN(c + SQUARE, c_end));                      \
     }
 MIRROR_BLOCK(double)
 MIRROR_BLOCK(float)
