@@ -178,11 +178,15 @@ typedef struct ntk_start {
     const void *columns;        /* the column samples [count, d] */
     double inverse;             /* 1/|x| */
     const double *inverses;     /* 1/|x'| */
+    double near;                /* gaps below it are taken from the vectors */
     int64_t itself;             /* the column that is the same sample, or -1 */
     void *rho, *gap, *theta;
 } ntk_start;
 typedef void (*ntk_start_fn)(const ntk_start *s);
 extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
+
+/** The gap below which a product is not good enough for that many activations.  terms: as many as one long sum of equal error has. */
+double ntk_start_near(ntk_dtype dtype, int64_t activations, double terms);
 
 /* ---- results (take.c) -------------------------------------------------------------------------------------------- */
 
@@ -204,6 +208,7 @@ typedef struct ntk_inner {
     void *packed;                /* [d, NTK_RUN], zeroed once: the columns, turned by inner_pack */
     void *out;                   /* [NTK_INNER_ROWS, NTK_RUN] */
 } ntk_inner;
+#define NTK_INNER_DEPTH 128 /* inputs summed before their sum is added to the others */
 typedef void (*ntk_inner_fn)(const ntk_inner *inner);
 extern const ntk_inner_fn ntk_inner_variants[2][NTK_CPU_COUNT], ntk_inner_pack_variants[2][NTK_CPU_COUNT];
 

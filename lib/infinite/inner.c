@@ -22,7 +22,7 @@
 #define VECTORS 2
 #endif
 #define ROWS 6
-#define DEPTH 128 /* inputs per slice */
+#define DEPTH NTK_INNER_DEPTH
 #define WIDTH (VECTORS * BYTES / (int)sizeof(real)) /* columns at once; divides NTK_RUN */
 
 typedef real vector __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));

@@ -1,20 +1,21 @@
 /*
  * The first state of a pair: rho = x·x' / (|x| |x'|), gap = 1 - |rho|, theta = 0.
  *
- * A matrix product gives rho with an absolute error of about sqrt(d) eps, and the kernel amplifies an error of the gap by
- * L / (2 pi sqrt(2 gap)): near rho = ±1 half of the digits would go.  So where the gap is below a threshold it is taken from
- * the vectors, gap = ½ |x/|x| ∓ x'/|x'||², whose error is relative.  The threshold is where the product is as good
- * (measured for d = 784, L = 3 ... 20: 2e-2 in f64, 5e-2 in f32; docs/mathematics.md §4.2 step 8).
+ * A product of d terms gives rho with an absolute error delta = u (3 + sqrt m): u the unit roundoff, m = d for one long sum (the
+ * largest of many errors of random sign, for terms of one sign), m = DEPTH²/d + d/DEPTH for the slices of inner.c, and 3 u from the
+ * lengths.  A chain of L kinked layers amplifies an error of the gap w near rho = ±1 by
+ *
+ *     A(w) = L / (2 pi sqrt(2 w)) / (1 + L sqrt(w)/4)²
+ *
+ * (docs/mathematics.md §4.2 step 8; the second factor, measured, is that deep chains forget the angle).  So where the gap is below the
+ * threshold at which A(w) delta is three quarters of the error allowed, 4e-15 (1 + L/10) or 1e-6 (1 + L/10), it is taken from the vectors,
+ * gap = ½ |x/|x| ∓ x'/|x'||², whose error is relative.  For d = 784 and L = 3 that is 5e-3 in double and 2e-2 in single precision (one long
+ * sum: 5e-2, 0.15).
  */
 #include "hot.h"
 
 #if defined(NTK_HOT)
 
-#if defined(NTK_HOT_F32)
-#define NEAR 5e-2f
-#else
-#define NEAR 2e-2
-#endif
 #define LANES 16 /* partial sums: fixed, so that every instruction set adds in the same order */
 
 static real half_square_distance(int64_t d, const real *x, real scale, const real *y, real y_scale)
@@ -51,16 +52,16 @@ static void refine(const ntk_start *s, int64_t j, real *rho, real *gap)
 {
     const real *columns = s->columns;
     real sign = rho[j] < 0 ? REAL(-1) : REAL(1);
-    if (gap[j] >= NEAR || s->inverse == 0 || s->inverses[j] == 0) return;
+    if (gap[j] >= REAL(s->near) || s->inverse == 0 || s->inverses[j] == 0) return;
     gap[j] = half_square_distance(s->d, s->x, REAL(s->inverse), columns + j * s->d, sign * REAL(s->inverses[j]));
     rho[j] = sign * (1 - gap[j]);
 }
 
 /* Near pairs are rare: whole vectors are asked first. */
-static bool any_near(const real *gap, int64_t count)
+static bool any_near(const real *gap, int64_t count, real limit)
 {
     int near = 0;
-    for (int64_t j = 0; j < count; ++j) near |= gap[j] < NEAR;
+    for (int64_t j = 0; j < count; ++j) near |= gap[j] < limit;
     return near;
 }
 
@@ -68,7 +69,7 @@ static void refine_all(const ntk_start *s, real *rho, real *gap)
 {
     for (int64_t first = 0; first < s->count; first += LANES) {
         int64_t end = NTK_MIN(first + LANES, s->count);
-        if (!any_near(gap + first, end - first)) continue;
+        if (!any_near(gap + first, end - first, REAL(s->near))) continue;
         for (int64_t j = first; j < end; ++j) refine(s, j, rho, gap);
     }
 }
@@ -98,18 +99,45 @@ START_VARIANTS(f32)
 
 const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(start, f64), [NTK_F32] = NTK_VARIANT_ROW(start, f32)};
 
-/* |x| by the scaled sum: the largest entry is taken out, so squares neither overflow nor vanish. */
-#define LENGTH(T)                                                          \
-    static double length_##T(int64_t d, const T *x)                       \
-    {                                                                     \
-        double largest = 0, sum = 0;                                      \
-        for (int64_t k = 0; k < d; ++k) largest = fmax(largest, fabs((double)x[k])); \
-        if (largest == 0) return 0;                                       \
-        for (int64_t k = 0; k < d; ++k) {                                  \
-            double e = (double)x[k] / largest;                             \
-            sum += e * e;                                                 \
-        }                                                                 \
-        return largest * sqrt(sum);                                       \
+static double amplification(double layers, double gap)
+{
+    double fading = 1 + layers * sqrt(gap) / 4;
+    return layers / (2 * M_PI * sqrt(2 * gap)) / (fading * fading);
+}
+
+#define NEAR_MOST 0.25 /* beyond, a difference has no fewer errors than a product */
+
+double ntk_start_near(ntk_dtype dtype, int64_t activations, double terms)
+{
+    double layers = (double)NTK_MAX(activations, 1), base = dtype == NTK_F64 ? 3e-15 : 7.5e-7, u = dtype == NTK_F64 ? 0x1p-53 : 0x1p-24;
+    double allowed = base * (1 + layers / 10), delta = u * (3 + sqrt(terms)), low = 1e-12, high = NEAR_MOST;
+    if (amplification(layers, high) * delta >= allowed) return high;
+    for (int i = 0; i < 60; ++i) { /* bisection: the amplification falls */
+        double middle = sqrt(low * high);
+        if (amplification(layers, middle) * delta > allowed) low = middle;
+        else high = middle;
+    }
+    return high;
+}
+
+/*
+ * |x| by the scaled sum: the largest entry is taken out, so squares neither overflow nor vanish.  In partial sums: one long sum would be
+ * wrong by more than the products are.
+ */
+#define PARTS 16
+#define LENGTH(T)                                                                                   \
+    static double length_##T(int64_t d, const T *x)                                                 \
+    {                                                                                               \
+        double largest = 0, sum[PARTS] = {0}, total = 0;                                            \
+        for (int64_t k = 0; k < d; ++k) largest = fmax(largest, fabs((double)x[k]));                \
+        if (largest == 0) return 0;                                                                 \
+        for (int64_t k = 0; k < d; k += PARTS)                                                      \
+            for (int l = 0; l < NTK_MIN(PARTS, d - k); ++l) {                                       \
+                double e = (double)x[k + l] / largest;                                              \
+                sum[l] += e * e;                                                                    \
+            }                                                                                       \
+        for (int l = 0; l < PARTS; ++l) total += sum[l];                                            \
+        return largest * sqrt(total);                                                               \
     }
 LENGTH(double)
 LENGTH(float)

@@ -57,6 +57,7 @@ typedef struct tile_job {
     const ntk_results *out;
     const void *products; /* [m, product_ld]; NULL: made block by block */
     int64_t product_ld;
+    double near; /* start.c */
     char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
     atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
@@ -95,6 +96,7 @@ static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count
         .columns = at(j->columns->x, first * j->d, j->size),
         .inverse = j->rows->inverse[i],
         .inverses = j->columns->inverse + first,
+        .near = j->near,
         .itself = itself,
         .rho = slots,
         .gap = at(slots, NTK_RUN, j->size),
@@ -280,9 +282,19 @@ static void some_samples(void *user, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; ++i) one_run(j, i, i, 1, j->scratch + worker * j->scratch_size);
 }
 
+/* From the activations and the terms of the sum that makes a product. */
+static double near_of(const tile_job *j)
+{
+    double d = (double)j->d, depth = NTK_INNER_DEPTH;
+    int64_t activations = 0;
+    for (int64_t i = 0; i < j->r->network->n_steps; ++i) activations += j->r->plans[i].step->layer->activation != NULL;
+    return ntk_start_near(j->dtype, activations, j->products || d <= depth ? d : depth * depth / d + d / depth);
+}
+
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
+    j->near = near_of(j);
     j->scratch_size = ((j->r->slots + 1) * 3 + (j->products ? 0 : NTK_INNER_ROWS + j->d)) * NTK_RUN * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
