@@ -14,6 +14,11 @@ const flag_entry gramian_flags[] = {
     {.name = "horizon", .type = FLAG_TIME, .value = "T|inf", .help = "the time from 0 to T (default: inf)"},
     {.name = "which", .type = FLAG_CHOICE, .value = "observability|controllability", .help = "the Gramian", .required = true},
     {.name = "out", .type = FLAG_OUTPUT, .value = "W.npy", .help = "the Gramian [s, s]; of --jacobian and p > 10000 a factor [p, rank]", .required = true},
+    {.name = "hankel", .type = FLAG_OUTPUT, .value = "S.npy", .help = "Hankel singular values, largest first [s]"},
+    {.name = "reduce", .type = FLAG_COUNT, .value = "k", .help = "the balanced truncation to k states, and its error bound"},
+    {.name = "out-a", .type = FLAG_OUTPUT, .value = "A.npy", .help = "A of it [k, k]", .needs = "reduce"},
+    {.name = "out-b", .type = FLAG_OUTPUT, .value = "B.npy", .help = "B of it [k, i]", .needs = "reduce"},
+    {.name = "out-c", .type = FLAG_OUTPUT, .value = "C.npy", .help = "C of it [q, k]", .needs = "reduce"},
     FLAGS_COMMON,
 };
 
@@ -95,6 +100,54 @@ done:
     return failed;
 }
 
+/* ---- what both Gramians say together ---- */
+
+static int save_hankel(tool *t, const job *j)
+{
+    array values = {0};
+    int failed;
+    if (!arguments_has(&t->arguments, "hankel")) return 0;
+    TRY(array_new(NTK_F64, 1, (int64_t[]){ntk_system_size(j->system)}, &values));
+    TRY(tool_check(t, NULL, ntk_system_hankel(t->context, j->system, &values.view)));
+    TRY(tool_save(t, "hankel", &values));
+done:
+    array_free(&values);
+    return failed;
+}
+
+static int save_matrices(tool *t, const ntk_system *s)
+{
+    int64_t k = ntk_system_size(s);
+    array a = {0}, b = {0}, c = {0};
+    int failed;
+    TRY(array_new(NTK_F64, 2, (int64_t[]){k, k}, &a));
+    TRY(array_new(NTK_F64, 2, (int64_t[]){k, ntk_system_inputs(s)}, &b));
+    TRY(array_new(NTK_F64, 2, (int64_t[]){ntk_system_outputs(s), k}, &c));
+    TRY(tool_check(t, NULL, ntk_system_get_matrices(t->context, s, &a.view, &b.view, &c.view)));
+    if (arguments_has(&t->arguments, "out-a")) TRY(tool_save(t, "out-a", &a));
+    if (arguments_has(&t->arguments, "out-b")) TRY(tool_save(t, "out-b", &b));
+    if (arguments_has(&t->arguments, "out-c")) TRY(tool_save(t, "out-c", &c));
+done:
+    array_free(&c);
+    array_free(&b);
+    array_free(&a);
+    return failed;
+}
+
+static int save_reduced(tool *t, const job *j)
+{
+    ntk_system *reduced = NULL;
+    double bound;
+    int failed;
+    if (!arguments_has(&t->arguments, "reduce")) return 0;
+    TRY(tool_check(t, NULL, ntk_system_reduce(t->context, j->system, (int64_t)arguments_count(&t->arguments, "reduce", 1), &bound, &reduced)));
+    report_number(t, "bound", bound);
+    TRY(save_matrices(t, reduced));
+done:
+    ntk_system_destroy(reduced);
+    return failed;
+}
+
 static int run_steps(tool *t, job *j)
 {
     double horizon = arguments_number(&t->arguments, "horizon", INFINITY);
@@ -106,6 +159,8 @@ static int run_steps(tool *t, job *j)
     TRY(make_system(t, j));
     TRY(make_gramian(t, j, which, horizon));
     TRY(tool_save(t, "out", &j->w));
+    TRY(save_hankel(t, j));
+    TRY(save_reduced(t, j));
 done:
     return failed;
 }

@@ -57,6 +57,26 @@ class Gramian(kit.ToolTest):
         self.assertEqual(f.shape, (10001, 3))
         self.close(f @ (f.T @ j[0]), j[0] / 2, 1e-13)
 
+    def test_hankel_and_reduction(self):
+        """Hankel values are the roots of the eigenvalues of W_c W_o; the reduced transfer function stays within the bound."""
+        a, b, c = self.a + np.triu(kit.random(67, 6, 6), 1) / 10, kit.random(68, 6, 2), kit.random(69, 3, 6)
+        eye = np.eye(6)
+        solve = lambda m, q: np.linalg.solve(np.kron(m, eye) + np.kron(eye, m), -q.reshape(-1)).reshape(6, 6)
+        want = np.sqrt(np.sort(np.linalg.eigvals(solve(a, b @ b.T) @ solve(a.T, c.T @ c)).real)[::-1])
+        report = json.loads(self.ntk("gramian", "--a", save("a.npy", a), "--b", save("b.npy", b), "--c", save("c.npy", c), "--which", "observability",
+                                     "--out", "w.npy", "--hankel", "s.npy", "--reduce", "2", "--out-a", "ar.npy", "--out-b", "br.npy", "--out-c",
+                                     "cr.npy", "--json"))
+        self.close(np.load("s.npy"), want, 1e-7)  # roots of eigenvalues: half of the digits of the small ones
+        self.assertAlmostEqual(report["bound"] / (2 * want[2:].sum()), 1, 6)
+        ar, br, cr = (np.load(n) for n in ("ar.npy", "br.npy", "cr.npy"))
+        errors = [np.linalg.norm(c @ np.linalg.solve(1j * f * eye - a, b) - cr @ np.linalg.solve(1j * f * np.eye(2) - ar, br), 2)
+                  for f in np.logspace(-3, 3, 61)]
+        self.assertLessEqual(max(errors), report["bound"] * (1 + 1e-9))
+        self.assertGreater(max(errors), want[2] * 0.99)  # no model of 2 states is closer than sigma_3
+        self.ntk("gramian", "--a", "a.npy", "--which", "observability", "--out", "w.npy", "--reduce", "7", code=2, saying="k is 7")
+        self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--out-a", "x.npy", code=2, saying="--out-a needs --reduce")
+        self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--out", "w.npy", "--hankel", "s.npy", code=2, saying="keeps no A")
+
     def test_residual(self):
         report = json.loads(self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--json"))
         self.assertLess(report["residual"], 1e-14)
