@@ -67,6 +67,22 @@ static void threads_change_no_bit(void **state)
     ntk_network_destroy(network);
 }
 
+/* conv_local: a copy of weights and bias per position, all weights before all biases. */
+static void biases_of_every_position(void **state)
+{
+    enum { POSITIONS = 5, WEIGHTS = POSITIONS * 3 * 2 * 2, BIASES = POSITIONS * 3 };
+    ntk_context *ctx = *state;
+    ntk_network *network = kit_network(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [6, 2], \"layers\": ["
+                                            "{\"op\": \"conv_local\", \"units\": 3, \"kernel\": 2, \"w_std\": 2, \"b_std\": 0.5, \"parameterization\": \"standard\"}]}");
+    double theta[WEIGHTS + BIASES], expected[WEIGHTS + BIASES];
+    ntk_array out = ntk_vector_f64(theta, WEIGHTS + BIASES);
+    for (int i = 0; i < WEIGHTS; ++i) expected[i] = 2 / sqrt(4) * ntk_random_normal(5, 0, (uint64_t)i);
+    for (int i = 0; i < BIASES; ++i) expected[WEIGHTS + i] = 0.5 * ntk_random_normal(5, 1, (uint64_t)i);
+    kit_ok(ctx, ntk_network_initialize(ctx, network, 5, &out));
+    kit_close(WEIGHTS + BIASES, theta, expected, DBL_EPSILON);
+    ntk_network_destroy(network);
+}
+
 static void refusals(void **state)
 {
     ntk_context *ctx = *state;
@@ -84,7 +100,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(every_parameter_by_hand), kit_test(moments), kit_test(threads_change_no_bit), kit_test(refusals),
+        kit_test(every_parameter_by_hand), kit_test(moments), kit_test(threads_change_no_bit),
+        kit_test(biases_of_every_position), kit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
