@@ -500,7 +500,10 @@ NTK_API const char *ntk_activation_name(int index);
  * @defgroup finite 6  Finite networks
  *
  * theta is the flat parameter vector [p]: layers in document order (depth first through branches), each layer its
- * weights row-major [units, fan_in], then its bias.  Layers with "lr" r or "train": false (r = 0) are differentiated
+ * weights row-major [units, fan_in] (convolutions [units, kernel..., channels], conv_local one such block per position), then
+ * its bias.  Outputs o are all numbers of a sample, positions then channels.  Values of f64 only.  Where the derivative jumps:
+ * at a kink of an activation the left one; of several largest inputs of a max_pool the first in row-major order takes it.
+ * An op without a finite reading: UNSUPPORTED with the layer's path.  Layers with "lr" r or "train": false (r = 0) are differentiated
  * like all others here; r enters where an NTK is formed (section 8: J is scaled by sqrt(r)).
  * @{
  */
@@ -512,7 +515,7 @@ NTK_API const char *ntk_activation_name(int index);
 NTK_API ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta);
 
 /** f [n, o] = f(theta, x), theta [p], x [n] + input.  Errors: OVERFLOW where an output is not finite.  Cost: one forward pass,
- *  2 n p flop for dense layers; samples pass in chunks. */
+ *  2 n p flop for dense layers, 2 n p positions for convolutions; samples pass in chunks. */
 NTK_API ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f);
 
 /** df [n, o] = J v, v [p]: the change of the outputs per change of theta [p] along v, on x [n] + input (forward mode).

@@ -164,63 +164,74 @@ done:
     return status;
 }
 
-ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f)
+/* What goes in or out beside theta and x: [n, o] of the outputs, or [p] of the parameters. */
+typedef struct operand {
+    const char *name;
+    bool outputs;
+} operand;
+
+/* Fills in the shape; returns its number of axes. */
+static int shape_of(const operand *o, const ntk_network *network, int64_t n, int64_t shape[2])
+{
+    shape[0] = o->outputs ? n : network->n_parameters;
+    shape[1] = ntk_network_outputs(network);
+    return o->outputs ? 2 : 1;
+}
+
+typedef ntk_status (*function)(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *in,
+                               double *out);
+
+/* Checks, runs into scratch, stores.  given NULL: the function has no `in`. */
+static ntk_status evaluate(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, function run,
+                           const operand *given, const ntk_array *in, const operand *wanted, ntk_array *out)
 {
     ntk_status status;
-    borrowed t = {0}, b = {0};
-    double *out = NULL;
-    NTK_ENTER(ctx);
-    NTK_REQUIRE(ctx, network);
+    borrowed t = {0}, b = {0}, direction = {0};
+    double *result = NULL;
+    int64_t shape[2];
+    int ndim;
     NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
-    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
-    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(f), &out));
-    NTK_TRY(ntk_finite_forward(ctx, network, x->shape[0], t.dense, b.dense, out));
-    ntk_store(f, out);
+    if (given) {
+        ndim = shape_of(given, network, x->shape[0], shape);
+        NTK_TRY(borrow_checked(ctx, given->name, in, ndim, shape, &direction));
+    }
+    ndim = shape_of(wanted, network, x->shape[0], shape);
+    NTK_TRY(ntk_check_output(ctx, wanted->name, out, NTK_F64, ndim, shape));
+    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(out), &result));
+    NTK_TRY(run(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, result));
+    ntk_store(out, result);
 done:
-    ntk_free(out);
+    ntk_free(result);
+    ntk_free(direction.copy);
     ntk_free(b.copy);
     ntk_free(t.copy);
     return status;
+}
+
+static ntk_status forward_without_direction(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x,
+                                            const double *in, double *out)
+{
+    (void)in;
+    return ntk_finite_forward(ctx, network, n, theta, x, out);
+}
+
+ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f)
+{
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    return evaluate(ctx, network, theta, x, forward_without_direction, NULL, NULL, &(operand){"f", true}, f);
 }
 
 ntk_status ntk_network_jvp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *v, ntk_array *df)
 {
-    ntk_status status;
-    borrowed t = {0}, b = {0}, direction = {0};
-    double *out = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
-    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
-    NTK_TRY(borrow_checked(ctx, "v", v, NTK_SHAPE(network->n_parameters), &direction));
-    NTK_TRY(ntk_check_output(ctx, "df", df, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
-    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(df), &out));
-    NTK_TRY(ntk_finite_jvp(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, out));
-    ntk_store(df, out);
-done:
-    ntk_free(out);
-    ntk_free(direction.copy);
-    ntk_free(b.copy);
-    ntk_free(t.copy);
-    return status;
+    return evaluate(ctx, network, theta, x, ntk_finite_jvp, &(operand){"v", false}, v, &(operand){"df", true}, df);
 }
 
 ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *u, ntk_array *g)
 {
-    ntk_status status;
-    borrowed t = {0}, b = {0}, direction = {0};
-    double *out = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
-    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
-    NTK_TRY(borrow_checked(ctx, "u", u, NTK_SHAPE(x->shape[0], ntk_network_outputs(network)), &direction));
-    NTK_TRY(ntk_check_output(ctx, "g", g, NTK_F64, NTK_SHAPE(network->n_parameters)));
-    NTK_TRY(NTK_NEW_RAW(ctx, network->n_parameters, &out));
-    NTK_TRY(ntk_finite_vjp(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, out));
-    ntk_store(g, out);
-done:
-    ntk_free(out);
-    ntk_free(direction.copy);
-    ntk_free(b.copy);
-    ntk_free(t.copy);
-    return status;
+    return evaluate(ctx, network, theta, x, ntk_finite_vjp, &(operand){"u", true}, u, &(operand){"g", false}, g);
 }
