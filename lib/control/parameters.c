@@ -116,6 +116,7 @@ ntk_status ntk_parameters_dense(ntk_context *ctx, const ntk_system *system, ntk_
     const ntk_jacobian *j = system->spectrum->jacobian;
     int64_t p = system->size, n = j->rows;
     double *rows = NULL, *scaled = NULL;
+    NTK_TRY(ntk_memory_require(ctx, "A and its residual", 16 * (double)p * (double)(n + p)));
     NTK_TRY(NTK_NEW_RAW(ctx, n * p, &rows));
     NTK_TRY(NTK_NEW_RAW(ctx, n * p, &scaled));
     NTK_TRY(NTK_NEW_RAW(ctx, p * p, a));
