@@ -44,7 +44,7 @@ class Request(Options):
 
 
 class GramOptions(Options):
-    _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32), ("storage", c_int), ("reserved", c_int32)]
 
 
 class SpectrumOptions(Options):
@@ -52,12 +52,14 @@ class SpectrumOptions(Options):
 
 
 class SolverOptions(Options):
-    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("reserved", c_int32), ("ridge", c_double), ("ridge_relative", c_double)]
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("reserved", c_int32), ("ridge", c_double), ("ridge_relative", c_double),
+                ("consume", c_int32), ("reserved_2", c_int32)]
 
 
 class PredictorOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("posterior", c_int), ("decomposition", c_int), ("loss_scale", c_int), ("reserved", c_int32),
-                ("ridge", c_double), ("ridge_relative", c_double), ("learning_rate", c_double), ("f0", ARRAY)]
+                ("ridge", c_double), ("ridge_relative", c_double), ("learning_rate", c_double), ("f0", ARRAY),
+                ("consume", c_int32), ("reserved_2", c_int32)]
 
 
 class TestSet(Options):
@@ -66,7 +68,7 @@ class TestSet(Options):
 
 class DynamicsOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("loss_scale", c_int), ("learning_rate", c_double), ("tolerance", c_double),
-                ("f0", ARRAY)]
+                ("f0", ARRAY), ("momentum", c_double), ("weight_decay", c_double), ("discrete", c_int32), ("reserved", c_int32)]
 
 
 class DesignOptions(Options):
@@ -130,6 +132,10 @@ CALLS = {
     "dynamics_test_at": (_H, _A, _A, POINTER(c_double), _I, _A),
     "dynamics_parameters_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_loss_at": (_H, POINTER(c_double), _I, _A),
+    "dynamics_decay_at": (_H, POINTER(c_double), _I, _A),
+    "dynamics_bound_at": (_H, POINTER(c_double), _I, _A),
+    "dynamics_mode_times": (_H, _D, _A),
+    "dynamics_time_to_loss": (_H, _D, POINTER(c_double)),
     "system_from_gram": (_H, c_int, _NEW),
     "system_from_jacobian": (_H, _H, _D, _NEW),
     "system_from_matrices": (_A, _A, _A, _NEW),
@@ -170,6 +176,8 @@ GETTERS = {
     "spectrum_condition": (c_double, (_H,)),
     "solver_ridge": (c_double, (_H,)),
     "dynamics_rank": (c_int64, (_H,)),
+    "dynamics_largest_step": (c_double, (_H,)),
+    "dynamics_unreachable_loss": (c_double, (_H,)),
     "system_size": (c_int64, (_H,)),
     "kappa0": (c_double, (_D,)),
     "kappa1": (c_double, (_D,)),

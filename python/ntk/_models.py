@@ -177,14 +177,16 @@ def _wanted(want, shape, dtype):
 
 
 class Dynamics(_Targets, Handle):
-    """Gradient flow, exactly."""
+    """Gradient flow, or gradient descent in steps (discrete), exactly."""
 
     noun = "dynamics"
 
-    def __init__(self, gram, y, kind="ntk", loss_scale="sum", learning_rate=0.0, tolerance=0.0, f0=None):
+    def __init__(self, gram, y, kind="ntk", loss_scale="sum", learning_rate=0.0, tolerance=0.0, f0=None, momentum=0.0, weight_decay=0.0,
+                 discrete=False):
         y, f0 = numbers(y), _optional(f0)
         options = _abi.DynamicsOptions(kind=enumerator("kind", kind), loss_scale=enumerator("loss_scale", loss_scale),
-                                       learning_rate=learning_rate, tolerance=tolerance, f0=_pointer(f0))
+                                       learning_rate=learning_rate, tolerance=tolerance, f0=_pointer(f0), momentum=momentum,
+                                       weight_decay=weight_decay, discrete=discrete)
         super().__init__("dynamics_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 
@@ -212,6 +214,17 @@ class Dynamics(_Targets, Handle):
     def loss_at(self, times, out=None):
         return self._ask("loss_at", (), times, (), out)
 
+    def bound_at(self, times, out=None):
+        """The certificate: no loss_at is above it."""
+        return self._ask("bound_at", (), times, (), out)
+
+    def time_to_loss(self, loss):
+        """The first time, or number of steps, with loss_at(t) <= loss; infinity: never."""
+        return _number("dynamics_time_to_loss", self, loss)
+
+    largest_step = property(lambda self: self._get("largest_step"))
+    unreachable_loss = property(lambda self: self._get("unreachable_loss"))
+
 
 class System(Handle):
     """Training as a linear system: A = -K."""
@@ -227,6 +240,31 @@ class System(Handle):
         return cls._made("system_from_matrices", *map(view, arrays))
 
     size = property(lambda self: self._get("size"))
+    inputs = property(lambda self: self._get("inputs"))
+    outputs = property(lambda self: self._get("outputs"))
+    abscissa = property(lambda self: self._get("abscissa"))
+
+    def matrices(self):
+        """A, B, C."""
+        a, b, c = (np.empty(shape) for shape in ((self.size, self.size), (self.size, self.inputs), (self.outputs, self.size)))
+        call("system_get_matrices", self, view(a), view(b), view(c))
+        return a, b, c
+
+    def discrete_gramian(self, step, which="observability", out=None):
+        """Of x_{k+1} = (1 + step A) x_k."""
+        out = result(out, (self.size, self.size))
+        call("system_discrete_gramian", self, enumerator("gramian", which), step, view(out))
+        return out
+
+    def hankel(self, out=None):
+        """Hankel singular values, largest first."""
+        out = result(out, self.size)
+        call("system_hankel", self, view(out))
+        return out
+
+    def reduce(self, k):
+        """The balanced truncation to k states."""
+        return self._made("system_reduce", self, k, None, keeps=(self,))
 
     def gramian(self, which="observability", horizon=math.inf, out=None):
         out = result(out, (self.size, self.size))
