@@ -1,9 +1,23 @@
 #include "kit.h"
 
+#include "linalg.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/*
+ * Before main(): OpenBLAS that chose slow kernels is asked again, by running this program anew, once, with the right ones; a choice of the
+ * user stands.  The C library hands the arguments of main() to constructors.
+ */
+__attribute__((constructor)) static void choose_kernels(int argc, char **argv)
+{
+    (void)argc;
+    if (getenv("OPENBLAS_CORETYPE") || !ntk_blas_is_slow(ntk_blas_name(), ntk_blas_right_name())) return;
+    if (setenv("OPENBLAS_CORETYPE", ntk_blas_right_name(), 1) == 0) execv("/proc/self/exe", argv); /* returns only if it fails */
+}
 
 static _Thread_local int64_t live_blocks;
 

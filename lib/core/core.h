@@ -71,6 +71,7 @@ typedef struct ntk_part {
 struct ntk_context {
     ntk_context_options options; /* with every default filled in */
     ntk_cpu cpu;
+    bool blas_checked; /* whether its kernels are slow has been looked at, once */
     ntk_part part;
     double reported; /* to the callback, last; -1: nothing since the innermost part began */
     ntk_status error;

@@ -21,6 +21,7 @@ ntk_status ntk_cholesky_from(ntk_context *ctx, ntk_dtype dtype, bool upper, int6
     ntk_status status;
     if (n > INT_MAX || lda > INT_MAX) return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "potrf: the size %lld exceeds the integers of LAPACK", (long long)n);
     if (n == 0) return NTK_OK;
+    ntk_blas_warn(ctx);
     NTK_TRY(ntk_progress(ctx, 0));
     if (dtype == NTK_F64) LAPACK_dpotrf(uplo, &size, a, &stride, &info);
     else LAPACK_spotrf(uplo, &size, a, &stride, &info);

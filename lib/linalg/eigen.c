@@ -64,6 +64,7 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
     NTK_TRY(NTK_NEW_RAW(ctx, isize, &iwork));
     lwork = (lapack_int)size;
     liwork = isize;
+    ntk_blas_warn(ctx);
     NTK_TRY(ntk_progress(ctx, 0));
     LAPACK_dsyevd(job, "U", &order, a, &order, w, work, &lwork, iwork, &liwork, &info);
     NTK_TRY(check_info(ctx, "dsyevd", info));
@@ -91,6 +92,7 @@ ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s,
     NTK_TRY(check_size(ctx, "dgesdd workspace", (int64_t)size));
     NTK_TRY(NTK_NEW_RAW(ctx, (int64_t)size, &work));
     lwork = (lapack_int)size;
+    ntk_blas_warn(ctx);
     NTK_TRY(ntk_progress(ctx, 0));
     LAPACK_dgesdd(job, &rows, &columns, a, &rows, s, vt, &rows, u, &rank, work, &lwork, iwork, &info);
     NTK_TRY(check_info(ctx, "dgesdd", info));

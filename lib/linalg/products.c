@@ -21,6 +21,7 @@
 /* The BLAS counts in int: every size that reaches it passes here. */
 static ntk_status check_sizes(ntk_context *ctx, const char *routine, int count, const int64_t *sizes)
 {
+    ntk_blas_warn(ctx);
     for (int i = 0; i < count; ++i)
         if (sizes[i] < 0 || sizes[i] > INT_MAX)
             return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s: the size %lld exceeds the integers of the BLAS", routine, (long long)sizes[i]);
