@@ -1049,7 +1049,7 @@ NTK_API ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *s
  */
 NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
 
-/** A factor f [p, rank] of the Gramian of a system from a Jacobian over [0, horizon], W = f fᵀ, rank: ntk_system_rank().  Nothing p x p is
+/** A factor f [p, rank] of the Gramian `which` of a system from a Jacobian over [0, horizon], W = f fᵀ, rank: ntk_system_rank().  Nothing p x p is
  *  formed.  Errors: ARGUMENT, UNSUPPORTED for other systems.  Cost: p rank. */
 NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f);
 
