@@ -361,7 +361,8 @@ typedef void *(*ntk_allocate_fn)(void *user, void *block, size_t old_size, size_
  */
 typedef int (*ntk_progress_fn)(void *user, double done);
 
-/** Receives warnings, one sentence each without a newline. */
+/** Receives warnings, one sentence each without a newline: so far, once per context and when it first needs the BLAS, that OpenBLAS runs
+ *  kernels for an older processor than this one, which are up to 7 times slower. */
 typedef void (*ntk_log_fn)(void *user, const char *sentence);
 
 /** Options of ntk_context_create(). */
