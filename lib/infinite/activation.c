@@ -33,4 +33,4 @@ static const ntk_pairs_variants *activation_pairs(const ntk_plan *plan)
     return plan->step->layer->activation->dual->pairs;
 }
 
-const ntk_infinite_op ntk_infinite_activation = {activation_plan, activation_norms, activation_pairs};
+const ntk_infinite_op ntk_infinite_activation = {activation_plan, activation_norms, activation_pairs, NULL};

@@ -64,7 +64,7 @@ static const rule rules[2][3] = {
     /* first layer  */ {{false, false, true}, {false, true, false}, {true, true, false}},
 };
 
-static ntk_status dense_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
+ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
 {
     const ntk_step *s = plan->step;
     const rule *r = &rules[s->first][s->parameterization];
@@ -99,6 +99,6 @@ static const ntk_pairs_variants *dense_pairs(const ntk_plan *plan)
     return &affine_pairs;
 }
 
-const ntk_infinite_op ntk_infinite_dense = {dense_plan, dense_norms, dense_pairs};
+const ntk_infinite_op ntk_infinite_dense = {ntk_affine_plan, dense_norms, dense_pairs, NULL};
 
 #endif

@@ -3,6 +3,7 @@
  *
  *   reading.c      may this network be read so, and if not, why; where each value of the program lives
  *   affine.c activation.c branch.c layer_norm.c    one op each: its plan, its norms, its pairs
+ *   conv.c pool.c                      ops that mix positions
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
@@ -10,6 +11,8 @@
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   take.c         results into the caller's memory, checked on the way
  *   tile.c         runs the program over a tile of pairs, in parallel
+ *   taps.c         ops that mix positions: which inputs every output reads
+ *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
  *   hot.h          how the hot loops are compiled: once per type and instruction set
  *
@@ -54,6 +57,9 @@ typedef struct ntk_pairs_variants {
 enum { NTK_AFFINE_GAIN2, NTK_AFFINE_OWN_K, NTK_AFFINE_OWN_1, NTK_AFFINE_GAIN, NTK_AFFINE_BIAS };
 enum { NTK_RELU_KAPPA, NTK_RELU_C, NTK_RELU_S, NTK_RELU_ROOT_KAPPA };
 
+/** The plan of a layer with weights: constants and nature. */
+ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan);
+
 /** A whole homogeneous chain as polynomials, start + (x + 1) q(x), x = 2 sqrt(gap) - 1 (chain.c): by type, by what (rho, theta), by side (near, far). */
 #define NTK_CHAIN_DEGREE 40
 typedef struct ntk_chain_side {
@@ -70,6 +76,26 @@ extern const ntk_chain_fn ntk_chain_variants[2][NTK_CPU_COUNT];
 /** *chain stays NULL where the network is no such chain, or too deep for the polynomials to be as good as the layers. */
 ntk_status ntk_chain_create(ntk_context *ctx, const ntk_reading *reading, ntk_chain **chain);
 
+/** How an op mixes positions: output o is the sum over t of weight[o, t] times input[o, t] (-1: outside, nothing). */
+typedef enum ntk_taps_kind {
+    NTK_TAPS_TOGETHER, /* tap t has weights of its own, so it meets only itself:  M'(o, o') = sum_t w w' M(i_t, i'_t) */
+    NTK_TAPS_ALONE,    /* the same, and different outputs are independent */
+    NTK_TAPS_ACROSS,   /* fixed weights, every tap meets every tap:              M'(o, o') = sum_t sum_t' w w' M(i_t, i'_t') */
+} ntk_taps_kind;
+typedef struct ntk_taps {
+    ntk_taps_kind kind;
+    int64_t outputs, count;
+    int32_t *input;
+    double *weight;
+} ntk_taps;
+
+/** Empty taps: all outside. */
+ntk_status ntk_taps_open(ntk_context *ctx, ntk_taps_kind kind, int64_t outputs, int64_t count, ntk_taps *taps);
+void ntk_taps_close(ntk_taps *taps);
+
+/** The input position that tap `tap` of output position `output` reads, all counted row-major; -1: outside. */
+int32_t ntk_window_position(const ntk_window *w, int64_t output, int64_t tap);
+
 /** How one op is read. */
 typedef struct ntk_infinite_op {
     /** Is there an exact rule here?  Fills the plan's constants and says what the output is: its nature. */
@@ -78,6 +104,8 @@ typedef struct ntk_infinite_op {
     void (*norms)(const ntk_plan *plan, int64_t n, double *table);
     /** The hot loop. */
     const ntk_pairs_variants *(*pairs)(const ntk_plan *plan);
+    /** Of an op that mixes positions, in place of norms and pairs; after plan has set the constants of an affine layer.  NULL: acts on each position. */
+    ntk_status (*taps)(ntk_context *ctx, const ntk_reading *reading, const ntk_plan *plan, ntk_taps *taps);
 } ntk_infinite_op;
 
 extern const ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
@@ -103,6 +131,7 @@ struct ntk_plan {
     const int *input_slots;   /* branch: of every input */
     const int *input_alphas;
     double k[NTK_CONSTANTS];
+    ntk_taps taps;         /* of an op that mixes positions */
     ntk_pairs_fn pairs[2]; /* by dtype, chosen for the processor of the context that made the reading */
 };
 
@@ -122,6 +151,9 @@ struct ntk_reading {
     int slots;            /* live states at once */
     int columns;          /* of the per-sample tables: alpha of every value, then the plans' own */
     ntk_cpu cpu;
+    bool spatial;         /* values have positions, or an op mixes them: spatial.c runs it, else tile.c */
+    bool across;          /* an op needs pairs of different positions */
+    int64_t positions;    /* the most that a value has */
     ntk_chain *chain;     /* the whole as one function of the angle, or NULL */
 };
 
@@ -167,6 +199,47 @@ ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dt
 
 /** Each sample with itself: out->ntk [n] and so on. */
 ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, const ntk_results *out);
+
+/* ---- inputs with positions (spatial.c) --------------------------------------------------------------------------- */
+
+/** All pairs of positions (or, where no op needs others, each position with itself) of two samples, in runs of NTK_RUN. */
+typedef struct ntk_field {
+    int n_slots;
+    bool across;     /* else position p meets p alone: the only pair of run p */
+    bool itself;     /* the two samples are equal */
+    int64_t chunks;  /* runs per position of the row sample */
+    int64_t only;    /* as in ntk_run */
+    char *slots;     /* [run, slot, 3, NTK_RUN] */
+    const void *row, *column; /* tables of the two samples, [columns, stride] */
+    int64_t stride;
+} ntk_field;
+
+/** The first state of a field from the samples [positions, channels]. */
+typedef struct ntk_field_start {
+    int64_t positions, channels;
+    const void *row, *column;
+} ntk_field_start;
+
+typedef void (*ntk_field_start_fn)(const ntk_field_start *start, const ntk_field *field);
+typedef void (*ntk_spread_fn)(const ntk_plan *plan, const ntk_field *field);
+extern const ntk_field_start_fn ntk_field_start_variants[2][NTK_CPU_COUNT];
+extern const ntk_spread_fn ntk_spread_variants[2][NTK_CPU_COUNT];
+
+/** Numbers in the table of one sample. */
+int64_t ntk_spatial_table_size(const ntk_reading *r);
+
+/** The tables of n samples of type dtype, one after the other; what needs the pairs of a sample with itself runs them. */
+ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n, const void *x, void *tables);
+
+/** A prepared side of a tile with positions. */
+typedef struct ntk_spatial_side {
+    int64_t n;
+    const char *x, *tables;
+} ntk_spatial_side;
+
+/** As ntk_reading_tile; `each`: row i with column i alone, results of pair i at place i. */
+ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *rows, const ntk_spatial_side *columns,
+                            int64_t diagonal, bool each, const ntk_results *out);
 
 /* ---- the first state (start.c) ---------------------------------------------------------------------------------- */
 

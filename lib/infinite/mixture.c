@@ -71,7 +71,8 @@ static ntk_status concat_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *
 {
     const ntk_step *s = plan->step;
     ntk_branch_nature b = ntk_branch_nature_of(reading, s);
-    (void)ctx;
+    if (s->axis != reading->network->values[s->output].ndim - 1)
+        return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "concat of positions (axis %d) has no infinite-width reading in this version", s->axis);
     reading->natures[s->output].gaussian = false;
     reading->natures[s->output].zero_mean = b.all_zero_mean;
     reading->natures[s->output].root = b.root;
@@ -119,6 +120,6 @@ static const ntk_pairs_variants *pairs(const ntk_plan *plan)
     return &mixture_pairs;
 }
 
-const ntk_infinite_op ntk_infinite_sum = {sum_plan, sum_norms, pairs}, ntk_infinite_concat = {concat_plan, concat_norms, pairs};
+const ntk_infinite_op ntk_infinite_sum = {sum_plan, sum_norms, pairs, NULL}, ntk_infinite_concat = {concat_plan, concat_norms, pairs, NULL};
 
 #endif

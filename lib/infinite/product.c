@@ -78,6 +78,6 @@ static const ntk_pairs_variants *pairs(const ntk_plan *plan)
     return &product_pairs;
 }
 
-const ntk_infinite_op ntk_infinite_product = {product_plan, product_norms, pairs};
+const ntk_infinite_op ntk_infinite_product = {product_plan, product_norms, pairs, NULL};
 
 #endif

@@ -26,10 +26,10 @@ static void assign_slot(ntk_reading *r, slot_pool *pool, int64_t index)
 {
     const ntk_step *s = &r->network->steps[index];
     int first = r->natures[s->inputs[0]].slot;
-    bool in_place = r->network->values[s->inputs[0]].last_use == index;
+    bool in_place = r->network->values[s->inputs[0]].last_use == index && !s->op->infinite->taps;
     r->natures[s->output].slot = in_place ? first : take_slot(pool, s->output);
     if (in_place) pool->owner[first] = s->output;
-    for (int i = 1; i < s->n_inputs; ++i) {
+    for (int i = in_place; i < s->n_inputs; ++i) {
         int slot = r->natures[s->inputs[i]].slot;
         if (r->network->values[s->inputs[i]].last_use == index && pool->owner[slot] == s->inputs[i]) pool->owner[slot] = -1;
     }
@@ -69,6 +69,7 @@ static ntk_status make_plan(ntk_context *ctx, ntk_reading *r, ntk_plan *plan)
     plan->first_column = r->columns;
     NTK_TRY(op->plan(ctx, r, plan));
     r->columns += plan->columns;
+    if (op->taps) return op->taps(ctx, r, plan, &plan->taps);
     plan->pairs[NTK_F64] = op->pairs(plan)->of[NTK_F64][r->cpu];
     plan->pairs[NTK_F32] = op->pairs(plan)->of[NTK_F32][r->cpu];
 done:
@@ -95,16 +96,30 @@ done:
     return status;
 }
 
-static ntk_status check_shape(ntk_context *ctx, const ntk_network *network)
+/* The kernel of a pair is one number, so nothing may be left of the positions at the end. */
+static ntk_status check_result(ntk_context *ctx, const ntk_network *network)
 {
     char text[NTK_SHAPE_TEXT];
+    const ntk_value *v = &network->values[network->result];
     for (int64_t i = 0; i < network->n_steps; ++i)
         if (!network->steps[i].op->infinite)
             return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, network->steps[i].layer->path, "%s has no infinite-width reading in this version",
                                ntk_layer_name(network->steps[i].layer));
-    if (network->ndim == 1) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the infinite-width reading takes vectors in this version; the network's input is %s",
-                    ntk_shape_text(text, network->ndim, network->shape));
+    if (v->ndim == 1) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the network's output is %s: its kernel would have positions; end with flatten or a global pool and dense",
+                    ntk_shape_text(text, v->ndim, v->shape));
+}
+
+static void survey_positions(ntk_reading *r)
+{
+    const ntk_network *net = r->network;
+    for (int64_t v = 0; v < net->n_values; ++v)
+        r->positions = NTK_MAX(r->positions, net->values[v].size / net->values[v].shape[net->values[v].ndim - 1]);
+    r->spatial = net->ndim > 1;
+    for (int64_t i = 0; i < net->n_steps; ++i) {
+        r->spatial |= net->steps[i].op->infinite->taps != NULL;
+        r->across |= net->steps[i].op->infinite->taps && r->plans[i].taps.kind == NTK_TAPS_ACROSS;
+    }
 }
 
 ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading)
@@ -112,7 +127,7 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     ntk_status status;
     ntk_reading *r = NULL;
     *reading = NULL;
-    NTK_TRY(check_shape(ctx, network));
+    NTK_TRY(check_result(ctx, network));
     NTK_TRY(NTK_NEW(ctx, 1, &r));
     r->network = ntk_retain(network);
     r->cpu = ctx->cpu;
@@ -121,7 +136,8 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     NTK_TRY(NTK_NEW(ctx, network->n_steps, &r->plans));
     NTK_TRY(assign_slots(ctx, r));
     NTK_TRY(make_plans(ctx, r));
-    NTK_TRY(ntk_chain_create(ctx, r, &r->chain));
+    survey_positions(r);
+    if (!r->spatial) NTK_TRY(ntk_chain_create(ctx, r, &r->chain));
     *reading = r;
     r = NULL;
 done:
@@ -132,9 +148,10 @@ done:
 void ntk_reading_destroy(ntk_reading *reading)
 {
     if (!reading) return;
-    ntk_network_destroy(reading->network);
     ntk_free(reading->chain);
+    for (int64_t i = 0; reading->plans && i < reading->network->n_steps; ++i) ntk_taps_close(&reading->plans[i].taps);
     ntk_free(reading->plans);
+    ntk_network_destroy(reading->network);
     ntk_free(reading->natures);
     ntk_free(reading->lists);
     ntk_free(reading);

@@ -1,6 +1,8 @@
 /* The kernel handle: one constructor per class, one destructor. */
 #include "kernel.h"
 
+#define SPATIAL_TILE 8 /* 64 pairs between two reports: a pair of images may take a second */
+
 static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
 {
     ntk_status status = NTK_NEW_HANDLE(ctx, kernel);
@@ -41,6 +43,8 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_TRY(make_kernel(ctx, &ntk_infinite_kernel, &k));
     NTK_TRY(ntk_reading_create(ctx, network, &k->reading));
     k->wide = wide_tile(k->reading);
+    if (k->reading->spatial) k->class = &ntk_spatial_kernel;
+    if (k->reading->spatial) k->tile = SPATIAL_TILE;
     k->network = ntk_retain(network);
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;

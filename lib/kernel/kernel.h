@@ -4,7 +4,7 @@
  *   kernel.c       the handle            points.c    a data set prepared
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
- *   infinite.c empirical.c structured.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
+ *   infinite.c spatial.c empirical.c structured.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -54,7 +54,7 @@ typedef struct ntk_kernel_class {
     ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
 } ntk_kernel_class;
 
-extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_callback_kernel;
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_callback_kernel;
 
 struct ntk_kernel {
     ntk_object object;

@@ -154,6 +154,8 @@ extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_f
 extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy;
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
+extern const struct ntk_infinite_op ntk_infinite_conv, ntk_infinite_conv_local, ntk_infinite_pool, ntk_infinite_max_pool, ntk_infinite_global_pool, ntk_infinite_flatten;
+
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
 extern const ntk_op ntk_op_conv, ntk_op_conv_local, ntk_op_conv_transpose;

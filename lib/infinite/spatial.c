@@ -1,0 +1,283 @@
+/*
+ * Runs a reading over inputs with positions: images, sequences, volumes.
+ *
+ * A sample of P positions enters the recursion like P samples: ops that act on each position (dense, activations, branches) run
+ * their loops over pairs unchanged, one position p of one sample against runs of positions of the other.  In between, ops that
+ * mix positions (spread.c) read the whole field of pairs.  Where every op keeps p = p' apart from the rest (convolutions and
+ * flatten), only those P pairs are computed; else all P².
+ *
+ * Per sample a table holds alpha at every position and step, made once.  Pools need the covariances of a sample's own
+ * positions for it: then the sample's field with itself is run along while its table is made, in double whatever the type.
+ */
+#include "infinite.h"
+
+#include <math.h>
+#include <string.h>
+
+static int64_t channels_of(const ntk_reading *r)
+{
+    return r->network->shape[r->network->ndim - 1];
+}
+
+static int64_t input_positions(const ntk_reading *r)
+{
+    return r->network->values[0].size / channels_of(r);
+}
+
+static int64_t positions_of(const ntk_reading *r, int value)
+{
+    const ntk_value *v = &r->network->values[value];
+    return v->size / v->shape[v->ndim - 1];
+}
+
+int64_t ntk_spatial_table_size(const ntk_reading *r)
+{
+    return r->columns * r->positions + NTK_RUN; /* a run at the last position reads beyond */
+}
+
+/* ---- fields ---------------------------------------------------------------------------------------------------- */
+
+static ntk_field field_of(const ntk_reading *r)
+{
+    return (ntk_field){.n_slots = r->slots, .across = r->across, .chunks = r->across ? (r->positions + NTK_RUN - 1) / NTK_RUN : 1, .only = -1, .stride = r->positions};
+}
+
+static int64_t field_size(const ntk_reading *r)
+{
+    ntk_field f = field_of(r);
+    return r->positions * f.chunks * f.n_slots * 3 * NTK_RUN;
+}
+
+static const void *numbers(const void *base, int64_t index, ntk_dtype dtype)
+{
+    return (const char *)base + index * (int64_t)ntk_dtype_size(dtype);
+}
+
+/* An op that acts on each position, on the runs of position p. */
+static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, int64_t p, int64_t positions)
+{
+    int64_t bytes = (int64_t)f->n_slots * 3 * NTK_RUN * (int64_t)ntk_dtype_size(dtype), end = f->across ? positions : p + 1;
+    for (int64_t q = f->across ? 0 : p, c = 0; q < end; q += NTK_RUN, ++c) {
+        int64_t count = NTK_MIN((int64_t)NTK_RUN, end - q);
+        ntk_run run = {.count = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES, .slots = f->slots + (p * f->chunks + c) * bytes,
+                       .row = numbers(f->row, p, dtype), .column = numbers(f->column, q, dtype), .row_stride = f->stride,
+                       .column_stride = f->stride, .only = f->only, .wants_nngp = true};
+        plan->pairs[dtype](plan, &run);
+    }
+}
+
+static void run_step(const ntk_reading *r, const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f)
+{
+    int64_t positions = positions_of(r, plan->step->output);
+    if (plan->taps.input) ntk_spread_variants[dtype][r->cpu](plan, f);
+    else
+        for (int64_t p = 0; p < positions; ++p) step_at(plan, dtype, f, p, positions);
+}
+
+static void start_field(const ntk_reading *r, ntk_dtype dtype, const void *row, const void *column, const ntk_field *f)
+{
+    ntk_field_start s = {input_positions(r), channels_of(r), row, column};
+    ntk_field_start_variants[dtype][r->cpu](&s, f);
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
+
+/* alpha'² = g² sum w² alpha² + s² */
+static double length_together(const ntk_plan *plan, const double *in, int64_t output)
+{
+    const ntk_taps *t = &plan->taps;
+    double length = plan->k[NTK_AFFINE_BIAS];
+    for (int64_t i = output * t->count; i < (output + 1) * t->count; ++i)
+        if (t->input[i] >= 0) length = hypot(length, plan->k[NTK_AFFINE_GAIN] * t->weight[i] * in[t->input[i]]);
+    return length;
+}
+
+static double own_rho(const ntk_field *f, int slot, int64_t p, int64_t q)
+{
+    const double *slots = (const double *)(const void *)f->slots;
+    return slots[((p * f->chunks + q / NTK_RUN) * f->n_slots + slot) * 3 * NTK_RUN + q % NTK_RUN];
+}
+
+/* alpha'² = sum w w' K(i, i') of the sample with itself */
+static double length_across(const ntk_plan *plan, const double *in, const ntk_field *f, int64_t output)
+{
+    const ntk_taps *t = &plan->taps;
+    const int32_t *input = t->input + output * t->count;
+    const double *weight = t->weight + output * t->count;
+    double sum = 0;
+    for (int64_t i = 0; i < t->count; ++i)
+        for (int64_t j = 0; input[i] >= 0 && j < t->count; ++j)
+            if (input[j] >= 0) sum += weight[i] * in[input[i]] * weight[j] * in[input[j]] * (i == j ? 1 : own_rho(f, plan->input_slot, input[i], input[j]));
+    return sum > 0 ? sqrt(sum) : 0;
+}
+
+static void spread_norms(const ntk_reading *r, const ntk_plan *plan, const ntk_field *f, double *table)
+{
+    const double *in = table + plan->input_alpha * r->positions;
+    double *out = table + plan->output_alpha * r->positions;
+    for (int64_t o = 0; o < plan->taps.outputs; ++o)
+        out[o] = plan->taps.kind == NTK_TAPS_ACROSS ? length_across(plan, in, f, o) : length_together(plan, in, o);
+}
+
+typedef struct table_job {
+    const ntk_reading *r;
+    ntk_dtype dtype;
+    const char *x;
+    char *tables, *scratch; /* per worker: a table and a sample in double, and a field where pools ask for one */
+    int64_t scratch_size;
+} table_job;
+
+static void to_double(const table_job *j, int64_t i, double *x)
+{
+    int64_t size = j->r->network->values[0].size;
+    for (int64_t k = 0; k < size; ++k)
+        x[k] = j->dtype == NTK_F64 ? ((const double *)(const void *)j->x)[i * size + k] : (double)((const float *)(const void *)j->x)[i * size + k];
+}
+
+static void fill_table(const ntk_reading *r, const double *x, ntk_field *f, double *table)
+{
+    int64_t c = channels_of(r);
+    memset(table, 0, (size_t)ntk_spatial_table_size(r) * sizeof *table);
+    for (int64_t p = 0; p < input_positions(r); ++p) {
+        double inverse;
+        ntk_lengths(NTK_F64, 1, c, x + p * c, &table[p], &inverse);
+        table[p] /= sqrt((double)c);
+    }
+    if (r->across) start_field(r, NTK_F64, x, x, f);
+    for (int64_t i = 0; i < r->network->n_steps; ++i) {
+        const ntk_plan *plan = &r->plans[i];
+        if (plan->taps.input) spread_norms(r, plan, f, table);
+        else plan->step->op->infinite->norms(plan, r->positions, table);
+        if (r->across) run_step(r, plan, NTK_F64, f);
+    }
+}
+
+static void some_tables(void *user, int64_t begin, int64_t end, int worker)
+{
+    table_job *j = user;
+    int64_t size = ntk_spatial_table_size(j->r);
+    double *table = (double *)(void *)(j->scratch + worker * j->scratch_size), *x = table + size;
+    ntk_field f = field_of(j->r);
+    f.itself = true;
+    f.row = f.column = table;
+    f.slots = (char *)(x + j->r->network->values[0].size);
+    for (int64_t i = begin; i < end; ++i) {
+        char *to = j->tables + i * size * (int64_t)ntk_dtype_size(j->dtype);
+        to_double(j, i, x);
+        fill_table(j->r, x, &f, table);
+        for (int64_t k = 0; k < size; ++k)
+            if (j->dtype == NTK_F64) ((double *)(void *)to)[k] = table[k];
+            else ((float *)(void *)to)[k] = (float)table[k];
+    }
+}
+
+/* Samples between two reports: with pools each costs as much as a pair. */
+#define TABLES_AT_ONCE 16
+
+ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n, const void *x, void *tables)
+{
+    ntk_status status;
+    table_job j = {.r = r, .dtype = dtype};
+    int64_t size = ntk_spatial_table_size(r), doubles = size + r->network->values[0].size + (r->across ? field_size(r) : 0);
+    j.scratch_size = doubles * (int64_t)sizeof(double);
+    NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
+    NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * doubles, sizeof(double), (void **)&j.scratch));
+    for (int64_t i = 0; i < n; i += TABLES_AT_ONCE) {
+        j.x = numbers(x, i * r->network->values[0].size, dtype);
+        j.tables = (char *)tables + i * size * (int64_t)ntk_dtype_size(dtype);
+        ntk_parallel(ctx, NTK_MIN((int64_t)TABLES_AT_ONCE, n - i), 1, some_tables, &j);
+        NTK_TRY(ntk_progress(ctx, (double)NTK_MIN(i + TABLES_AT_ONCE, n) / (double)n));
+    }
+done:
+    ntk_free(j.scratch);
+    return status;
+}
+
+/* ---- the tile -------------------------------------------------------------------------------------------------- */
+
+typedef struct tile_job {
+    const ntk_reading *r;
+    ntk_dtype dtype;
+    const ntk_spatial_side *rows, *columns;
+    int64_t diagonal;
+    bool each;
+    const ntk_results *out;
+    char *scratch; /* a field per worker */
+    int64_t scratch_size;
+    atomic_llong bad;
+} tile_job;
+
+static void run_field(const tile_job *j, const void *x, const void *y, const ntk_field *f)
+{
+    start_field(j->r, j->dtype, x, y, f);
+    for (int64_t i = 0; i < j->r->network->n_steps; ++i) run_step(j->r, &j->r->plans[i], j->dtype, f);
+}
+
+/* Number `what` (0 rho, 2 theta) of the result's only pair. */
+static double result_of(const tile_job *j, const ntk_field *f, int what)
+{
+    int64_t where = ((int64_t)j->r->natures[j->r->network->result].slot * 3 + what) * NTK_RUN;
+    return j->dtype == NTK_F64 ? ((const double *)(const void *)f->slots)[where] : (double)((const float *)(const void *)f->slots)[where];
+}
+
+static double alpha_of(const tile_job *j, const void *table)
+{
+    int64_t where = j->r->network->result * j->r->positions;
+    return j->dtype == NTK_F64 ? ((const double *)table)[where] : (double)((const float *)table)[where];
+}
+
+static void put(tile_job *j, void *plane, int64_t where, int64_t pair, double value)
+{
+    if (j->dtype == NTK_F64) ((double *)plane)[where] = value;
+    else ((float *)plane)[where] = (float)value;
+    if (!isfinite(j->dtype == NTK_F64 ? value : (double)(float)value)) atomic_store(&j->bad, pair);
+}
+
+static void one_pair(tile_job *j, int64_t row, int64_t column, int64_t where, ntk_field *f)
+{
+    int64_t size = j->r->network->values[0].size, table = ntk_spatial_table_size(j->r), pair = row * j->columns->n + column;
+    const void *x = numbers(j->rows->x, row * size, j->dtype), *y = numbers(j->columns->x, column * size, j->dtype);
+    const ntk_results *out = j->out;
+    f->row = numbers(j->rows->tables, row * table, j->dtype);
+    f->column = numbers(j->columns->tables, column * table, j->dtype);
+    f->itself = memcmp(x, y, (size_t)size * ntk_dtype_size(j->dtype)) == 0;
+    f->only = -1;
+    if (out->ntk || out->nngp) run_field(j, x, y, f);
+    if (out->ntk) put(j, out->ntk, where, pair, result_of(j, f, 2));
+    if (out->nngp) put(j, out->nngp, where, pair, alpha_of(j, f->row) * alpha_of(j, f->column) * result_of(j, f, 0));
+    for (int64_t layer = 0; out->layers && layer < j->r->network->n_parametric; ++layer) {
+        f->only = layer;
+        run_field(j, x, y, f);
+        put(j, out->layers, layer * out->layer_stride + where, pair, result_of(j, f, 2));
+    }
+}
+
+static void some_pairs(void *user, int64_t begin, int64_t end, int worker)
+{
+    tile_job *j = user;
+    int64_t n = j->columns->n;
+    ntk_field f = field_of(j->r);
+    f.slots = j->scratch + worker * j->scratch_size;
+    for (int64_t i = begin; i < end; ++i) {
+        if (j->each) one_pair(j, i, i, i, &f);
+        else if (j->diagonal == NTK_ALL_PAIRS || i % n <= i / n + j->diagonal) one_pair(j, i / n, i % n, i / n * j->out->ld + i % n, &f);
+    }
+}
+
+ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *rows, const ntk_spatial_side *columns,
+                            int64_t diagonal, bool each, const ntk_results *out)
+{
+    ntk_status status;
+    tile_job j = {.r = r, .dtype = dtype, .rows = rows, .columns = columns, .diagonal = diagonal, .each = each, .out = out};
+    j.scratch_size = field_size(r) * (int64_t)ntk_dtype_size(dtype);
+    atomic_init(&j.bad, -1);
+    NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
+    NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));
+    ntk_parallel(ctx, each ? rows->n : rows->n * columns->n, 1, some_pairs, &j);
+    if (atomic_load(&j.bad) >= 0)
+        status = ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+                          ntk_dtype_name(dtype), atomic_load(&j.bad) / columns->n, atomic_load(&j.bad) % columns->n);
+done:
+    ntk_free(j.scratch);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* The infinite-width kernel of a network whose values have positions as a class of kernel: what is per sample is its table. */
+#include "kernel.h"
+
+static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
+{
+    int64_t size;
+    ntk_status status;
+    NTK_TRY(ntk_size_product(ctx, "the norms of all positions", points->n, ntk_spatial_table_size(k->reading), &size));
+    NTK_TRY(ntk_memory_require(ctx, "the norms of all positions", (double)size * (double)ntk_dtype_size(points->dtype)));
+    NTK_TRY(ntk_allocate_raw(ctx, size, ntk_dtype_size(points->dtype), &points->prepared));
+    NTK_TRY(ntk_spatial_tables(ctx, k->reading, points->dtype, points->n, points->x, points->prepared));
+done:
+    return status;
+}
+
+static void release(ntk_points *points)
+{
+    ntk_free(points->prepared);
+}
+
+static ntk_spatial_side side_of(const ntk_kernel *k, const ntk_points *p, int64_t first, int64_t n)
+{
+    int64_t size = (int64_t)ntk_dtype_size(p->dtype);
+    return (ntk_spatial_side){n, (const char *)p->x + first * p->d * size, (const char *)p->prepared + first * ntk_spatial_table_size(k->reading) * size};
+}
+
+static ntk_results results_of(const ntk_tile *tile)
+{
+    return (ntk_results){.ntk = tile->ntk, .nngp = tile->nngp, .layers = tile->layers, .ld = tile->ld, .layer_stride = tile->layer_stride};
+}
+
+static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                        int64_t column, int64_t n, const ntk_tile *tile)
+{
+    ntk_spatial_side rows = side_of(k, a, row, m), columns = side_of(k, b, column, n);
+    ntk_results out = results_of(tile);
+    return ntk_spatial_tile(ctx, k->reading, a->dtype, &rows, &columns, a == b ? row - column : NTK_ALL_PAIRS, false, &out);
+}
+
+static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
+{
+    ntk_spatial_side side = side_of(k, a, row, m);
+    ntk_results out = results_of(tile);
+    return ntk_spatial_tile(ctx, k->reading, a->dtype, &side, &side, 0, true, &out);
+}
+
+const ntk_kernel_class ntk_spatial_kernel = {"infinite-width", true, false, 0.02, prepare, release, block, diagonal};
