@@ -46,6 +46,7 @@ CHECK_UNKNOWN(dtype)
 CHECK_UNKNOWN(kind)
 CHECK_UNKNOWN(outputs)
 CHECK_UNKNOWN(algorithm)
+CHECK_UNKNOWN(storage)
 CHECK_UNKNOWN(posterior)
 CHECK_UNKNOWN(decomposition)
 CHECK_UNKNOWN(loss_scale)
@@ -61,6 +62,7 @@ CHECK_ENUM(dtype, {0, "f64"}, {1, "f32"}, {2, "i64"}, {3, "u8"})
 CHECK_ENUM(kind, {0, "ntk"}, {1, "nngp"})
 CHECK_ENUM(outputs, {0, "full"}, {1, "trace"}, {2, "diagonal"})
 CHECK_ENUM(algorithm, {0, "auto"}, {1, "structured"}, {2, "contraction"})
+CHECK_ENUM(storage, {0, "auto"}, {1, "full"}, {2, "packed"})
 CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
 CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
 CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
@@ -87,7 +89,7 @@ int main(void)
         cmocka_unit_test(status_names),     cmocka_unit_test(dtype_names),         cmocka_unit_test(kind_names),
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
         cmocka_unit_test(loss_scale_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
-        cmocka_unit_test(algorithm_names),  cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(algorithm_names),  cmocka_unit_test(storage_names),       cmocka_unit_test(every_status_has_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
