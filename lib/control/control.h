@@ -48,6 +48,9 @@ ntk_status ntk_gramian_dense(ntk_context *ctx, const ntk_system *system, ntk_gra
 /** E [s, s] = op(A) of the observability (Aᵀ X A) or controllability (A X Aᵀ) equation: X becomes op(E) X op(E)ᵀ; `room` [s, s]. */
 ntk_status ntk_congruence(ntk_context *ctx, ntk_gramian which, int64_t n, const double *e, double *x, double *room);
 
+/** Twice as long: W + op(E) W op(E)ᵀ into w, E² into e; `added`, what w gained, and `room` [s, s]. */
+ntk_status ntk_gramian_double(ntk_context *ctx, ntk_gramian which, int64_t n, double *w, double *e, double *added, double *room);
+
 /** The mean of X and Xᵀ, to the bit. */
 void ntk_symmetrise(int64_t n, double *x);
 

@@ -11,7 +11,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #define DOUBLINGS 60 /* 2^60 steps: a radius of 1 - 1e-17 is no longer below 1 */
 
@@ -21,19 +20,10 @@ typedef struct smith {
     double *w, *e, *term, *room; /* [s, s] */
 } smith;
 
-/* What the doubling adds; `done` once it no longer counts. */
-static ntk_status double_once(ntk_context *ctx, smith *d, bool *done)
+/* What the last doubling added no longer counts, and the next will add less. */
+static bool converged(const smith *d)
 {
-    ntk_status status;
-    int64_t n = d->n;
-    memcpy(d->term, d->w, (size_t)(n * n) * sizeof *d->term);
-    NTK_TRY(ntk_congruence(ctx, d->which, n, d->e, d->term, d->room));
-    for (int64_t i = 0; i < n * n; ++i) d->w[i] += d->term[i];
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, d->e, n, d->e, n, 0, d->room, n));
-    memcpy(d->e, d->room, (size_t)(n * n) * sizeof *d->e);
-    *done = ntk_norm(n, n, d->term) <= DBL_EPSILON / 4 * ntk_norm(n, n, d->w) && ntk_norm(n, n, d->e) < 1;
-done:
-    return status;
+    return ntk_norm(d->n, d->n, d->term) <= DBL_EPSILON / 4 * ntk_norm(d->n, d->n, d->w) && ntk_norm(d->n, d->n, d->e) < 1;
 }
 
 static ntk_status sum_all(ntk_context *ctx, smith *d, double step)
@@ -41,7 +31,8 @@ static ntk_status sum_all(ntk_context *ctx, smith *d, double step)
     ntk_status status = NTK_OK;
     bool done = d->n == 0;
     for (int i = 0; !done && i < DOUBLINGS; ++i) {
-        NTK_TRY(double_once(ctx, d, &done));
+        NTK_TRY(ntk_gramian_double(ctx, d->which, d->n, d->w, d->e, d->term, d->room));
+        done = converged(d);
         if (ntk_find_not_finite(NTK_F64, d->w, d->n * d->n) >= 0) break;
         NTK_TRY(ntk_progress(ctx, (double)(i + 1) / DOUBLINGS));
     }

@@ -39,6 +39,18 @@ done:
     return status;
 }
 
+ntk_status ntk_gramian_double(ntk_context *ctx, ntk_gramian which, int64_t n, double *w, double *e, double *added, double *room)
+{
+    ntk_status status;
+    memcpy(added, w, (size_t)(n * n) * sizeof *added);
+    NTK_TRY(ntk_congruence(ctx, which, n, e, added, room));
+    for (int64_t i = 0; i < n * n; ++i) w[i] += added[i];
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, e, n, e, n, 0, room, n));
+    memcpy(e, room, (size_t)(n * n) * sizeof *e);
+done:
+    return status;
+}
+
 /* ---- infinite horizon ---- */
 
 static ntk_status infinite_horizon(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *w, double *room)
@@ -116,30 +128,18 @@ done:
     return status;
 }
 
-static ntk_status double_once(ntk_context *ctx, doubling *d)
-{
-    ntk_status status;
-    int64_t n = d->s->size;
-    memcpy(d->term, d->w, (size_t)(n * n) * sizeof *d->term);
-    NTK_TRY(ntk_congruence(ctx, d->which, n, d->e, d->term, d->room));
-    for (int64_t i = 0; i < n * n; ++i) d->w[i] += d->term[i];
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, 1, d->e, n, d->e, n, 0, d->room, n));
-    memcpy(d->e, d->room, (size_t)(n * n) * sizeof *d->e);
-    NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, d->w, n * n));
-done:
-    return status;
-}
-
 static ntk_status finite_horizon(ntk_context *ctx, doubling *d, double horizon)
 {
     ntk_status status;
-    double size = one_norm(d->s->size, d->s->a) * horizon;
+    int64_t n = d->s->size;
+    double size = one_norm(n, d->s->a) * horizon;
     int doublings = size > 0.5 ? (int)ceil(log2(size)) + 1 : 0;
     d->h = ldexp(horizon, -doublings);
     NTK_TRY_PART(ctx, 0, 0.1, short_exponential(ctx, d));
     NTK_TRY_PART(ctx, 0.1, 0.2, short_gramian(ctx, d));
     for (int i = 0; i < doublings; ++i) {
-        NTK_TRY(double_once(ctx, d));
+        NTK_TRY(ntk_gramian_double(ctx, d->which, n, d->w, d->e, d->term, d->room));
+        NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, d->w, n * n));
         NTK_TRY(ntk_progress(ctx, 0.2 + 0.8 * (i + 1) / doublings));
     }
 done:

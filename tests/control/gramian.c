@@ -1,4 +1,4 @@
-#include "dense.h"
+#include "integral.h"
 
 #include <float.h>
 
@@ -18,24 +18,6 @@ static void gramian_of(ntk_context *ctx, const ntk_system *s, ntk_gramian which,
     kit_ok(ctx, ntk_system_gramian(ctx, s, which, horizon, &out));
     for (int i = 0; i < S; ++i)
         for (int j = 0; j < i; ++j) assert_true(w[i * S + j] == w[j * S + i]);
-}
-
-/* int_0^T exp(At) Q exp(At) dt with symmetric A by Gauss-Legendre quadrature of order 10 on 64 panels. */
-static void quadrature(const double *a, const double *q, double horizon, double *w)
-{
-    enum { PANELS = 64 };
-    static const double node[5] = {0.14887433898163122, 0.43339539412924719, 0.67940956829902441, 0.86506336668898451, 0.97390652851717172};
-    static const double weight[5] = {0.29552422471475287, 0.26926671930999636, 0.21908636251598204, 0.14945134915058059, 0.066671344308688138};
-    memset(w, 0, S * S * sizeof *w);
-    for (int panel = 0; panel < PANELS; ++panel)
-        for (int i = -5; i < 5; ++i) {
-            int k = i < 0 ? -1 - i : i;
-            double h = horizon / PANELS, t = h * (panel + 0.5 + (i < 0 ? -0.5 : 0.5) * node[k]), e[S * S], eq[S * S], eqe[S * S];
-            dense_exponential(S, a, t, e);
-            dense_multiply(S, S, S, e, q, eq);
-            dense_multiply(S, S, S, eq, e, eqe);
-            for (int j = 0; j < S * S; ++j) w[j] += h / 2 * weight[k] * eqe[j];
-        }
 }
 
 /* K, B and C random; Q = CᵀC or B Bᵀ. */
@@ -65,7 +47,7 @@ static void test_the_defining_integral(void **state)
     scene_open(*state, &x);
     for (ntk_gramian which = 0; which < 2; ++which) {
         gramian_of(*state, x.s, which, 0.8, w);
-        quadrature(x.a, x.q[which], 0.8, wanted);
+        integral(S, x.a, x.q[which], 0.8, wanted);
         kit_close(S * S, w, wanted, 1e-13);
     }
     ntk_system_destroy(x.s);
@@ -132,7 +114,7 @@ static void test_modes_that_do_not_decay(void **state)
     kit_fails(*state, ntk_system_gramian(*state, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, &out), NTK_ERROR_UNSTABLE, "seen by C");
     gramian_of(*state, s, NTK_GRAMIAN_OBSERVABILITY, 2, w);
     for (int i = 0; i < S * S; ++i) scaled[i] = 1;
-    quadrature(a, scaled, 2, wanted);
+    integral(S, a, scaled, 2, wanted);
     kit_close(S * S, w, wanted, 1e-13);
     ntk_system_destroy(s);
 }
@@ -148,7 +130,7 @@ static void test_unstable(void **state)
     dense_identity(S, one);
     s = system_of(*state, a, 0, NULL, 0, NULL);
     gramian_of(*state, s, NTK_GRAMIAN_OBSERVABILITY, 1.5, w);
-    quadrature(a, one, 1.5, wanted);
+    integral(S, a, one, 1.5, wanted);
     kit_close(S * S, w, wanted, 1e-13);
     kit_fails(*state, ntk_system_gramian(*state, s, NTK_GRAMIAN_OBSERVABILITY, 1e9, &out), NTK_ERROR_OVERFLOW, "w");
     kit_fails(*state, ntk_system_gramian(*state, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, &out), NTK_ERROR_UNSTABLE, "does not decay");

@@ -1,43 +1,35 @@
 #include "general.h"
+#include "integral.h"
 
 #include <float.h>
 
 enum { N = 9, M = 2, P = 3 };
 
-/* int_0^T op(exp(At)) Q op(exp(At))ᵀ dt by Gauss-Legendre quadrature of order 10 on 64 panels. */
-static void quadrature(const general *g, bool observability, double horizon, double *w)
+/* CᵀC or B Bᵀ. */
+static void square(const general *g, ntk_gramian which, double *q)
 {
-    enum { PANELS = 64 };
-    static const double node[5] = {0.14887433898163122, 0.43339539412924719, 0.67940956829902441, 0.86506336668898451, 0.97390652851717172};
-    static const double weight[5] = {0.29552422471475287, 0.26926671930999636, 0.21908636251598204, 0.14945134915058059, 0.066671344308688138};
-    memset(w, 0, N * N * sizeof *w);
-    for (int panel = 0; panel < PANELS; ++panel)
-        for (int i = -5; i < 5; ++i) {
-            int k = i < 0 ? -1 - i : i, rows = observability ? P : M;
-            double h = horizon / PANELS, t = h * (panel + 0.5 + (i < 0 ? -0.5 : 0.5) * node[k]), e[N * N], x[N * P], xt[N * P];
-            dense_exponential(N, g->a, t, e);
-            if (observability) dense_multiply(P, N, N, g->c, e, xt); /* C exp(At) [P, N] */
-            else {
-                dense_multiply(N, M, N, e, g->b, x);
-                dense_transpose(N, M, x, xt);
-            }
-            for (int r = 0; r < rows; ++r)
-                for (int a = 0; a < N; ++a)
-                    for (int b = 0; b < N; ++b) w[a * N + b] += h / 2 * weight[k] * xt[r * N + a] * xt[r * N + b];
-        }
+    double t[N * P];
+    if (which == NTK_GRAMIAN_OBSERVABILITY) {
+        dense_transpose(P, N, g->c, t);
+        dense_multiply(N, N, P, t, g->c, q);
+    } else {
+        dense_transpose(N, M, g->b, t);
+        dense_multiply(N, N, M, g->b, t, q);
+    }
 }
 
 static void test_the_defining_integral(void **state)
 {
     static const double shifts[] = {2, 1.2, 0, -0.3}; /* stable, barely, and growing modes */
-    double w[N * N], wanted[N * N];
+    double w[N * N], wanted[N * N], q[N * N];
     ntk_array out = ntk_matrix_f64(w, N, N);
     for (int i = 0; i < 4; ++i) {
         general g = general_open(10, N, M, P, shifts[i]);
         ntk_system *s = general_system(*state, &g);
         for (ntk_gramian which = 0; which < 2; ++which) {
             kit_ok(*state, ntk_system_gramian(*state, s, which, 3, &out));
-            quadrature(&g, which == NTK_GRAMIAN_OBSERVABILITY, 3, wanted);
+            square(&g, which, q);
+            integral_of(N, g.a, q, which, 3, wanted);
             kit_close(N * N, w, wanted, 1e-12);
             for (int a = 0; a < N; ++a)
                 for (int b = 0; b < a; ++b) assert_true(w[a * N + b] == w[b * N + a]);
