@@ -6,37 +6,16 @@
  * full: SYRKs of [10 N, units] for each layer; trace: SYRKs of [N, 10 units] and of the inputs, and the products of the forward and the
  * backward pass.  All into memory already touched; best of five taken in turns.  Prints the BLAS kernels: figures without them mean nothing.
  */
-#include "ntk.h"
+#include "bench.h"
 
 #include <cblas.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { RUNS = 5, IN = 784, OUT = 10, LAYERS = 3 };
 
-extern char *openblas_get_corename(void) __attribute__((weak));
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void check(ntk_context *ctx, ntk_status status)
-{
-    if (status == NTK_OK) return;
-    fprintf(stderr, "bench: %s\n", ntk_context_error_message(ctx));
-    exit(1);
-}
-
 static double *reserve(size_t count)
 {
-    double *p = malloc(count * sizeof *p);
-    if (!p) exit(1);
+    double *p = bench_reserve(count, sizeof *p);
     for (size_t i = 0; i < count; ++i) p[i] = (double)(i % 1000) / 1000 - 0.5;
     return p;
 }
@@ -79,8 +58,8 @@ static void kernel(const problem *p, ntk_outputs outputs)
     int64_t size = outputs == NTK_OUTPUTS_FULL ? p->n * OUT : p->n;
     ntk_array out = ntk_matrix_f64(p->k, size, size);
     ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs};
-    check(p->ctx, ntk_kernel_empirical(p->ctx, p->network, &p->theta, NULL, &options, &k));
-    check(p->ctx, ntk_kernel_eval(p->ctx, k, &p->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
+    bench_check(p->ctx, ntk_kernel_empirical(p->ctx, p->network, &p->theta, NULL, &options, &k));
+    bench_check(p->ctx, ntk_kernel_eval(p->ctx, k, &p->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
     ntk_kernel_destroy(k);
 }
 
@@ -88,11 +67,11 @@ static void compare(const problem *p, const char *name, ntk_outputs outputs, voi
 {
     double best[2] = {1e30, 1e30};
     for (int r = 0; r < RUNS; ++r) {
-        double t[3] = {now()};
+        double t[3] = {bench_now()};
         limit(p);
-        t[1] = now();
+        t[1] = bench_now();
         kernel(p, outputs);
-        t[2] = now();
+        t[2] = bench_now();
         for (int i = 0; i < 2; ++i)
             if (t[i + 1] - t[i] < best[i]) best[i] = t[i + 1] - t[i];
     }
@@ -111,14 +90,14 @@ int main(int argc, char **argv)
     if (n < 1 || width < 1) return 2;
     if (ntk_context_create(NULL, &p.ctx) != NTK_OK) return 1;
     snprintf(json, sizeof json, format, width, width);
-    check(p.ctx, ntk_network_parse(p.ctx, json, &p.network));
+    bench_check(p.ctx, ntk_network_parse(p.ctx, json, &p.network));
     p.theta = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
-    check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
+    bench_check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
     p.x = ntk_matrix_f64(reserve((size_t)n * IN), n, IN);
     p.a = reserve(rows * wide);
     p.b = reserve(wide * wide);
     p.k = reserve(rows * rows > rows * wide ? rows * rows : rows * wide);
-    printf("%s kernels, %s, N = %d, width %d, f64\n", openblas_get_corename ? openblas_get_corename() : "BLAS", ntk_context_cpu(p.ctx), n, width);
+    printf("%s kernels, %s, N = %d, width %d, f64\n", bench_blas(), ntk_context_cpu(p.ctx), n, width);
     getrusage(RUSAGE_SELF, &usage);
     long before = usage.ru_maxrss;
     kernel(&p, NTK_OUTPUTS_FULL);

@@ -8,14 +8,10 @@
  * matrix and thread.  Prints the BLAS kernels and the
  * instruction set: figures without them mean nothing.
  */
-#include "ntk.h"
+#include "bench.h"
 
 #include <cblas.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum { RUNS = 5 };
 
@@ -25,34 +21,10 @@ typedef struct problem {
     int single, bias, clustered;
 } problem;
 
-extern char *openblas_get_corename(void) __attribute__((weak));
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* The threads of OpenBLAS spin for some 30 ms after a call, on the cores of whoever comes next. */
 static void rest(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-}
-
-static void check(ntk_context *ctx, ntk_status status)
-{
-    if (status == NTK_OK) return;
-    fprintf(stderr, "bench: %s\n", ntk_context_error_message(ctx));
-    exit(1);
-}
-
-static void *reserve(size_t count, size_t size)
-{
-    void *p = malloc(count * size);
-    if (!p) exit(1);
-    memset(p, 0, count * size); /* touched */
-    return p;
 }
 
 static int parse(const char *text, problem *p)
@@ -73,14 +45,14 @@ static ntk_kernel *kernel_of(ntk_context *ctx, const problem *p)
     ntk_builder *b;
     ntk_network *net;
     ntk_kernel *kernel;
-    check(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
+    bench_check(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
     for (int l = 0; l < p->layers; ++l) {
-        check(ctx, ntk_builder_add(ctx, b, "dense", dense));
-        check(ctx, ntk_builder_add(ctx, b, "relu", NULL));
+        bench_check(ctx, ntk_builder_add(ctx, b, "dense", dense));
+        bench_check(ctx, ntk_builder_add(ctx, b, "relu", NULL));
     }
-    check(ctx, ntk_builder_add(ctx, b, "dense", dense));
-    check(ctx, ntk_builder_finish(ctx, b, &net));
-    check(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
+    bench_check(ctx, ntk_builder_add(ctx, b, "dense", dense));
+    bench_check(ctx, ntk_builder_finish(ctx, b, &net));
+    bench_check(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
     ntk_network_destroy(net);
     ntk_builder_destroy(b);
     return kernel;
@@ -163,7 +135,7 @@ static double median(double *t)
 static void run(ntk_context *ctx, const char *text, const problem *p)
 {
     size_t size = p->single ? 4 : 8;
-    void *x = reserve((size_t)(p->n * p->d), size), *k = reserve((size_t)(p->n * p->n), size);
+    void *x = bench_reserve((size_t)(p->n * p->d), size), *k = bench_reserve((size_t)(p->n * p->n), size);
     ntk_kernel *kernel = kernel_of(ctx, p);
     int64_t x_shape[2] = {p->n, p->d}, k_shape[2] = {p->n, p->n};
     ntk_array ax = ntk_array_dense(x, p->single ? NTK_F32 : NTK_F64, 2, x_shape), ak = ntk_array_dense(k, ax.dtype, 2, k_shape);
@@ -173,16 +145,16 @@ static void run(ntk_context *ctx, const char *text, const problem *p)
     for (int i = 0; i < RUNS; ++i) {
         double t;
         rest();
-        t = now();
+        t = bench_now();
         syrk(p, x, k);
-        limit[i] = now() - t;
+        limit[i] = bench_now() - t;
         rest();
-        t = now();
+        t = bench_now();
         mirror(p, k, ntk_context_threads(ctx));
-        copy[i] = now() - t;
-        t = now();
-        check(ctx, ntk_kernel_eval(ctx, kernel, &ax, NULL, &request));
-        ours[i] = now() - t;
+        copy[i] = bench_now() - t;
+        t = bench_now();
+        bench_check(ctx, ntk_kernel_eval(ctx, kernel, &ax, NULL, &request));
+        ours[i] = bench_now() - t;
     }
     a = median(limit);
     b = median(copy);
@@ -203,7 +175,7 @@ int main(int argc, char **argv)
     ntk_context *ctx;
     if (ntk_context_create(NULL, &ctx) != NTK_OK) return 1;
     printf("# libntk %s, instruction set %s, %d threads, BLAS kernels %s\n", ntk_version(), ntk_context_cpu(ctx), ntk_context_threads(ctx),
-           openblas_get_corename ? openblas_get_corename() : "unknown");
+           bench_blas());
     printf("%-34s %9s %9s %9s %7s %9s\n", "problem", "syrk s", "mirror s", "gram s", "ratio", "ns/entry");
     for (int i = 0; i < count; ++i) {
         const char *text = argc > 1 ? argv[i + 1] : usual[i];

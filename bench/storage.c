@@ -6,14 +6,10 @@
  * Prints seconds, the best of three taken in turns: SYRK [n, d], GEMM [m, d] x [d, n] and POTRF [n, n]; gram, Cholesky in place and mean of a ReLU
  * network with three hidden layers, packed and full; and the ratios.
  */
-#include "ntk.h"
+#include "bench.h"
 
 #include <cblas.h>
 #include <lapack.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum { RUNS = 3, LIMIT = 0, PACKED, FULL, KINDS };
 
@@ -24,30 +20,6 @@ typedef struct job {
     ntk_kernel *kernel;
     double build, factor, apply; /* seconds, best */
 } job;
-
-extern char *openblas_get_corename(void) __attribute__((weak));
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *reserve(size_t count, size_t size)
-{
-    void *p = malloc(count * size + 1);
-    if (!p) exit(1);
-    memset(p, 0, count * size);
-    return p;
-}
-
-static void check(ntk_context *ctx, ntk_status status)
-{
-    if (status == NTK_OK) return;
-    fprintf(stderr, "bench: %s\n", ntk_context_error_message(ctx));
-    exit(1);
-}
 
 static void keep(double *best, double seconds)
 {
@@ -67,23 +39,23 @@ static void fill(const job *j, void *to, long count, unsigned long long seed)
 static void limit(job *j)
 {
     int n = j->n, d = j->d, m = j->m, info = 0;
-    void *k = reserve((size_t)n * (size_t)n, j->single ? 4 : 8), *c = reserve((size_t)m * (size_t)n, j->single ? 4 : 8);
-    double t = now();
+    void *k = bench_reserve((size_t)n * (size_t)n, j->single ? 4 : 8), *c = bench_reserve((size_t)m * (size_t)n, j->single ? 4 : 8);
+    double t = bench_now();
     if (j->single) cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, n, d, 1, j->x, d, 0, k, n);
     else cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, n, d, 1, j->x, d, 0, k, n);
-    keep(&j->build, now() - t);
+    keep(&j->build, bench_now() - t);
     for (long i = 0; i < n; ++i) {
         if (j->single) ((float *)k)[i * n + i] += (float)n;
         else ((double *)k)[i * n + i] += n;
     }
-    t = now();
+    t = bench_now();
     if (j->single) LAPACK_spotrf("U", &n, k, &n, &info);
     else LAPACK_dpotrf("U", &n, k, &n, &info);
-    keep(&j->factor, now() - t);
-    t = now();
+    keep(&j->factor, bench_now() - t);
+    t = bench_now();
     if (j->single) cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, d, 1, j->x_test, d, j->x, d, 0, c, n);
     else cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, d, 1, j->x_test, d, j->x, d, 0, c, n);
-    keep(&j->apply, now() - t);
+    keep(&j->apply, bench_now() - t);
     if (info) exit(1);
     free(c);
     free(k);
@@ -101,15 +73,15 @@ static void ours(job *j, ntk_storage storage)
     ntk_predictor_options p = {.struct_size = NTK_PREDICTOR_OPTIONS_INIT, .ridge_relative = 1e-3, .consume = 1};
     ntk_gram *gram;
     ntk_predictor *predictor;
-    double t = now();
-    check(j->ctx, ntk_gram_create(j->ctx, j->kernel, &x, &g, &gram));
-    keep(&j->build, now() - t);
-    t = now();
-    check(j->ctx, ntk_predictor_create(j->ctx, gram, &y, &p, &predictor));
-    keep(&j->factor, now() - t);
-    t = now();
-    check(j->ctx, ntk_predictor_mean(j->ctx, predictor, &x_test, &mean));
-    keep(&j->apply, now() - t);
+    double t = bench_now();
+    bench_check(j->ctx, ntk_gram_create(j->ctx, j->kernel, &x, &g, &gram));
+    keep(&j->build, bench_now() - t);
+    t = bench_now();
+    bench_check(j->ctx, ntk_predictor_create(j->ctx, gram, &y, &p, &predictor));
+    keep(&j->factor, bench_now() - t);
+    t = bench_now();
+    bench_check(j->ctx, ntk_predictor_mean(j->ctx, predictor, &x_test, &mean));
+    keep(&j->apply, bench_now() - t);
     ntk_predictor_destroy(predictor);
     ntk_gram_destroy(gram);
 }
@@ -121,13 +93,13 @@ static ntk_kernel *relu3(ntk_context *ctx, int d)
     ntk_builder *b;
     ntk_network *net;
     ntk_kernel *kernel;
-    check(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
+    bench_check(ctx, ntk_builder_create(ctx, 1, shape, NULL, &b));
     for (int l = 0; l < 4; ++l) {
-        if (l > 0) check(ctx, ntk_builder_add(ctx, b, "relu", NULL));
-        check(ctx, ntk_builder_add(ctx, b, "dense", dense));
+        if (l > 0) bench_check(ctx, ntk_builder_add(ctx, b, "relu", NULL));
+        bench_check(ctx, ntk_builder_add(ctx, b, "dense", dense));
     }
-    check(ctx, ntk_builder_finish(ctx, b, &net));
-    check(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
+    bench_check(ctx, ntk_builder_finish(ctx, b, &net));
+    bench_check(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
     ntk_network_destroy(net);
     ntk_builder_destroy(b);
     return kernel;
@@ -150,10 +122,10 @@ int main(int argc, char **argv)
     if (j[0].n < 1 || j[0].d < 1 || j[0].m < 1 || ntk_context_create(NULL, &j[0].ctx) != NTK_OK) return 2;
     size = j[0].single ? 4 : 8;
     j[0].kernel = relu3(j[0].ctx, j[0].d);
-    j[0].x = reserve((size_t)j[0].n * (size_t)j[0].d, size);
-    j[0].x_test = reserve((size_t)j[0].m * (size_t)j[0].d, size);
-    j[0].y = reserve((size_t)j[0].n * 10, size);
-    j[0].mean = reserve((size_t)j[0].m * 10, size);
+    j[0].x = bench_reserve((size_t)j[0].n * (size_t)j[0].d, size);
+    j[0].x_test = bench_reserve((size_t)j[0].m * (size_t)j[0].d, size);
+    j[0].y = bench_reserve((size_t)j[0].n * 10, size);
+    j[0].mean = bench_reserve((size_t)j[0].m * 10, size);
     fill(&j[0], j[0].x, (long)j[0].n * j[0].d, 1);
     fill(&j[0], j[0].x_test, (long)j[0].m * j[0].d, 2);
     fill(&j[0], j[0].y, (long)j[0].n * 10, 3);
@@ -164,7 +136,7 @@ int main(int argc, char **argv)
         ours(&j[FULL], NTK_STORAGE_FULL);
     }
     printf("# libntk %s, %s, n = %d, d = %d, m = %d, instruction set %s, %d threads, BLAS kernels %s\n", ntk_version(), j[0].single ? "f32" : "f64", j[0].n,
-           j[0].d, j[0].m, ntk_context_cpu(j[0].ctx), ntk_context_threads(j[0].ctx), openblas_get_corename ? openblas_get_corename() : "unknown");
+           j[0].d, j[0].m, ntk_context_cpu(j[0].ctx), ntk_context_threads(j[0].ctx), bench_blas());
     printf("%-22s %8s %8s %8s %8s %7s\n", "", "build s", "factor s", "apply s", "sum s", "ratio");
     print("SYRK, POTRF, GEMM", &j[LIMIT], &j[LIMIT]);
     print("packed", &j[PACKED], &j[LIMIT]);
