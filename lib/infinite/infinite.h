@@ -185,8 +185,7 @@ typedef struct ntk_side {
 typedef struct ntk_results {
     void *ntk, *nngp, *layers;
     int64_t ld, layer_stride;
-    bool mirror;         /* of one data set: entries below the diagonal are written above it too (ntk, nngp) ... */
-    int64_t row, column; /* ... for which the place of the tile in the whole matrix must be known */
+    bool mirror;         /* of one data set, the tile in its place in the whole matrix: what is below the diagonal (ntk, nngp) is written above it too */
 } ntk_results;
 
 /**

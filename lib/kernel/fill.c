@@ -24,9 +24,8 @@ static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_poi
                             int64_t columns, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
-    int64_t step = k->class->mirrors ? k->wide : k->tile;
-    for (int64_t column = 0; column < columns; column += step) {
-        int64_t n = NTK_MIN(step, columns - column);
+    for (int64_t column = 0; column < columns; column += k->wide) {
+        int64_t n = NTK_MIN(k->wide, columns - column);
         ntk_tile tile = tile_at(k, out, a->dtype, row, column);
         NTK_TRY_PART(ctx, (double)column / (double)columns, (double)(column + n) / (double)columns,
                      k->class->block(ctx, k, a, row, m, b, column, n, &tile));

@@ -38,12 +38,6 @@ done:
     return status;
 }
 
-/* Blocks side by side: a class that shares work among rows takes wide ones. */
-static int64_t width(const ntk_kernel *k)
-{
-    return k->class->mirrors ? 8 * k->tile : k->tile;
-}
-
 /* ---- 1 --------------------------------------------------------------------------------------------------------- */
 
 static ntk_status fill_square(ntk_context *ctx, packed_job *j, int64_t samples)
@@ -52,8 +46,8 @@ static ntk_status fill_square(ntk_context *ctx, packed_job *j, int64_t samples)
     int64_t p = j->k->per_sample;
     for (int64_t row = 0; row < samples; row += j->k->tile) {
         int64_t m = NTK_MIN(j->k->tile, samples - row);
-        for (int64_t column = 0; column < row + m; column += width(j->k)) {
-            int64_t n = NTK_MIN(width(j->k), row + m - column);
+        for (int64_t column = 0; column < row + m; column += j->k->wide) {
+            int64_t n = NTK_MIN(j->k->wide, row + m - column);
             NTK_TRY(block(ctx, j, row, m, column, n, j->half + 1 + row * p * j->ld + column * p, j->k->class->mirrors));
         }
     }
@@ -102,8 +96,8 @@ static ntk_status fill_below(ntk_context *ctx, packed_job *j, int64_t first)
     int64_t p = j->k->per_sample;
     for (int64_t row = first; row < j->a->n; row += j->k->tile) {
         int64_t m = NTK_MIN(j->k->tile, j->a->n - row);
-        for (int64_t column = 0; column < row; column += width(j->k))
-            NTK_TRY(block(ctx, j, row, m, column, NTK_MIN(width(j->k), row - column), ntk_packed_index(j->n, row * p, column * p), false));
+        for (int64_t column = 0; column < row; column += j->k->wide)
+            NTK_TRY(block(ctx, j, row, m, column, NTK_MIN(j->k->wide, row - column), ntk_packed_index(j->n, row * p, column * p), false));
         NTK_TRY(through_buffer(ctx, j, row, m, row, m));
     }
 done:

@@ -35,8 +35,6 @@ static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points 
     ntk_side rows = side_of(a, row, m), columns = side_of(b, column, n);
     ntk_results out = results_of(tile);
     out.mirror = tile->mirror;
-    out.row = row;
-    out.column = column;
     return ntk_reading_tile(ctx, k->reading, a->dtype, a->d, &rows, &columns, a == b ? row - column : NTK_ALL_PAIRS, &out);
 }
 

@@ -9,7 +9,7 @@ static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, n
     if (status != NTK_OK) return status;
     (*kernel)->class = class;
     (*kernel)->per_sample = (*kernel)->trailing = 1;
-    (*kernel)->tile = 512;
+    (*kernel)->tile = (*kernel)->wide = 512;
     return NTK_OK;
 }
 
@@ -44,7 +44,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_TRY(ntk_reading_create(ctx, network, &k->reading));
     k->wide = wide_tile(k->reading);
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
-    if (k->reading->spatial) k->tile = SPATIAL_TILE;
+    if (k->reading->spatial) k->tile = k->wide = SPATIAL_TILE;
     k->network = ntk_retain(network);
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;

@@ -63,8 +63,8 @@ struct ntk_kernel {
     int64_t per_sample;      /* rows of the matrix per sample: o for full, else 1 */
     int64_t trailing;        /* numbers per entry: o for diagonal, else 1 */
     int64_t layers;          /* planes of NTK_WANT_LAYERS */
-    int64_t tile;            /* samples per side of a tile */
-    int64_t wide;            /* columns of a wide tile, of a class that `mirrors` */
+    int64_t tile;            /* rows of a tile, in samples */
+    int64_t wide;            /* its columns: more, of a class that shares work among rows */
     ntk_network *network;    /* NULL for a callback */
     ntk_reading *reading;    /* infinite */
     ntk_outputs outputs;     /* empirical */

@@ -136,7 +136,7 @@ static void test_empirical(void **state)
     for (int outputs = 0; outputs < 2; ++outputs) {
         ntk_kernel *k = NULL;
         kit_ok(*state, ntk_kernel_empirical(*state, net, &at, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = (ntk_outputs)outputs}, &k));
-        k->tile = 16; /* several tiles */
+        k->tile = k->wide = 16; /* several tiles */
         for (int64_t n = 0; n < 7; ++n) check_gram(*state, k, NTK_F64, n, false);
         check_gram(*state, k, NTK_F64, 100, false);
         check_gram(*state, k, NTK_F64, 101, false);
