@@ -63,6 +63,9 @@ ntk_status ntk_parameters_dense(ntk_context *ctx, const ntk_system *system, ntk_
 /** UNSUPPORTED for a system in parameter space, which has no A [s, s]. */
 ntk_status ntk_system_check_matrix(ntk_context *ctx, const ntk_system *system);
 
+/** ARGUMENT unless horizon > 0; infinity is fine. */
+ntk_status ntk_horizon_check(ntk_context *ctx, double horizon);
+
 /** ARGUMENT unless `which` is an enumerator. */
 ntk_status ntk_gramian_check(ntk_context *ctx, ntk_gramian which);
 

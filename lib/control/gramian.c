@@ -108,6 +108,12 @@ ntk_status ntk_gramian_dense(ntk_context *ctx, const ntk_system *system, ntk_gra
     return system->w ? ntk_gramian_symmetric(ctx, system, which, horizon, w) : ntk_gramian_general(ctx, system, which, horizon, w);
 }
 
+ntk_status ntk_horizon_check(ntk_context *ctx, double horizon)
+{
+    if (horizon > 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "horizon is %g; expected a number > 0, or infinity", horizon);
+}
+
 ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w)
 {
     ntk_status status;
@@ -117,7 +123,7 @@ ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gr
     NTK_REQUIRE(ctx, system);
     n = system->size;
     NTK_TRY(ntk_gramian_check(ctx, which));
-    if (!(horizon > 0)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "horizon is %g; expected a number > 0, or infinity", horizon);
+    NTK_TRY(ntk_horizon_check(ctx, horizon));
     NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));

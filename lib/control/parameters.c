@@ -12,6 +12,7 @@
 #include "control.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The spectral abscissa: a mode in the null space of J decays by the weight decay alone. */
 static double slowest(const ntk_system *s)
@@ -89,7 +90,7 @@ ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system,
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
     NTK_TRY(ntk_gramian_check(ctx, which));
-    if (!(horizon > 0)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "horizon is %g; expected a number > 0, or infinity", horizon);
+    NTK_TRY(ntk_horizon_check(ctx, horizon));
     if (!system->spectrum)
         return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "only a system from a Jacobian keeps its Gramians as factors; ntk_system_gramian() has the matrix");
     NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(system->size, system->spectrum->rank)));
@@ -121,7 +122,7 @@ ntk_status ntk_parameters_dense(ntk_context *ctx, const ntk_system *system, ntk_
     NTK_TRY(NTK_NEW_RAW(ctx, n * p, &scaled));
     NTK_TRY(NTK_NEW_RAW(ctx, p * p, a));
     NTK_TRY(ntk_jacobian_dense_rows(ctx, j, 0, n, rows));
-    NTK_TRY(ntk_jacobian_dense_rows(ctx, j, 0, n, scaled));
+    memcpy(scaled, rows, (size_t)(n * p) * sizeof *scaled);
     ntk_optimizer_scale(system->spectrum->optimizer, n, p, scaled, 1);
     NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, p, p, n, -1, scaled, p, rows, p, 0, *a, p));
     for (int64_t i = 0; i < p; ++i) (*a)[i * p + i] -= system->weight_decay;

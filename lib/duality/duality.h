@@ -22,6 +22,12 @@ typedef struct ntk_flow {
     double slack;  /* negative eigenvalues down to -slack are rounding of 0 */
 } ntk_flow;
 
+/** lambda + ridge, where what rounding made negative is 0. */
+double ntk_flow_effective(const ntk_flow *flow, double lambda);
+
+/** A mode of this effective eigenvalue cannot be told from one that rests, and by the time s that would matter. */
+bool ntk_flow_rests(const ntk_flow *flow, double value);
+
 /** exp(-s (lambda + ridge)): the share of the error that is left. */
 double ntk_flow_decay(const ntk_flow *flow, double lambda);
 

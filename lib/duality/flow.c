@@ -20,27 +20,27 @@
 /* Negative eigenvalues down to this times the largest count as 0: the asymmetry that a gram tolerates. */
 #define ROUNDING 1e-8
 
-static double effective(const ntk_flow *f, double lambda)
+double ntk_flow_effective(const ntk_flow *f, double lambda)
 {
     double value = lambda + f->ridge;
     return value < 0 && value >= -f->slack ? 0 : value;
 }
 
-static bool is_null(const ntk_flow *f, double value)
+bool ntk_flow_rests(const ntk_flow *f, double value)
 {
     return value >= 0 && value <= f->cutoff && (isinf(f->s) || f->s * f->cutoff > 1);
 }
 
 double ntk_flow_decay(const ntk_flow *flow, double lambda)
 {
-    double value = effective(flow, lambda);
-    return is_null(flow, value) ? 1 : exp(-flow->s * value);
+    double value = ntk_flow_effective(flow, lambda);
+    return ntk_flow_rests(flow, value) ? 1 : exp(-flow->s * value);
 }
 
 double ntk_flow_learned(const ntk_flow *flow, double lambda)
 {
-    double value = effective(flow, lambda), x = flow->s * value;
-    if (is_null(flow, value)) return 0;
+    double value = ntk_flow_effective(flow, lambda), x = flow->s * value;
+    if (ntk_flow_rests(flow, value)) return 0;
     if (x == 0) return flow->s;
     return fabs(x) < 1 ? flow->s * (-expm1(-x) / x) : -expm1(-x) / value;
 }

@@ -150,32 +150,20 @@ static bool is_flow(const ntk_motion *motion)
     return !motion->discrete && motion->momentum == 0;
 }
 
-static double effective(const ntk_motion *motion, double lambda)
-{
-    double mu = lambda + motion->flow.ridge;
-    return mu < 0 && mu >= -motion->flow.slack ? 0 : mu;
-}
-
-/* The mode cannot be told from one that rests, and by now that would matter; see lib/duality/flow.c. */
-static bool rests(const ntk_motion *motion, double mu)
-{
-    return mu >= 0 && mu <= motion->flow.cutoff && (isinf(motion->flow.s) || motion->flow.s * motion->flow.cutoff > 1);
-}
-
 double ntk_motion_learned(const ntk_motion *motion, double lambda)
 {
-    double mu = effective(motion, lambda);
+    double mu = ntk_flow_effective(&motion->flow, lambda);
     if (is_flow(motion)) return ntk_flow_learned(&motion->flow, lambda);
-    if (rests(motion, mu)) return 0;
+    if (ntk_flow_rests(&motion->flow, mu)) return 0;
     if (isinf(motion->time)) return 1 / mu;
     return motion->rate * rules[motion->discrete ? 0 : 1].learned(motion->momentum, motion->rate * mu, motion->time);
 }
 
 static double decay(const ntk_motion *motion, double lambda)
 {
-    double mu = effective(motion, lambda);
+    double mu = ntk_flow_effective(&motion->flow, lambda);
     if (is_flow(motion)) return ntk_flow_decay(&motion->flow, lambda);
-    if (rests(motion, mu)) return 1;
+    if (ntk_flow_rests(&motion->flow, mu)) return 1;
     return isinf(motion->time) ? 0 : rules[motion->discrete ? 0 : 1].decay(motion->momentum, motion->rate * mu, motion->time);
 }
 

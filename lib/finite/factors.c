@@ -49,31 +49,33 @@ static bool factorises(const ntk_optimizer *optimizer, const ntk_step *s)
     return true;
 }
 
-static ntk_status check_step(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_step *s)
+/* Why the rows of J of this step are no outer products; NULL: they are. */
+static const char *why_not(const ntk_network *network, const ntk_optimizer *optimizer, const ntk_step *s)
 {
-    if (s->parametric < 0) return NTK_OK;
-    if (s->op != &ntk_op_dense || network->values[s->output].size != s->units)
-        return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "%s: rows of J are outer products only for dense layers without positions", s->layer->path);
-    if (factorises(optimizer, s)) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "%s: D is no outer product over [units, inputs] of this layer", s->layer->path);
+    if (s->parametric < 0) return NULL;
+    if (s->op != &ntk_op_dense || network->values[s->output].size != s->units) return "rows of J are outer products only for dense layers without positions";
+    return factorises(optimizer, s) ? NULL : "D is no outer product over [units, inputs] of this layer";
+}
+
+/* The first step that does not fit, or NULL. */
+static const ntk_step *misfit(const ntk_network *network, const ntk_optimizer *optimizer, const char **why)
+{
+    for (int64_t i = 0; i < network->n_steps; ++i)
+        if ((*why = why_not(network, optimizer, &network->steps[i])) != NULL) return &network->steps[i];
+    return NULL;
 }
 
 ntk_status ntk_factors_check(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer)
 {
-    ntk_status status = NTK_OK;
-    for (int64_t i = 0; i < network->n_steps; ++i) NTK_TRY(check_step(ctx, network, optimizer, &network->steps[i]));
-done:
-    return status;
+    const char *why;
+    const ntk_step *s = misfit(network, optimizer, &why);
+    return s ? ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "%s: %s", s->layer->path, why) : NTK_OK;
 }
 
 bool ntk_factors_fit(const ntk_network *network, const ntk_optimizer *optimizer)
 {
-    for (int64_t i = 0; i < network->n_steps; ++i) {
-        const ntk_step *s = &network->steps[i];
-        if (s->parametric < 0) continue;
-        if (s->op != &ntk_op_dense || network->values[s->output].size != s->units || !factorises(optimizer, s)) return false;
-    }
-    return true;
+    const char *why;
+    return !misfit(network, optimizer, &why);
 }
 
 double ntk_factors_bytes(const ntk_network *network, int64_t n)

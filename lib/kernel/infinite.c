@@ -24,24 +24,18 @@ static ntk_side side_of(const ntk_points *p, int64_t first, int64_t n)
     return (ntk_side){n, x ? x + first * p->d * (int64_t)ntk_dtype_size(p->dtype) : NULL, lengths + first, lengths + p->n + first};
 }
 
-static ntk_results results_of(const ntk_tile *tile)
-{
-    return (ntk_results){.ntk = tile->ntk, .nngp = tile->nngp, .layers = tile->layers, .ld = tile->ld, .layer_stride = tile->layer_stride};
-}
-
 static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                         int64_t column, int64_t n, const ntk_tile *tile)
 {
     ntk_side rows = side_of(a, row, m), columns = side_of(b, column, n);
-    ntk_results out = results_of(tile);
-    out.mirror = tile->mirror;
+    ntk_results out = ntk_tile_results(tile);
     return ntk_reading_tile(ctx, k->reading, a->dtype, a->d, &rows, &columns, a == b ? row - column : NTK_ALL_PAIRS, &out);
 }
 
 static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
 {
     ntk_side side = side_of(a, row, m);
-    ntk_results out = results_of(tile);
+    ntk_results out = ntk_tile_results(tile);
     return ntk_reading_diagonal(ctx, k->reading, a->dtype, a->d, &side, &out);
 }
 

@@ -54,6 +54,12 @@ typedef struct ntk_kernel_class {
     ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
 } ntk_kernel_class;
 
+/** A tile as the infinite reading fills it. */
+static inline ntk_results ntk_tile_results(const ntk_tile *tile)
+{
+    return (ntk_results){tile->ntk, tile->nngp, tile->layers, tile->ld, tile->layer_stride, tile->mirror};
+}
+
 extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_callback_kernel;
 
 struct ntk_kernel {

@@ -24,23 +24,18 @@ static ntk_spatial_side side_of(const ntk_kernel *k, const ntk_points *p, int64_
     return (ntk_spatial_side){n, (const char *)p->x + first * p->d * size, (const char *)p->prepared + first * ntk_spatial_table_size(k->reading) * size};
 }
 
-static ntk_results results_of(const ntk_tile *tile)
-{
-    return (ntk_results){.ntk = tile->ntk, .nngp = tile->nngp, .layers = tile->layers, .ld = tile->ld, .layer_stride = tile->layer_stride};
-}
-
 static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
                         int64_t column, int64_t n, const ntk_tile *tile)
 {
     ntk_spatial_side rows = side_of(k, a, row, m), columns = side_of(k, b, column, n);
-    ntk_results out = results_of(tile);
+    ntk_results out = ntk_tile_results(tile);
     return ntk_spatial_tile(ctx, k->reading, a->dtype, &rows, &columns, a == b ? row - column : NTK_ALL_PAIRS, false, &out);
 }
 
 static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
 {
     ntk_spatial_side side = side_of(k, a, row, m);
-    ntk_results out = results_of(tile);
+    ntk_results out = ntk_tile_results(tile);
     return ntk_spatial_tile(ctx, k->reading, a->dtype, &side, &side, 0, true, &out);
 }
 

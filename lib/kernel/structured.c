@@ -205,13 +205,6 @@ done:
     return status;
 }
 
-static double square(const double *v, int64_t count)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; ++i) sum += v[i] * v[i];
-    return sum;
-}
-
 /* Each sample with itself: |X_i|² |Delta_iq|², every output or their mean. */
 static void squares(const ntk_kernel *k, const ntk_factors *f, int64_t l, int64_t row, int64_t m, double *out)
 {
@@ -219,8 +212,8 @@ static void squares(const ntk_kernel *k, const ntk_factors *f, int64_t l, int64_
     bool trace = k->outputs == NTK_OUTPUTS_TRACE;
     int64_t o = trace ? 1 : f->outputs, width = trace ? f->outputs * layer->units : layer->units;
     for (int64_t i = 0; layer->inputs && i < m; ++i) {
-        double x = square(layer->inputs + (row + i) * layer->width, layer->width) / (trace ? (double)f->outputs : 1);
-        for (int64_t q = 0; q < o; ++q) out[i * o + q] += x * square(layer->cotangents + ((row + i) * o + q) * width, width);
+        double x = ntk_square_sum(layer->width, layer->inputs + (row + i) * layer->width) / (trace ? (double)f->outputs : 1);
+        for (int64_t q = 0; q < o; ++q) out[i * o + q] += x * ntk_square_sum(width, layer->cotangents + ((row + i) * o + q) * width);
     }
 }
 

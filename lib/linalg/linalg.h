@@ -83,6 +83,9 @@ ntk_status ntk_schur(ntk_context *ctx, int64_t n, double *a, double *v, double *
 /** C [n, n], symmetric, becomes Y of Rᵀ Y + Y R = C (transposed) or R Y + Y Rᵀ = C.  UNSTABLE if two eigenvalues add up to 0. */
 ntk_status ntk_lyapunov(ntk_context *ctx, int64_t n, const double *r, bool transposed, double *c);
 
+/** Sum of squares of `count` numbers, as they come: it may overflow. */
+double ntk_square_sum(int64_t count, const double *v);
+
 /** Frobenius norm of A [m, n], without overflow. */
 double ntk_norm(int64_t m, int64_t n, const double *a);
 

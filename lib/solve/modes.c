@@ -57,10 +57,3 @@ void ntk_modes_close(ntk_modes *m)
     ntk_free(m->c);
     ntk_free(m->y);
 }
-
-double ntk_square_sum(int64_t count, const double *v)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; ++i) sum += v[i] * v[i];
-    return sum;
-}

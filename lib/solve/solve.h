@@ -48,6 +48,4 @@ double ntk_log_evidence(const ntk_spectrum *spectrum, const ntk_modes *m);
 /** mean [N, m] and variance [N], dense. */
 ntk_status ntk_leave_one_out(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_modes *m, double *mean, double *variance);
 
-double ntk_square_sum(int64_t count, const double *v);
-
 #endif
