@@ -55,9 +55,9 @@ done:
     return failed;
 }
 
-static int measure(tool *t, const ntk_gram *gram, const ntk_array *y, const design *d, int64_t count, double *values)
+static int measure(tool *t, const ntk_gram *gram, ntk_kind kind, const ntk_array *y, const design *d, int64_t count, double *values)
 {
-    ntk_spectrum_options of = {NTK_SPECTRUM_OPTIONS_INIT, .kind = tool_kind(t)};
+    ntk_spectrum_options of = {NTK_SPECTRUM_OPTIONS_INIT, .kind = kind};
     ntk_design_options options = {NTK_DESIGN_OPTIONS_INIT, .ridge = d->ridge, .fraction = arguments_number(&t->arguments, "loss", 0)};
     ntk_array out = ntk_vector_f64(values, count);
     ntk_spectrum *spectrum = NULL;
@@ -69,31 +69,29 @@ done:
     return failed;
 }
 
-static int make_gram(tool *t, const design *d, const ntk_kernel *kernel, const ntk_array *x, ntk_gram **gram)
-{
-    bool nngp = tool_kind(t) == NTK_KIND_NNGP;
-    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp};
-    return tool_check(t, d->path, ntk_gram_create(t->context, kernel, x, &options, gram));
-}
-
 /*
  * The error with twice the samples, E(2n), from a power law through n/2 and n, both left-one-out: E(n)² / E(n/2).  The learning curve
  * of the spectrum needs modes that n samples do not show, and promises far too much beyond n.
  */
-static int predict_error(tool *t, const job *j, const ntk_kernel *kernel, design *d)
+static int predict_error(tool *t, const job *j, const ntk_gram *gram, design *d)
 {
-    double half[NTK_MEASURE_LOO_ERROR + 1], whole = d->measures[NTK_MEASURE_LOO_ERROR];
-    ntk_array x = j->x.view, y = j->y.y.view;
-    ntk_gram *gram = NULL;
+    double left_out[NTK_MEASURE_LOO_ERROR + 1], whole = d->measures[NTK_MEASURE_LOO_ERROR];
+    int64_t n = ntk_gram_size(gram) / 2;
+    ntk_array y = j->y.y.view;
+    ntk_gram *half = NULL;
+    array k = {0};
     int failed;
     d->measures[NTK_MEASURE_PREDICTED_ERROR] = NAN;
-    if (x.shape[0] < 4) return 0;
-    x.shape[0] = y.shape[0] = x.shape[0] / 2;
-    TRY(make_gram(t, d, kernel, &x, &gram));
-    TRY(measure(t, gram, &y, d, NTK_MEASURE_LOO_ERROR + 1, half));
-    if (half[NTK_MEASURE_LOO_ERROR] > 0) d->measures[NTK_MEASURE_PREDICTED_ERROR] = whole * (whole / half[NTK_MEASURE_LOO_ERROR]);
+    if (n < 2) return 0;
+    y.shape[0] = n;
+    TRY(array_new(NTK_F64, 2, (int64_t[]){n, n}, &k));
+    TRY(tool_check(t, d->path, ntk_gram_get_block(t->context, gram, tool_kind(t), 0, 0, &k.view)));
+    TRY(tool_check(t, d->path, ntk_gram_from_matrix(t->context, &k.view, &half)));
+    TRY(measure(t, half, NTK_KIND_NTK, &y, d, NTK_MEASURE_LOO_ERROR + 1, left_out));
+    if (left_out[NTK_MEASURE_LOO_ERROR] > 0) d->measures[NTK_MEASURE_PREDICTED_ERROR] = whole * (whole / left_out[NTK_MEASURE_LOO_ERROR]);
 done:
-    ntk_gram_destroy(gram);
+    ntk_gram_destroy(half);
+    array_free(&k);
     return failed;
 }
 
@@ -119,6 +117,8 @@ done:
 
 static int examine(tool *t, job *j, design *d)
 {
+    bool nngp = tool_kind(t) == NTK_KIND_NNGP;
+    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp};
     ntk_network *network = NULL;
     ntk_kernel *kernel = NULL;
     ntk_gram *gram = NULL;
@@ -129,10 +129,10 @@ static int examine(tool *t, job *j, design *d)
     d->parameters = ntk_network_parameters(network);
     tool_start_clock(t);
     TRY(tool_check(t, d->path, ntk_kernel_from_network(t->context, network, NULL, &kernel)));
-    TRY(make_gram(t, d, kernel, &j->x.view, &gram));
+    TRY(tool_check(t, d->path, ntk_gram_create(t->context, kernel, &j->x.view, &options, &gram)));
     TRY(absolute_ridge(t, gram, tool_kind(t), &d->ridge));
-    TRY(measure(t, gram, &j->y.y.view, d, NTK_MEASURE_COUNT, d->measures));
-    TRY(predict_error(t, j, kernel, d));
+    TRY(measure(t, gram, tool_kind(t), &j->y.y.view, d, NTK_MEASURE_COUNT, d->measures));
+    TRY(predict_error(t, j, gram, d));
     tool_stop_clock(t, NULL);
     d->seconds = t->seconds - before;
     TRY(held_out(t, j, network, gram, d));
