@@ -9,11 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-extern char *openblas_get_corename(void) __attribute__((weak));
-
 static inline const char *bench_blas(void)
 {
-    return openblas_get_corename ? openblas_get_corename() : "unknown";
+    return ntk_blas_kernels() ? ntk_blas_kernels() : "unknown";
 }
 
 static inline double bench_now(void)

@@ -108,6 +108,16 @@ NTK_API const char *ntk_version(void);
 /** The same as a number, comparable with NTK_VERSION_NUMBER. */
 NTK_API int ntk_version_number(void);
 
+/** The kernels that the BLAS in use runs, by OpenBLAS's names ("SkylakeX", "Haswell", ...); NULL where it cannot be asked.  Its memory. */
+NTK_API const char *ntk_blas_kernels(void);
+
+/** The kernels that OpenBLAS should run on this processor; NULL: not known, and its own choice stands.  Static memory. */
+NTK_API const char *ntk_blas_right_kernels(void);
+
+/** 1 if the kernels in use are for an older processor than this one (measured: up to 7 times slower), else 0.  OpenBLAS chooses when it is
+ *  loaded: set OPENBLAS_CORETYPE to ntk_blas_right_kernels() before the program starts. */
+NTK_API int ntk_blas_is_slow(void);
+
 /** @} */
 
 /* ================================================================================================================= */

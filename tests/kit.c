@@ -15,8 +15,8 @@
 __attribute__((constructor)) static void choose_kernels(int argc, char **argv)
 {
     (void)argc;
-    if (getenv("OPENBLAS_CORETYPE") || !ntk_blas_is_slow(ntk_blas_name(), ntk_blas_right_name())) return;
-    if (setenv("OPENBLAS_CORETYPE", ntk_blas_right_name(), 1) == 0) execv("/proc/self/exe", argv); /* returns only if it fails */
+    if (getenv("OPENBLAS_CORETYPE") || !ntk_blas_is_slow()) return;
+    if (setenv("OPENBLAS_CORETYPE", ntk_blas_right_kernels(), 1) == 0) execv("/proc/self/exe", argv); /* returns only if it fails */
 }
 
 static _Thread_local int64_t live_blocks;

@@ -99,13 +99,13 @@ static json_t *doctor_with(const char *kernels)
 
 static void report_right_kernels(tool *t)
 {
-    const char *forced = getenv("OPENBLAS_CORETYPE"), *right = blas_right_kernels();
+    const char *forced = getenv("OPENBLAS_CORETYPE"), *right = ntk_blas_right_kernels();
     bool asked = forced && right && strcmp(forced, right) == 0; /* in vain: or this would go on for ever */
-    json_t *answer = blas_is_slow() && !asked ? doctor_with(right) : NULL;
+    json_t *answer = ntk_blas_is_slow() && !asked ? doctor_with(right) : NULL;
     for (size_t i = 0; answer && i < PRODUCTS; ++i) {
         char key[64];
         const char *kernels = json_string_value(json_object_get(answer, "blas_kernels"));
-        if (!kernels || strcmp(kernels, blas_kernels()) == 0) break; /* it did not take them */
+        if (!kernels || strcmp(kernels, ntk_blas_kernels()) == 0) break; /* it did not take them */
         snprintf(key, sizeof key, "%s_%s", products[i].key, kernels);
         report_json(t, key, json_incref(json_object_get(answer, products[i].key)));
     }
@@ -130,12 +130,12 @@ static void report_processor(tool *t)
 
 static void report_blas(tool *t)
 {
-    const char *used = blas_kernels(), *right = blas_right_kernels(), *forced = getenv("OPENBLAS_CORETYPE");
+    const char *used = ntk_blas_kernels(), *right = ntk_blas_right_kernels(), *forced = getenv("OPENBLAS_CORETYPE");
     char *(*config)(void) = (char *(*)(void))blas_function("openblas_get_config");
     report_text(t, "blas", config ? config() : "unknown (not OpenBLAS)");
     report_text(t, "blas_kernels", used ? used : "unknown (not OpenBLAS)");
     report_text(t, "blas_kernels_should_be", right ? right : "unknown");
-    report_json(t, "blas_is_slow", json_boolean(blas_is_slow()));
+    report_json(t, "blas_is_slow", json_boolean(ntk_blas_is_slow()));
     report_text(t, "openblas_coretype", forced ? forced : "not set");
     report_integer(t, "blas_threads", blas_threads());
 }

@@ -153,10 +153,7 @@ typedef void (*any_function)(void);
 
 /* Runs the program again with the right OpenBLAS kernels, if they are not. */
 void blas_choose_kernels(char **argv);
-const char *blas_kernels(void);       /* in use; NULL: not OpenBLAS */
 any_function blas_function(const char *name); /* a function of the BLAS in use; NULL if it has none of this name */
-const char *blas_right_kernels(void); /* for this processor; NULL: unknown, the library's choice stands */
-bool blas_is_slow(void);
 void blas_set_threads(int threads);
 int blas_threads(void); /* 0: unknown */
 

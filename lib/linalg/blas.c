@@ -33,12 +33,12 @@ static enum rank rank_of(const char *name)
     return RANK_UNKNOWN;
 }
 
-const char *ntk_blas_name(void)
+const char *ntk_blas_kernels(void)
 {
     return openblas_get_corename ? openblas_get_corename() : NULL;
 }
 
-const char *ntk_blas_right_name(void)
+const char *ntk_blas_right_kernels(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -49,18 +49,21 @@ const char *ntk_blas_right_name(void)
     return NULL;
 }
 
-bool ntk_blas_is_slow(const char *used, const char *right)
+bool ntk_blas_slower(const char *used, const char *right)
 {
     return rank_of(used) != RANK_UNKNOWN && rank_of(used) < rank_of(right);
 }
 
+int ntk_blas_is_slow(void)
+{
+    return ntk_blas_slower(ntk_blas_kernels(), ntk_blas_right_kernels());
+}
+
 void ntk_blas_warn(ntk_context *ctx)
 {
-    const char *used, *right;
     if (ctx->blas_checked) return;
     ctx->blas_checked = true;
-    used = ntk_blas_name();
-    right = ntk_blas_right_name();
-    if (ntk_blas_is_slow(used, right))
-        ntk_log(ctx, "OpenBLAS runs its kernels for %s, which are slow here; set OPENBLAS_CORETYPE=%s before the program starts", used, right);
+    if (ntk_blas_is_slow())
+        ntk_log(ctx, "OpenBLAS runs its kernels for %s, which are slow here; set OPENBLAS_CORETYPE=%s before the program starts", ntk_blas_kernels(),
+                ntk_blas_right_kernels());
 }

@@ -12,7 +12,7 @@
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
  *   Schur form       ntk_schur  ntk_lyapunov      (f64)
- *   which kernels    ntk_blas_name  ntk_blas_warn
+ *   which kernels    ntk_blas_slower  ntk_blas_warn  (and those of ntk.h)
  */
 #ifndef NTK_LINALG_H
 #define NTK_LINALG_H
@@ -89,12 +89,8 @@ double ntk_square_sum(int64_t count, const double *v);
 /** Frobenius norm of A [m, n], without overflow. */
 double ntk_norm(int64_t m, int64_t n, const double *a);
 
-/** The kernels the BLAS runs ("SkylakeX", "Haswell", ...), or NULL where it cannot be asked. */
-const char *ntk_blas_name(void);
-
-/** Those that this processor should run, or NULL where that is not known; whether `used` are for an older processor than `right`. */
-const char *ntk_blas_right_name(void);
-bool ntk_blas_is_slow(const char *used, const char *right);
+/** Whether the kernels `used` are for an older processor than `right`; false where either is unknown or NULL. */
+bool ntk_blas_slower(const char *used, const char *right);
 
 /** Once per context: a sentence to the log if the kernels are slow.  Every routine of this room begins so. */
 void ntk_blas_warn(ntk_context *ctx);

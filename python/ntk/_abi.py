@@ -151,6 +151,9 @@ CALLS = {
 # The others: name -> (result, arguments).
 GETTERS = {
     "version": (c_char_p, ()),
+    "blas_kernels": (c_char_p, ()),
+    "blas_right_kernels": (c_char_p, ()),
+    "blas_is_slow": (c_int, ()),
     "status_message": (c_char_p, (c_int,)),
     "status_name": (c_char_p, (c_int,)),
     "context_create": (c_int, (POINTER(ContextOptions), _NEW)),
