@@ -1,5 +1,6 @@
 /*
- * Activations without a closed form, by Hermite series (docs/mathematics.md §3.3), in distance form.
+ * Activations without a closed form, by Hermite series (docs/mathematics.md §3.3), in distance form.  The coefficients, per sample, are made
+ * in numeric_series.c.
  *
  * With d_k = E[phi'(alpha z) h_k(z)] and c_0 = E[phi(alpha z)], h_k the normalised Hermite polynomials,
  *
@@ -25,13 +26,6 @@
  */
 #include "hot.h"
 #include "numeric.h"
-#include "numeric_nodes.h"
-
-enum { RATIO, MEAN, EVEN_SHARE, EVEN_TERMS, ODD_TERMS, SERIES }; /* table columns: alpha/alpha', c_0/alpha', share_e, terms in use, then the d_k: even k, odd k */
-#define SMOOTH_TERMS 1280 /* tanh at variance 25 needs about 1100 */
-#define TAIL (NTK_NUMERIC_NODES * NTK_NUMERIC_OCTAVES)
-#define HALF (NTK_NUMERIC_TERMS / 2)
-#define KINKED_TERMS (HALF + TAIL) /* of one parity */
 
 #if defined(NTK_HOT)
 
@@ -110,7 +104,7 @@ static inline void start_step(const pairs *p, int64_t first, int parity, step *b
 /* The terms k = parity, parity + 2, ... of phi', whose coefficients start at `column`. */
 static inline void add_series(const pairs *p, int column, int terms, int parity, const double *kink, sums *to)
 {
-    real row[SMOOTH_TERMS / 2], inverse[SMOOTH_TERMS / 2], kink2[SMOOTH_TERMS / 2];
+    real row[NTK_NUMERIC_SMOOTH_TERMS / 2], inverse[NTK_NUMERIC_SMOOTH_TERMS / 2], kink2[NTK_NUMERIC_SMOOTH_TERMS / 2];
     for (int t = 0; t < terms; ++t) {
         row[t] = row_of(p->run, column + t);
         inverse[t] = 1 / (real)(2 * t + parity + 1);
@@ -144,9 +138,9 @@ static inline void open_pairs(const ntk_plan *plan, const ntk_run *run, pairs *p
 {
     state in = state_of(run, plan->input_slot);
     p->run = run;
-    p->column = plan->first_column + SERIES;
-    p->ratio = row_of(run, plan->first_column + RATIO);
-    p->ratios = column_of(run, plan->first_column + RATIO);
+    p->column = plan->first_column + NTK_NUMERIC_SERIES;
+    p->ratio = row_of(run, plan->first_column + NTK_NUMERIC_RATIO);
+    p->ratios = column_of(run, plan->first_column + NTK_NUMERIC_RATIO);
     p->jump2 = REAL(plan->k[NTK_NUMERIC_FIRST_JUMP] * plan->k[NTK_NUMERIC_FIRST_JUMP]);
     NTK_RUN_LOOP(j, run)
     {
@@ -165,8 +159,8 @@ static inline void finish(const ntk_plan *plan, const pairs *p, const sums *even
 {
     state in = state_of(p->run, plan->input_slot), out = state_of(p->run, plan->output_slot);
     int c = plan->first_column;
-    real mean = row_of(p->run, c + MEAN), share = row_of(p->run, c + EVEN_SHARE);
-    const real *means = column_of(p->run, c + MEAN), *shares = column_of(p->run, c + EVEN_SHARE);
+    real mean = row_of(p->run, c + NTK_NUMERIC_MEAN), share = row_of(p->run, c + NTK_NUMERIC_EVEN_SHARE);
+    const real *means = column_of(p->run, c + NTK_NUMERIC_MEAN), *shares = column_of(p->run, c + NTK_NUMERIC_EVEN_SHARE);
     NTK_RUN_LOOP(j, p->run)
     {
         real ab = p->ratio * p->ratios[j], rho = in.rho[j], theta = in.theta[j];
@@ -192,8 +186,8 @@ void NTK_HOT_NAME(numeric_smooth_pairs)(const ntk_plan *plan, const ntk_run *run
     open_pairs(plan, run, &p);
     clear(&even);
     clear(&odd);
-    add_series(&p, p.column, terms_of(run, c + EVEN_TERMS), 0, NULL, &odd);
-    add_series(&p, p.column + SMOOTH_TERMS / 2, terms_of(run, c + ODD_TERMS), 1, NULL, &even);
+    add_series(&p, p.column, terms_of(run, c + NTK_NUMERIC_EVEN_TERMS), 0, NULL, &odd);
+    add_series(&p, p.column + NTK_NUMERIC_SMOOTH_TERMS / 2, terms_of(run, c + NTK_NUMERIC_ODD_TERMS), 1, NULL, &even);
     finish(plan, &p, &even, &odd);
 }
 
@@ -239,7 +233,7 @@ static inline void add_node(const pairs *p, int64_t first, int i, step *b, step_
 {
     real k = (real)nodes[i] / NTK_NUMERIC_PARTS;
     for (int o = 0; o < NTK_NUMERIC_OCTAVES; ++o) {
-        int t = HALF + o * NTK_NUMERIC_NODES + i, one = p->column + t, other = one + KINKED_TERMS;
+        int t = NTK_NUMERIC_HALF + o * NTK_NUMERIC_NODES + i, one = p->column + t, other = one + NTK_NUMERIC_KINKED_TERMS;
         real kink2 = p->jump2 * REAL(kink_series[t] * kink_series[t]), inverse = 1 / (k + 1);
         add_term(b, p->ratio, row_of(p->run, one), column_of(p->run, one) + first, 0, inverse, odd);
         add_term(b, p->ratio, row_of(p->run, other), column_of(p->run, other) + first, kink2, inverse, even);
@@ -289,8 +283,8 @@ void NTK_HOT_NAME(numeric_kinked_pairs)(const ntk_plan *plan, const ntk_run *run
     open_pairs(plan, run, &p);
     clear(&even);
     clear(&odd);
-    add_series(&p, p.column, HALF, 0, NULL, &odd);
-    add_series(&p, p.column + KINKED_TERMS, HALF, 1, kink_series, &even);
+    add_series(&p, p.column, NTK_NUMERIC_HALF, 0, NULL, &odd);
+    add_series(&p, p.column + NTK_NUMERIC_KINKED_TERMS, NTK_NUMERIC_HALF, 1, kink_series, &even);
     add_tail(&p, &even, &odd);
     add_kink(&p, &even);
     finish(plan, &p, &even, &odd);
@@ -298,264 +292,11 @@ void NTK_HOT_NAME(numeric_kinked_pairs)(const ntk_plan *plan, const ntk_run *run
 
 #else
 
-#include <math.h>
-
 #define CONST_VARIANTS(name)              \
     NTK_DECLARE_VARIANTS_(name, f64)      \
     NTK_DECLARE_VARIANTS_(name, f32)      \
     const ntk_pairs_variants ntk_##name = {{[NTK_F64] = NTK_VARIANT_ROW(name, f64), [NTK_F32] = NTK_VARIANT_ROW(name, f32)}};
 CONST_VARIANTS(numeric_smooth_pairs)
 CONST_VARIANTS(numeric_kinked_pairs)
-
-int ntk_numeric_smooth_columns(const double *p)
-{
-    (void)p;
-    return SERIES + SMOOTH_TERMS;
-}
-
-int ntk_numeric_kinked_columns(const double *p)
-{
-    (void)p;
-    return SERIES + 2 * KINKED_TERMS;
-}
-
-void ntk_numeric_smooth_constants(const double *p, double *k)
-{
-    (void)p;
-    k[NTK_NUMERIC_JUMPS] = 0;
-}
-
-/* ---- quadrature over z ------------------------------------------------------------------------------------------ */
-
-#define POINTS 16     /* Gauss-Legendre points of a panel */
-#define REACH 12.5    /* |h_k(z)| phi(z) <= phi(z)^(1/2): nothing beyond counts */
-#define MOST_PANELS 400
-
-/* Points and weights on [0, 1], by Newton's method on the Legendre polynomial. */
-static void gauss_legendre(double x[POINTS], double w[POINTS])
-{
-    for (int i = 0; i < POINTS; ++i) {
-        long double z = cosl(acosl(-1) * (i + 0.75L) / (POINTS + 0.5L)), slope = 1;
-        for (int iteration = 0; iteration < 20; ++iteration) {
-            long double p = 1, last = 0;
-            for (int n = 1; n <= POINTS; ++n) {
-                long double next = ((2 * n - 1) * z * p - (n - 1) * last) / n;
-                last = p;
-                p = next;
-            }
-            slope = POINTS * (last - z * p) / (1 - z * z);
-            z -= p / slope;
-        }
-        x[i] = (double)((1 + z) / 2);
-        w[i] = (double)(1 / ((1 - z * z) * slope * slope));
-    }
-}
-
-/* Even and odd parts of phi' times weight at the points z > 0, with the recursion of h_k alongside. */
-typedef struct rule {
-    int count;
-    double z[MOST_PANELS * POINTS], even[MOST_PANELS * POINTS], odd[MOST_PANELS * POINTS], h[MOST_PANELS * POINTS], last[MOST_PANELS * POINTS];
-    double mean, slope2; /* E phi, E phi'² */
-} rule;
-
-static void add_point(rule *r, const ntk_activation *a, const double *p, double alpha, double z, double w)
-{
-    double weight = w * exp(-z * z / 2) / sqrt(2 * M_PI), up = a->derivative(p, alpha * z), down = a->derivative(p, -alpha * z);
-    int i = r->count++;
-    r->z[i] = z;
-    r->even[i] = weight * (up + down);
-    r->odd[i] = weight * (up - down);
-    r->h[i] = 1;
-    r->last[i] = 0;
-    r->mean += weight * (a->value(p, alpha * z) + a->value(p, -alpha * z));
-    r->slope2 += weight * (up * up + down * down);
-}
-
-/* Panels no wider than half of a standard deviation, nor than 2 for phi. */
-static void make_rule(rule *r, const ntk_activation *a, const double *p, double alpha)
-{
-    double x[POINTS], w[POINTS];
-    int panels = (int)fmin(MOST_PANELS, ceil(REACH * fmax(2, alpha / 2)));
-    double width = REACH / panels;
-    gauss_legendre(x, w);
-    r->count = 0;
-    r->mean = r->slope2 = 0;
-    for (int panel = 0; panel < panels; ++panel)
-        for (int i = 0; i < POINTS; ++i) add_point(r, a, p, alpha, width * (panel + x[i]), width * w[i]);
-}
-
-/* d_k, and the recursion one step on: h_{k+1} = (z h_k - sqrt(k) h_{k-1}) / sqrt(k+1). */
-static double next_coefficient(rule *r, int k)
-{
-    const double *f = k % 2 ? r->odd : r->even;
-    double sum = 0, a = 1 / sqrt(k + 1), b = sqrt((double)k / (k + 1));
-    for (int i = 0; i < r->count; ++i) {
-        double h = r->h[i];
-        sum += f[i] * h;
-        r->h[i] = a * r->z[i] * h - b * r->last[i];
-        r->last[i] = h;
-    }
-    return sum;
-}
-
-/* ---- the columns of one sample ---------------------------------------------------------------------------------- */
-
-static const double node_weight[] = NTK_NUMERIC_WEIGHTS, even_end[] = NTK_NUMERIC_ENDS_EVEN, odd_end[] = NTK_NUMERIC_ENDS_ODD,
-                    step_terms[] = NTK_NUMERIC_STEP;
-static const int node[] = NTK_NUMERIC_NODE_LIST;
-
-typedef struct series {
-    int even_terms, odd_terms;   /* of phi' */
-    double even[SMOOTH_TERMS], odd[SMOOTH_TERMS];
-    double even_inverse[SMOOTH_TERMS], odd_inverse[SMOOTH_TERMS]; /* 1/(k+1) */
-    int even_use, odd_use; /* beyond, all are negligible */
-    double mean;
-    double error; /* estimate of what the sum of d_k²/(k+1) may be wrong by */
-} series;
-
-/* Until four in a row are small against the length of phi': in products with another sample's they count by themselves, not by their squares. */
-static void smooth_series(rule *r, series *s)
-{
-    double small = 1e-13 * sqrt(r->slope2), left = r->slope2 * (1 - 1e-13);
-    int k = 0, run = 0;
-    for (; k < SMOOTH_TERMS && run < 4; ++k) {
-        double d = next_coefficient(r, k);
-        (k % 2 ? s->odd : s->even)[k / 2] = d;
-        run = fabs(d) <= small ? run + 1 : 0;
-        left -= d * d;
-    }
-    s->error = fmax(left, 0) / (k + 1);
-    s->even_use = (k + 1) / 2;
-    s->odd_use = k / 2;
-    while (s->even_use > 0 && fabs(s->even[s->even_use - 1]) <= small) --s->even_use;
-    while (s->odd_use > 0 && fabs(s->odd[s->odd_use - 1]) <= small) --s->odd_use;
-    for (k = 0; k < SMOOTH_TERMS; ++k) {
-        if (k / 2 >= (k % 2 ? s->odd_use : s->even_use)) (k % 2 ? s->odd : s->even)[k / 2] = 0;
-        (k % 2 ? s->odd_inverse : s->even_inverse)[k / 2] = 1.0 / (k + 1);
-    }
-    s->even_terms = s->odd_terms = SMOOTH_TERMS / 2;
-}
-
-/*
- * d_k of the kink for real k, up to a sign that all k of one parity share:
- * sum_j J_{j+1} alpha^j phi(0) He_m(0)/sqrt(k!), m = k - 1 - j even, and He_{m-2}(0) = -He_m(0)/(m-1).
- */
-static double kink_coefficient(const double *jumps, double alpha, double k, int parity)
-{
-    int count = (int)jumps[NTK_NUMERIC_JUMPS], j = parity ? 0 : 1;
-    double m = k - 1 - j, sum = 0, power = j ? alpha : 1;
-    double scale = exp((k - 1 - j) * (M_LN2 / 2) + lgamma((k - j) / 2) - lgamma(k + 1) / 2) / (M_PI * M_SQRT2);
-    for (; j < count && j < k; j += 2) {
-        sum += jumps[NTK_NUMERIC_FIRST_JUMP + j] * power;
-        power *= -alpha * alpha / (m - 1);
-        m -= 2;
-    }
-    return scale * sum;
-}
-
-static void tail_of(const double *jumps, double alpha, int parity, double *d, double *inverse)
-{
-    for (int o = 0; o < NTK_NUMERIC_OCTAVES; ++o)
-        for (int i = 0; i < NTK_NUMERIC_NODES; ++i) {
-            double twice = ldexp(1, o), k = (double)node[i] / NTK_NUMERIC_PARTS * twice;
-            d[o * NTK_NUMERIC_NODES + i] = sqrt(node_weight[i] * twice) * kink_coefficient(jumps, alpha, k, parity);
-            inverse[o * NTK_NUMERIC_NODES + i] = 1 / (k + 1);
-        }
-}
-
-/* d_k² by quadrature against the formula of the tail, at term t of one parity. */
-static double mismatch(const series *s, const double *jumps, double alpha, int parity, int t)
-{
-    double d = (parity ? s->odd : s->even)[t], formula = kink_coefficient(jumps, alpha, 2 * t + parity, parity);
-    return fabs(d * d - formula * formula);
-}
-
-/* The tail is as good as its formula is where it starts.  The mismatch falls on from there, by the factor seen over the last four terms. */
-static double tail_error(const series *s, const double *jumps, double alpha, int parity)
-{
-    double last = mismatch(s, jumps, alpha, parity, HALF - 1), before = mismatch(s, jumps, alpha, parity, HALF - 5);
-    double factor = before > last ? pow(last / before, 0.25) : 1;
-    return last / NTK_NUMERIC_TERMS / fmax(1 - factor, 0.05);
-}
-
-static void kinked_series(rule *r, const double *jumps, double alpha, series *s)
-{
-    for (int k = 0; k < NTK_NUMERIC_TERMS; ++k) {
-        (k % 2 ? s->odd : s->even)[k / 2] = next_coefficient(r, k);
-        (k % 2 ? s->odd_inverse : s->even_inverse)[k / 2] = 1.0 / (k + 1);
-    }
-    s->error = tail_error(s, jumps, alpha, 0) + tail_error(s, jumps, alpha, 1);
-    for (int i = 0; i < NTK_NUMERIC_ENDS; ++i) {
-        s->even[HALF - 1 - i] *= sqrt(even_end[i]);
-        s->odd[HALF - 1 - i] *= sqrt(odd_end[i]);
-    }
-    tail_of(jumps, alpha, 0, s->even + HALF, s->even_inverse + HALF);
-    tail_of(jumps, alpha, 1, s->odd + HALF, s->odd_inverse + HALF);
-    s->even_terms = s->odd_terms = KINKED_TERMS;
-    s->even_use = s->odd_use = HALF;
-}
-
-/* sum of the squares of phi's coefficients: even and odd degrees. */
-static void shares(const series *s, double alpha, double jump, double *even, double *odd)
-{
-    double sum = 0, other = 0;
-    for (int t = 0; t < s->even_terms; ++t) other += s->even[t] * s->even[t] * s->even_inverse[t];
-    for (int t = 0; t < s->odd_terms; ++t) {
-        double b = jump != 0 ? jump * step_terms[t] : 0;
-        sum += (s->odd[t] * s->odd[t] - b * b) * s->odd_inverse[t];
-    }
-    *even = s->mean * s->mean + alpha * alpha * (sum + jump * jump * (0.25 - 1 / (2 * M_PI)));
-    *odd = alpha * alpha * other;
-}
-
-/* What cannot be had to 1e-10 of K shall not look like a number: the tile refuses it with a sentence. */
-static void judge(series *s, double alpha, double *length)
-{
-    if (alpha * alpha * s->error <= 1e-10 * *length * *length) return;
-    *length = s->even[0] = NAN;
-}
-
-static void write_columns(series *s, double alpha, double jump, int64_t n, double *own, double *out)
-{
-    double even, odd, length;
-    shares(s, alpha, jump, &even, &odd);
-    length = sqrt(even + odd);
-    judge(s, alpha, &length);
-    *out = length;
-    own[RATIO * n] = length > 0 ? alpha / length : 0;
-    own[MEAN * n] = length > 0 ? s->mean / length : 0;
-    own[EVEN_SHARE * n] = length > 0 ? even / (even + odd) : 0;
-    own[EVEN_TERMS * n] = s->even_use;
-    own[ODD_TERMS * n] = s->odd_use;
-    for (int t = 0; t < s->even_terms; ++t) own[(SERIES + t) * n] = s->even[t];
-    for (int t = 0; t < s->odd_terms; ++t) own[(SERIES + s->even_terms + t) * n] = s->odd[t];
-}
-
-static void copy_columns(const ntk_plan *plan, int64_t n, int64_t i, double *own, double *out)
-{
-    for (int c = 0; c < plan->columns; ++c) own[c * n + i] = own[c * n + i - 1];
-    out[i] = out[i - 1];
-}
-
-void ntk_numeric_norms(const ntk_plan *plan, int64_t n, double *table)
-{
-    const ntk_activation *a = plan->step->layer->activation;
-    const double *p = ntk_layer_parameters(plan->step->layer), *alpha = table + plan->input_alpha * n;
-    double *own = table + plan->first_column * n, *out = table + plan->output_alpha * n;
-    bool kinked = plan->k[NTK_NUMERIC_JUMPS] > 0;
-    rule r;
-    series s;
-    for (int64_t i = 0; i < n; ++i) {
-        if (i > 0 && alpha[i] == alpha[i - 1]) {
-            copy_columns(plan, n, i, own, out);
-            continue;
-        }
-        make_rule(&r, a, p, alpha[i]);
-        s.mean = r.mean;
-        if (kinked) kinked_series(&r, plan->k, alpha[i], &s);
-        else smooth_series(&r, &s);
-        write_columns(&s, alpha[i], kinked ? plan->k[NTK_NUMERIC_FIRST_JUMP] : 0, n, own + i, out + i);
-    }
-}
 
 #endif
