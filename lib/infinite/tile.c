@@ -181,45 +181,11 @@ static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t 
     };
 }
 
-#define SQUARE 8 /* a cache line of doubles: what is mirrored together reads and writes whole lines, of few pages */
-
-/*
- * Entries below the diagonal, rows [row, row + rows) by columns [first, first + count) of the tile, to their places above it.  Entry (i, c) of
- * the tile mirrors into row c - diagonal, column i + diagonal, counted from the tile's place.  Only squares that meet the diagonal ask of each
- * entry on which side it lies.
- */
-#define MIRROR_BLOCK(T)                                                                                                             \
-    static void mirror_edge_##T(T *plane, int64_t ld, int64_t diagonal, int64_t i, int64_t i_end, int64_t c, int64_t c_end)           \
-    {                                                                                                                                \
-        for (; c < c_end; ++c)                                                                                                       \
-            for (int64_t r = NTK_MAX(i, c - diagonal + 1); r < i_end; ++r) plane[(c - diagonal) * ld + r + diagonal] = plane[r * ld + c]; \
-    }                                                                                                                                \
-    static void mirror_square_##T(const T *from, T *to, int64_t ld)                                                                  \
-    {                                                                                                                                \
-        T square[SQUARE][SQUARE];                                                                                                    \
-        for (int r = 0; r < SQUARE; ++r)                                                                                             \
-            for (int c = 0; c < SQUARE; ++c) square[r][c] = from[r * ld + c];                                                        \
-        for (int c = 0; c < SQUARE; ++c)                                                                                             \
-            for (int r = 0; r < SQUARE; ++r) to[c * ld + r] = square[r][c];                                                          \
-    }                                                                                                                                \
-    static void mirror_##T(T *plane, int64_t ld, int64_t diagonal, int64_t row, int64_t rows, int64_t first, int64_t count)           \
-    {                                                                                                                                \
-        int64_t i_end = row + rows, c_end = first + count;                                                                           \
-        for (int64_t c = first; c < c_end; c += SQUARE)                                                                              \
-            for (int64_t i = row; i < i_end; i += SQUARE)                                                                            \
-                if (i > c + SQUARE - 1 - diagonal && i + SQUARE <= i_end && c + SQUARE <= c_end)                                     \
-                    mirror_square_##T(plane + i * ld + c, plane + (c - diagonal) * ld + i + diagonal, ld);                           \
-                else mirror_edge_##T(plane, ld, diagonal, i, NTK_MIN(i + SQUARE, i_end), c, NTK_MIN(c + SQUARE, c_end));             \
-    }
-MIRROR_BLOCK(double)
-MIRROR_BLOCK(float)
-
+/* Rows [row, row + rows) of the run at `first`, to their places above the diagonal. */
 static void mirror(const tile_job *j, void *plane, int64_t row, int64_t rows, int64_t first)
 {
     int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first);
-    if (!plane || !j->out->mirror) return;
-    if (j->dtype == NTK_F64) mirror_double(plane, j->out->ld, j->diagonal, row, rows, first, count);
-    else mirror_float(plane, j->out->ld, j->diagonal, row, rows, first, count);
+    if (plane && j->out->mirror) ntk_mirror_block(j->dtype, plane, j->out->ld, j->diagonal, row, rows, first, count);
 }
 
 /* Columns of the run that row i has. */

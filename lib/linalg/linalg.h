@@ -6,7 +6,7 @@
  * here.  Decompositions report progress before and after; long products come in panels, with a report after each.
  *
  *   products         ntk_gemm  ntk_syrk  ntk_symm
- *   triangles        ntk_mirror
+ *   triangles        ntk_mirror  ntk_mirror_block
  *   Cholesky         ntk_cholesky  ntk_cholesky_solve
  *   packed half      ntk_packed_cholesky  ntk_packed_solve  ntk_packed_symm  ntk_packed_spread
  *   eigenvectors     ntk_eigen          (f64)
@@ -35,6 +35,12 @@ ntk_status ntk_symm(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, con
 
 /** Copies the lower triangle of A [n, n] onto the upper one, tile by tile: symmetric to the bit. */
 void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);
+
+/**
+ * The same of rows [row, row + rows) by columns [first, first + count) of a tile of the matrix; `plane` is the tile in its place, and its
+ * row 0 meets the diagonal in column `diagonal`.
+ */
+void ntk_mirror_block(ntk_dtype dtype, void *plane, int64_t ld, int64_t diagonal, int64_t row, int64_t rows, int64_t first, int64_t count);
 
 /** A [n, n] becomes its lower Cholesky factor.  NOT_POSITIVE_DEFINITE names the failing minor. */
 ntk_status ntk_cholesky(ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda);

@@ -1,12 +1,12 @@
 /*
- * Products through CBLAS, and the mirror that makes a computed triangle a symmetric matrix:
+ * Products through CBLAS:
  *
  *     gemm   C := alpha op(A) op(B) + beta C      2 m n k flop
  *     syrk   C := alpha op(A) op(A)ᵀ + beta C     lower triangle, n² k flop
  *     symm   C := A B                             A by its lower triangle, 2 n² m flop
  *
  * The error of an entry is at most gamma_k |A| |B|, gamma_k = k eps/(1 - k eps), in whatever order the BLAS sums (Higham 2002, §3.5);
- * gemm alone need not be symmetric to the bit where A B is: hence syrk and the mirror.
+ * gemm alone need not be symmetric to the bit where A B is: hence syrk and the mirror (mirror.c).
  *
  * A call of the BLAS cannot be interrupted.  One that would take long is made in panels, of rows of C for gemm and of columns for
  * symm, that report progress; they are large enough that the BLAS is as fast.
@@ -16,7 +16,6 @@
 #include <cblas.h>
 #include <limits.h>
 #include <math.h>
-#include <string.h>
 
 /* The BLAS counts in int: every size that reaches it passes here. */
 static ntk_status check_sizes(ntk_context *ctx, const char *routine, int count, const int64_t *sizes)
@@ -117,42 +116,4 @@ ntk_status ntk_symm(ntk_context *ctx, ntk_dtype dtype, int64_t n, int64_t m, con
     }
 done:
     return status;
-}
-
-/* ---- mirror ---------------------------------------------------------------------------------------------------- */
-
-#define TILE 64
-
-typedef struct mirror_job {
-    ntk_dtype dtype;
-    int64_t n, lda;
-    void *a;
-} mirror_job;
-
-#define MIRROR_TILE(T)                                                                                    \
-    static void mirror_tile_##T(const mirror_job *j, int64_t row, int64_t column)                         \
-    {                                                                                                     \
-        T *a = j->a;                                                                                      \
-        int64_t row_end = NTK_MIN(row + TILE, j->n);                                                      \
-        for (int64_t c = column; c < NTK_MIN(column + TILE, row_end); ++c)                                \
-            for (int64_t r = NTK_MAX(row, c + 1); r < row_end; ++r) a[c * j->lda + r] = a[r * j->lda + c]; \
-    }
-MIRROR_TILE(double)
-MIRROR_TILE(float)
-
-static void mirror_rows(void *user, int64_t begin, int64_t end, int worker)
-{
-    const mirror_job *j = user;
-    (void)worker;
-    for (int64_t t = begin; t < end; ++t)
-        for (int64_t column = 0; column <= t * TILE; column += TILE) {
-            if (j->dtype == NTK_F64) mirror_tile_double(j, t * TILE, column);
-            else mirror_tile_float(j, t * TILE, column);
-        }
-}
-
-void ntk_mirror(const ntk_context *ctx, ntk_dtype dtype, int64_t n, void *a, int64_t lda)
-{
-    mirror_job j = {dtype, n, lda, a};
-    ntk_parallel(ctx, (n + TILE - 1) / TILE, 1, mirror_rows, &j);
 }
