@@ -75,6 +75,13 @@ static bool any_text(const flag_entry *f, const char *text)
     return *text != '\0';
 }
 
+static bool is_picture(const flag_entry *f, const char *text)
+{
+    size_t length = strlen(text);
+    (void)f;
+    return length > 4 && (strcmp(text + length - 4, ".png") == 0 || strcmp(text + length - 4, ".svg") == 0);
+}
+
 static bool is_choice(const flag_entry *f, const char *text)
 {
     size_t length = strlen(text);
@@ -118,6 +125,7 @@ static const struct {
 } types[FLAG_TYPES] = {
     [FLAG_INPUT] = {any_text, "the name of a file"},
     [FLAG_OUTPUT] = {any_text, "the name of a file"},
+    [FLAG_PICTURE] = {is_picture, "the name of a file that ends in .png or .svg"},
     [FLAG_CHOICE] = {is_choice, NULL},
     [FLAG_NUMBER] = {is_number, "a number of at least 0"},
     [FLAG_POSITIVE] = {is_positive, "a number above 0"},

@@ -10,6 +10,7 @@ typedef enum flag_type {
     FLAG_SWITCH,   /* no value */
     FLAG_INPUT,    /* a file to read */
     FLAG_OUTPUT,   /* a file to write: refused before the work if it cannot become one */
+    FLAG_PICTURE,  /* the same, a name that ends in .png or .svg */
     FLAG_CHOICE,   /* one of the words in `value`, "ntk|nngp" */
     FLAG_NUMBER,   /* finite, >= 0 */
     FLAG_POSITIVE, /* finite, > 0 */

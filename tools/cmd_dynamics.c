@@ -21,7 +21,7 @@ const flag_entry dynamics_flags[] = {
     {.name = "momentum", .type = FLAG_NUMBER, .value = "M", .help = "of the heavy ball, below 1 (default: 0)"},
     {.name = "weight-decay", .type = FLAG_NUMBER, .value = "W", .help = "pulls parameters to where they start, decoupled (default: 0)"},
     {.name = "steps", .type = FLAG_SWITCH, .help = "steps of size E instead of a flow; times count steps"},
-    {.name = "plot", .type = FLAG_OUTPUT, .value = "P.png", .help = "picture of the loss and its certificate, .png or .svg"},
+    FLAG_PLOT("the loss and its certificate"),
     FLAGS_COMMON,
 };
 
@@ -119,8 +119,12 @@ static void report(tool *t, const job *j)
 
 static int draw(tool *t, const job *j)
 {
-    const curve curves[] = {{"loss", j->loss}, {"certificate", j->bound}, {NULL, NULL}};
-    return plot_curves(t, "loss", arguments_has(&t->arguments, "steps") ? "steps" : "time", j->times.view.shape[0], j->times.view.data, curves);
+    const double *times = j->times.view.data;
+    int64_t count = j->times.view.shape[0];
+    const curve curves[] = {{.name = "loss", .x = times, .y = j->loss, .count = count},
+                            {.name = "certificate", .x = times, .y = j->bound, .count = count},
+                            {.name = NULL}};
+    return tool_plot(t, &(plot){.title = "loss", .x_label = arguments_has(&t->arguments, "steps") ? "steps" : "time", .log_y = true, .curves = curves});
 }
 
 static int evaluate(tool *t, job *j)

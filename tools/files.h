@@ -73,7 +73,10 @@ typedef struct npy_file {
     char target[PATH_MAX], temporary[PATH_MAX + 8];
 } npy_file;
 
-/* Writes f64 or f32 (dense) under the temporary name; then one of npy_publish and npy_drop. */
+/* Opens a new file under the temporary name for writing; then one of npy_publish and npy_drop, which also want *descriptor closed. */
+int npy_create(const char *path, npy_file *file, int *descriptor);
+
+/* Writes f64 or f32 (dense) so. */
 int npy_write(const char *path, const ntk_array *a, npy_file *file);
 int npy_publish(npy_file *file);
 void npy_drop(npy_file *file);

@@ -226,14 +226,21 @@ static bool write_temporary(int descriptor, const ntk_array *a)
     return good;
 }
 
-int npy_write(const char *path, const ntk_array *a, npy_file *file)
+int npy_create(const char *path, npy_file *file, int *descriptor)
 {
-    int failed = real_target(path, file->target), descriptor, reason;
+    int failed = real_target(path, file->target);
     if (failed) return failed;
     snprintf(file->temporary, sizeof file->temporary, "%s.XXXXXX", file->target);
-    descriptor = mkstemp(file->temporary);
-    if (descriptor < 0) return tool_fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
-    set_mode(descriptor, file->target);
+    *descriptor = mkstemp(file->temporary);
+    if (*descriptor < 0) return tool_fail(EXIT_FAILED, "%s: cannot be written: %s", path, strerror(errno));
+    set_mode(*descriptor, file->target);
+    return 0;
+}
+
+int npy_write(const char *path, const ntk_array *a, npy_file *file)
+{
+    int descriptor, reason, failed = npy_create(path, file, &descriptor);
+    if (failed) return failed;
     if (write_temporary(descriptor, a)) return 0;
     reason = errno;
     npy_drop(file);

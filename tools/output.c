@@ -42,23 +42,39 @@ static int check_distinct(const tool *t, const char *path, const npy_file *file)
     return 0;
 }
 
+/* The list owns the file, whatever is returned. */
+static int take(tool *t, const char *path, const npy_file *file)
+{
+    output *o = malloc(sizeof *o);
+    npy_file copy = *file;
+    int failed = check_distinct(t, path, file);
+    if (!o) {
+        npy_drop(&copy);
+        return tool_fail(EXIT_FAILED, "%s: out of memory", path);
+    }
+    *o = (output){copy, t->outputs};
+    t->outputs = o;
+    return failed;
+}
+
+int tool_keep(tool *t, const char *flag, const npy_file *file)
+{
+    const char *path = arguments_text(&t->arguments, flag, NULL);
+    report_json(t, flag, json_pack("{s:s}", "file", path));
+    return take(t, path, file);
+}
+
 int tool_save(tool *t, const char *flag, const array *a)
 {
     const char *path = arguments_text(&t->arguments, flag, NULL);
-    output *o = NULL;
+    npy_file file;
     int failed;
     if (!path) return 0;
     TRY(tool_check(t, NULL, NTK_OK)); /* Ctrl-C between computing and writing */
-    o = malloc(sizeof *o);
-    if (!o) return tool_fail(EXIT_FAILED, "%s: out of memory", path);
-    TRY(npy_write(path, &a->view, &o->file));
-    failed = check_distinct(t, path, &o->file);
-    o->next = t->outputs;
-    t->outputs = o;
-    o = NULL;
+    TRY(npy_write(path, &a->view, &file));
+    TRY(take(t, path, &file));
     report_json(t, flag, json_pack("{s:s, s:o}", "file", path, "shape", shape_json(&a->view)));
 done:
-    free(o);
     return failed;
 }
 

@@ -1,10 +1,9 @@
 /*
- * Pictures through gnuplot, a program of its own: its commands and the data go down a pipe, the picture comes from its standard
- * output, so no file name is ever part of a command.
+ * Pictures through gnuplot, a program of its own, started without a shell: its commands and the data go down a pipe, the picture comes
+ * from its standard output, so no file name is ever part of a command.
  */
 #include "tool.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -14,6 +13,86 @@
 
 #define NOT_FOUND 127
 
+/* ---- what gnuplot is told ---- */
+
+static bool is_drawn(const plot *p, const curve *c, int64_t i, double *x)
+{
+    *x = c->x ? c->x[i] : (double)(i + 1);
+    return isfinite(*x) && isfinite(c->y[i]) && (!p->log_x || *x > 0) && (!p->log_y || c->y[i] > 0);
+}
+
+static int64_t count_drawn(const plot *p, const curve *c)
+{
+    int64_t count = 0;
+    double x;
+    for (int64_t i = 0; i < c->count; ++i) count += is_drawn(p, c, i, &x);
+    return count;
+}
+
+/* A word of gnuplot: in quotes, in which a quote is doubled; what has no place in a line is left out. */
+static void write_text(FILE *out, const char *text)
+{
+    fputc('\'', out);
+    for (; *text; ++text) {
+        if (*text == '\'') fputc('\'', out);
+        if ((unsigned char)*text >= ' ') fputc(*text, out);
+    }
+    fputc('\'', out);
+}
+
+static void write_label(FILE *out, const char *which, const char *text)
+{
+    if (!text) return;
+    fprintf(out, "set %s ", which);
+    write_text(out, text);
+    fputs(" noenhanced\n", out);
+}
+
+static void write_settings(FILE *out, bool svg, const plot *p)
+{
+    fprintf(out, "set encoding utf8\nset terminal %s size 800,500\nset grid\n", svg ? "svg" : "png");
+    write_label(out, "title", p->title);
+    write_label(out, "xlabel", p->x_label);
+    write_label(out, "ylabel", p->y_label);
+    if (p->log_x) fputs("set logscale x\nset format x '10^{%T}'\n", out);
+    if (p->log_y) fputs("set logscale y\nset format y '10^{%T}'\n", out);
+}
+
+static void write_points(FILE *out, const plot *p, const curve *c)
+{
+    double x;
+    for (int64_t i = 0; i < c->count; ++i)
+        if (is_drawn(p, c, i, &x)) fprintf(out, "%.9g %.9g\n", x, c->y[i]);
+    fputs("e\n", out);
+}
+
+static void write_commands(FILE *out, bool svg, const plot *p)
+{
+    const char *before = "plot ";
+    write_settings(out, svg, p);
+    for (const curve *c = p->curves; c->name; ++c) {
+        if (count_drawn(p, c) == 0) continue;
+        fprintf(out, "%s'-' using 1:2 with %s title ", before, c->points ? "points" : "linespoints");
+        write_text(out, c->name);
+        fputs(" noenhanced", out);
+        before = ", ";
+    }
+    fputc('\n', out);
+    for (const curve *c = p->curves; c->name; ++c)
+        if (count_drawn(p, c) > 0) write_points(out, p, c);
+}
+
+/* ---- the program ---- */
+
+/* In the child: never returns. */
+static void become_gnuplot(int commands, int picture)
+{
+    int quiet = open("/dev/null", O_WRONLY);
+    if (dup2(commands, 0) < 0 || dup2(picture, 1) < 0 || (quiet >= 0 && dup2(quiet, 2) < 0)) _exit(NOT_FOUND);
+    execlp("gnuplot", "gnuplot", "-d", (char *)NULL);
+    _exit(NOT_FOUND);
+}
+
 /* Starts gnuplot with its standard output in `picture`; *commands is its standard input. */
 static pid_t start(int picture, FILE **commands)
 {
@@ -22,11 +101,8 @@ static pid_t start(int picture, FILE **commands)
     if (pipe(ends) != 0) return -1;
     child = fork();
     if (child == 0) {
-        int quiet = open("/dev/null", O_WRONLY);
-        if (dup2(ends[0], 0) < 0 || dup2(picture, 1) < 0 || (quiet >= 0 && dup2(quiet, 2) < 0)) _exit(NOT_FOUND);
         close(ends[1]);
-        execlp("gnuplot", "gnuplot", "-d", (char *)NULL);
-        _exit(NOT_FOUND);
+        become_gnuplot(ends[0], picture);
     }
     close(ends[0]);
     *commands = child > 0 ? fdopen(ends[1], "w") : NULL;
@@ -34,53 +110,51 @@ static pid_t start(int picture, FILE **commands)
     return child;
 }
 
-static void write_commands(FILE *out, bool svg, const char *title, const char *x_label, int64_t count, const double *x, const curve *curves)
+/* The exit status of gnuplot after it has drawn into `picture`; -1: it did not run, or did not end by itself. */
+static int run_gnuplot(const plot *p, bool svg, int picture)
 {
-    fprintf(out, "set terminal %s size 800,500\nset title '%s'\nset xlabel '%s'\nset grid\n", svg ? "svg" : "png", title, x_label);
-    fprintf(out, "set logscale y\nset format y '10^{%%T}'\n");
-    fprintf(out, "plot");
-    for (const curve *c = curves; c->name; ++c) fprintf(out, "%s '-' using 1:2 with linespoints title '%s'", c == curves ? "" : ",", c->name);
-    fprintf(out, "\n");
-    for (const curve *c = curves; c->name; ++c) {
-        for (int64_t i = 0; i < count; ++i)
-            if (isfinite(x[i]) && isfinite(c->y[i]) && c->y[i] > 0) fprintf(out, "%.9g %.9g\n", x[i], c->y[i]);
-        fprintf(out, "e\n");
-    }
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static int outcome(int state, const char *path)
-{
-    if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return 0;
-    unlink(path);
-    if (!WIFEXITED(state) || WEXITSTATUS(state) != NOT_FOUND) return tool_fail(EXIT_FAILED, "--plot %s: gnuplot could not draw it", path);
-    fprintf(stderr, "ntk: --plot %s: no picture, since gnuplot is not installed; everything else is written\n", path);
-    return 0;
-}
-
-int plot_curves(tool *t, const char *title, const char *x_label, int64_t count, const double *x, const curve *curves)
-{
-    const char *path = arguments_text(&t->arguments, "plot", NULL);
     FILE *commands = NULL;
-    int picture, state = 0;
-    pid_t child;
-    void (*before)(int);
-    if (!path) return 0;
-    picture = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (picture < 0) return tool_fail(EXIT_FAILED, "--plot %s: %s", path, strerror(errno));
-    before = signal(SIGPIPE, SIG_IGN); /* a gnuplot that is not there reads nothing */
-    child = start(picture, &commands);
-    close(picture);
+    int state = 0;
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN); /* a gnuplot that is not there reads nothing */
+    pid_t child = start(picture, &commands);
     if (commands) {
-        write_commands(commands, ends_with(path, ".svg"), title, x_label, count, x, curves);
+        write_commands(commands, svg, p);
         fclose(commands);
     }
     signal(SIGPIPE, before);
-    if (child < 0 || waitpid(child, &state, 0) != child) return tool_fail(EXIT_FAILED, "--plot %s: gnuplot could not be started", path);
-    return outcome(state, path);
+    if (child < 0 || waitpid(child, &state, 0) != child || !WIFEXITED(state)) return -1;
+    return WEXITSTATUS(state);
+}
+
+/* ---- --plot ---- */
+
+static bool has_something(const plot *p)
+{
+    for (const curve *c = p->curves; c->name; ++c)
+        if (count_drawn(p, c) > 0) return true;
+    return false;
+}
+
+static int no_picture(const tool *t, const char *path, const char *why)
+{
+    fprintf(stderr, "ntk: %s: --plot %s: no picture, since %s; everything else is written\n", t->arguments.command, path, why);
+    return 0;
+}
+
+int tool_plot(tool *t, const plot *p)
+{
+    const char *path = arguments_text(&t->arguments, "plot", NULL);
+    size_t length = path ? strlen(path) : 0;
+    npy_file file;
+    int picture, outcome, failed;
+    if (!path) return 0;
+    if (!has_something(p)) return no_picture(t, path, "there is no point to draw");
+    failed = npy_create(path, &file, &picture);
+    if (failed) return failed;
+    outcome = run_gnuplot(p, length >= 4 && strcmp(path + length - 4, ".svg") == 0, picture);
+    close(picture);
+    if (outcome == 0) return tool_keep(t, "plot", &file);
+    npy_drop(&file);
+    if (outcome == NOT_FOUND) return no_picture(t, path, "gnuplot is not installed");
+    return tool_fail(EXIT_FAILED, "%s: --plot %s: gnuplot could not draw it", t->arguments.command, path);
 }

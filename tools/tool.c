@@ -124,7 +124,7 @@ static int check_outputs(const arguments *a)
 {
     int failed = 0;
     for (int i = 0; !failed && a->flags[i].name; ++i)
-        if (a->flags[i].type == FLAG_OUTPUT && a->values[i]) failed = npy_writable(a->values[i]);
+        if ((a->flags[i].type == FLAG_OUTPUT || a->flags[i].type == FLAG_PICTURE) && a->values[i]) failed = npy_writable(a->values[i]);
     return failed;
 }
 

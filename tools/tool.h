@@ -127,6 +127,9 @@ void layout_restore(const layout *form, bool vector, array *result);
 /* Writes what --<flag> will hold, if it was given, under a temporary name. */
 int tool_save(tool *t, const char *flag, const array *a);
 
+/* Takes a file that was written under its temporary name among the outputs and into the report, as --<flag>. */
+int tool_keep(tool *t, const char *flag, const npy_file *file);
+
 /* Gives all outputs their names, or, after a failure, removes them; returns `failed`, or a failure of its own. */
 int outputs_finish(tool *t, int failed);
 
@@ -138,14 +141,23 @@ int report_print(tool *t);
 
 /* ---- plot.c: pictures through gnuplot ---- */
 
-/* A curve over x; NULL names end a list.  Points that are not finite, or not positive on a logarithmic axis, are left out. */
+/* y over x, [count] each.  Points that are not finite, or not positive on a logarithmic axis, are left out. */
 typedef struct curve {
-    const char *name;
+    const char *name; /* as the legend shows it; NULL ends a list */
+    const double *x;  /* NULL: 1, 2, ... */
     const double *y;
+    int64_t count;
+    bool points;      /* not joined by lines */
 } curve;
 
-/* Draws --plot (PNG, or SVG by its name), if it was given; without gnuplot says so on stderr and returns 0. */
-int plot_curves(tool *t, const char *title, const char *x_label, int64_t count, const double *x, const curve *curves);
+typedef struct plot {
+    const char *title, *x_label, *y_label; /* any text; NULL: none */
+    bool log_x, log_y;
+    const curve *curves;
+} plot;
+
+/* Draws --plot, if it was given: PNG or SVG by its name, one of the outputs that appear together.  Without gnuplot a sentence on stderr, and 0. */
+int tool_plot(tool *t, const plot *p);
 
 /* ---- blas.c ---- */
 
@@ -182,6 +194,7 @@ int run_doctor(tool *t);
 #define FLAGS_RIDGE                                                                                                          \
     {.name = "ridge", .type = FLAG_NUMBER, .value = "R", .help = "added to the diagonal (default: 0)"},                        \
     {.name = "ridge-relative", .type = FLAG_NUMBER, .value = "R", .help = "times trace/size, added to the diagonal", .excludes = "ridge"}
+#define FLAG_PLOT(of) {.name = "plot", .type = FLAG_PICTURE, .value = "P.png|P.svg", .help = "picture of " of ", by gnuplot"}
 #define FLAG_LOSS_SCALE \
     {.name = "loss-scale", .type = FLAG_CHOICE, .value = "sum|mean", .help = "squared error 1/2 |f-y|^2, or divided by the number of targets (default: sum)"}
 #define FLAG_LEARNING_RATE \

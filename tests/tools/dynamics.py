@@ -78,6 +78,15 @@ class Dynamics(kit.ToolTest):
         self.assertIn("<svg", open("p.svg").read())
         self.ntk(*self.command, "y.npy", "--plot", "p.png", "--out", "f.npy")
         self.assertEqual(open("p.png", "rb").read(4), b"\x89PNG")
+        self.assertEqual(sorted(os.listdir("."))[-4:], ["p.png", "p.svg", "t.npy", "y.npy"])  # nothing left under another name
+        self.ntk(*self.command, "y.npy", "--plot", "p.pdf", "--out", "f.npy", code=2, saying="ends in .png or .svg")
+        self.ntk(*self.command, "y.npy", "--plot", "./f.svg", "--out", "f.svg", code=2, saying="two outputs")
+        self.assertFalse(os.path.exists("f.svg"))
+
+    def test_nothing_to_draw(self):
+        save("t.npy", np.array([np.inf]))
+        self.ntk(*self.command, "y.npy", "--plot", "p.png", "--out", "f.npy", saying="no point to draw")
+        self.assertTrue(os.path.exists("f.npy") and not os.path.exists("p.png"))
 
     def test_without_gnuplot(self):
         self.ntk(*self.command, "y.npy", "--plot", "p.png", "--out", "f.npy", saying="gnuplot is not installed",
