@@ -139,7 +139,7 @@ static void run(ntk_context *ctx, const char *text, const problem *p)
     ntk_kernel *kernel = kernel_of(ctx, p);
     int64_t x_shape[2] = {p->n, p->d}, k_shape[2] = {p->n, p->n};
     ntk_array ax = ntk_array_dense(x, p->single ? NTK_F32 : NTK_F64, 2, x_shape), ak = ntk_array_dense(k, ax.dtype, 2, k_shape);
-    ntk_request request = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request request = {NTK_REQUEST_INIT, .ntk = &ak};
     double limit[RUNS], copy[RUNS], ours[RUNS], a, b, c;
     fill(p, x);
     for (int i = 0; i < RUNS; ++i) {

@@ -438,6 +438,10 @@ NTK_API ntk_status ntk_network_parse(ntk_context *ctx, const char *json, ntk_net
  */
 NTK_API ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed);
 
+/** The same network with `width` units in every hidden layer: those parametric layers that another one reads from, whatever lies between.
+ *  Errors: ARGUMENT if width < 1; NETWORK with the path where shapes no longer fit (a sum with a layer that keeps its extent). */
+NTK_API ntk_status ntk_network_widen(ntk_context *ctx, const ntk_network *network, int64_t width, ntk_network **wide);
+
 /** Gives the network back.  NULL: nothing happens. */
 NTK_API void ntk_network_destroy(ntk_network *network);
 
@@ -646,6 +650,25 @@ NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *net
 /** The algorithm of an empirical kernel; AUTO for NULL and every other kernel. */
 NTK_API ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel);
 
+/** Options of ntk_kernel_monte_carlo(). */
+typedef struct ntk_monte_carlo_options {
+    size_t struct_size; /**< NTK_MONTE_CARLO_OPTIONS_INIT */
+    int64_t samples;    /**< networks drawn, at least 2; 0: 100 */
+    int64_t width;      /**< units of every hidden layer, as ntk_network_widen(); 0: as described */
+    uint64_t seed;      /**< of the first network; the others follow by one: 0 ... samples-1 is added */
+} ntk_monte_carlo_options;
+/** Opens every initialiser of an ntk_monte_carlo_options. */
+#define NTK_MONTE_CARLO_OPTIONS_INIT sizeof(ntk_monte_carlo_options)
+
+/**
+ * The mean of the empirical kernels (trace: the mean over outputs) of `samples` networks drawn at random, one number per pair, and its
+ * standard error: a request's ntk_error and nngp_error.  As width and samples grow it comes to ntk_kernel_from_network(), also where that
+ * has no exact rule: the scatter of one draw falls as width^-1/2, the bias of the mean as 1/width.  Values of f64; the same draws
+ * for any number of threads and for every block of a data set.
+ * Errors: ARGUMENT for fewer than 2 samples; UNSUPPORTED as in section 6.  Cost: per tile of 512 x 512 pairs, `samples` empirical kernels.
+ */
+NTK_API ntk_status ntk_kernel_monte_carlo(ntk_context *ctx, const ntk_network *network, const ntk_monte_carlo_options *options, ntk_kernel **kernel);
+
 /**
  * A kernel of the caller: fills k [n1, n2] (row stride ldk) for x1 [n1, d], x2 [n2, d], dense row-major doubles.
  * Returns 0, or another number to report failure (NTK_ERROR_CALLBACK).
@@ -665,6 +688,8 @@ typedef struct ntk_request {
     ntk_array *nngp;    /**< shape of the kernel, see there */
     ntk_array *ntk;     /**< the same */
     ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite and empirical kernels) */
+    ntk_array *ntk_error;  /**< Monte Carlo: standard error of the ntk, in its shape */
+    ntk_array *nngp_error; /**< Monte Carlo: that of the nngp */
 } ntk_request;
 /** Opens every initialiser of an ntk_request. */
 #define NTK_REQUEST_INIT sizeof(ntk_request)

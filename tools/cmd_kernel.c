@@ -1,4 +1,4 @@
-/* ntk kernel: Theta or K of a network between two sets of inputs, infinitely wide or at parameters. */
+/* ntk kernel: Theta or K of a network between two sets of inputs, infinitely wide, at parameters, or the mean over random ones. */
 #include "tool.h"
 
 #include <string.h>
@@ -19,8 +19,12 @@ const flag_entry kernel_flags[] = {
     {.name = "second-moment", .type = FLAG_INPUT, .value = "V", .help = "Adam's v [p]: D = sqrt(v) + epsilon", .needs = "optimizer"},
     {.name = "epsilon", .type = FLAG_NUMBER, .value = "E", .help = "Adam's epsilon", .needs = "optimizer"},
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "any positive D [p]", .needs = "empirical", .excludes = "optimizer"},
+    {.name = "monte-carlo", .type = FLAG_COUNT, .value = "SAMPLES", .help = "the mean over so many random networks, at least 2 (trace)", .excludes = "empirical"},
+    {.name = "width", .type = FLAG_COUNT, .value = "W", .help = "units of every hidden layer (default: as described)", .needs = "monte-carlo"},
+    {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "of the first network; the others follow by one (default: 0)", .needs = "monte-carlo"},
+    {.name = "out-error", .type = FLAG_OUTPUT, .value = "E.npy", .help = "the standard error of the mean", .needs = "monte-carlo"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "K.npy", .help = "the result", .required = true},
-    LATER("monte-carlo"), LATER("width"), LATER("seed"), LATER("out-error"), LATER("dropout"), FLAGS_LATER_POSITIONS,
+    LATER("dropout"), FLAGS_LATER_POSITIONS,
     FLAGS_COMMON,
 };
 
@@ -28,7 +32,7 @@ typedef struct parts {
     ntk_network *network;
     ntk_optimizer *optimizer;
     ntk_kernel *kernel;
-    array x1, x2, out;
+    array x1, x2, out, error;
 } parts;
 
 static int check_adam(const tool *t, bool adam)
@@ -79,10 +83,22 @@ done:
     return failed;
 }
 
+static int make_monte_carlo(tool *t, parts *p)
+{
+    const arguments *a = &t->arguments;
+    ntk_monte_carlo_options options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = (int64_t)arguments_count(a, "monte-carlo", 0),
+                                       .width = (int64_t)arguments_count(a, "width", 0), .seed = arguments_count(a, "seed", 0)};
+    if (tool_dtype(t) != NTK_F64) return tool_fail(EXIT_INPUT, "kernel: --monte-carlo with --dtype f32 is not in this version");
+    if (options.samples < 2) return tool_fail(EXIT_INPUT, "kernel: --monte-carlo is 1; a standard error needs at least 2");
+    if (arguments_has(a, "per-layer")) return tool_fail(EXIT_INPUT, "kernel: --monte-carlo has no terms by layer; leave out --per-layer");
+    return tool_check(t, arguments_text(a, "network", NULL), ntk_kernel_monte_carlo(t->context, p->network, &options, &p->kernel));
+}
+
 static int make_kernel(tool *t, parts *p)
 {
     const char *path = arguments_text(&t->arguments, "network", NULL);
     if (arguments_has(&t->arguments, "empirical")) return make_empirical(t, p);
+    if (arguments_has(&t->arguments, "monte-carlo")) return make_monte_carlo(t, p);
     return tool_check(t, path, ntk_kernel_from_network(t->context, p->network, NULL, &p->kernel));
 }
 
@@ -99,15 +115,20 @@ static int make_result(tool *t, parts *p)
     shape[ndim++] = n1;
     if (!arguments_has(&t->arguments, "diagonal")) shape[ndim++] = n2;
     if (outputs == NTK_OUTPUTS_DIAGONAL) shape[ndim++] = o;
+    if (arguments_has(&t->arguments, "out-error")) {
+        int failed = array_new(tool_dtype(t), ndim, shape, &p->error);
+        if (failed) return failed;
+    }
     return array_new(tool_dtype(t), ndim, shape, &p->out);
 }
 
 static ntk_status evaluate(tool *t, parts *p)
 {
     ntk_request request = {.struct_size = NTK_REQUEST_INIT};
+    bool nngp = tool_kind(t) == NTK_KIND_NNGP;
     if (arguments_has(&t->arguments, "per-layer")) request.layers = &p->out.view;
-    else if (tool_kind(t) == NTK_KIND_NNGP) request.nngp = &p->out.view;
-    else request.ntk = &p->out.view;
+    else *(nngp ? &request.nngp : &request.ntk) = &p->out.view;
+    if (p->error.block) *(nngp ? &request.nngp_error : &request.ntk_error) = &p->error.view;
     if (arguments_has(&t->arguments, "diagonal")) return ntk_kernel_diagonal(t->context, p->kernel, &p->x1.view, &request);
     return ntk_kernel_eval(t->context, p->kernel, &p->x1.view, given(&p->x2), &request);
 }
@@ -129,7 +150,9 @@ int run_kernel(tool *t)
     report_text(t, "kind", ntk_kind_name(tool_kind(t)));
     if (arguments_has(&t->arguments, "empirical")) report_text(t, "algorithm", ntk_algorithm_name(ntk_kernel_algorithm(p.kernel)));
     TRY(tool_save(t, "out", &p.out));
+    if (p.error.block) TRY(tool_save(t, "out-error", &p.error));
 done:
+    array_free(&p.error);
     array_free(&p.out);
     array_free(&p.x2);
     array_free(&p.x1);

@@ -32,7 +32,7 @@ ntk_status ntk_cross_block(ntk_context *ctx, const ntk_gram *gram, const ntk_poi
     ntk_status status = NTK_OK;
     for (int64_t column = 0; column < n; column += k->tile) {
         int64_t offset = column * k->per_sample * bytes, count = NTK_MIN(k->tile, n - column);
-        ntk_tile tile = {ntk ? (char *)ntk + offset : NULL, nngp ? (char *)nngp + offset : NULL, NULL, gram->size, 0, false};
+        ntk_tile tile = {.ntk = ntk ? (char *)ntk + offset : NULL, .nngp = nngp ? (char *)nngp + offset : NULL, .ld = gram->size};
         NTK_TRY_PART(ctx, (double)column / (double)n, (double)(column + count) / (double)n,
                      k->class->block(ctx, k, test, row, m, &gram->points, column, count, &tile));
     }
@@ -42,6 +42,6 @@ done:
 
 ntk_status ntk_cross_square(ntk_context *ctx, const ntk_gram *gram, const ntk_points *test, void *ntk, void *nngp)
 {
-    ntk_tile out = {ntk, nngp, NULL, test->n * gram->kernel->per_sample, 0, false};
+    ntk_tile out = {.ntk = ntk, .nngp = nngp, .ld = test->n * gram->kernel->per_sample};
     return ntk_kernel_fill(ctx, gram->kernel, test, NULL, &out);
 }

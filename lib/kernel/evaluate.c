@@ -30,16 +30,18 @@ static void close_target(target *t, bool store)
     ntk_free(t->scratch);
 }
 
-enum { TARGETS = 3 };
+enum { TARGETS = 5 };
 
 static void list_targets(const ntk_request *r, target t[TARGETS])
 {
     t[0] = (target){"ntk", NTK_WANT_NTK, r->ntk, NULL, NULL};
     t[1] = (target){"nngp", NTK_WANT_NNGP, r->nngp, NULL, NULL};
     t[2] = (target){"layers", NTK_WANT_LAYERS, r->layers, NULL, NULL};
+    t[3] = (target){"ntk_error", NTK_WANT_ERRORS, r->ntk_error, NULL, NULL};
+    t[4] = (target){"nngp_error", NTK_WANT_ERRORS, r->nngp_error, NULL, NULL};
 }
 
-/* shape[0] is the extent of `layers` alone: the two kernels have shape + 1. */
+/* shape[0] is the extent of `layers` alone: the others have shape + 1. */
 static ntk_status open_targets(ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, const ntk_request *request, int ndim, const int64_t *shape, target t[TARGETS])
 {
     ntk_status status = NTK_OK;
@@ -58,7 +60,14 @@ static void close_targets(target t[TARGETS], ntk_status status)
 
 static bool wants_nothing(const target t[TARGETS])
 {
-    return !t[0].data && !t[1].data && !t[2].data;
+    bool nothing = true;
+    for (int i = 0; i < TARGETS; ++i) nothing = nothing && !t[i].data;
+    return nothing;
+}
+
+static ntk_tile whole(const target t[TARGETS], int64_t ld, int64_t plane)
+{
+    return (ntk_tile){.ntk = t[0].data, .nngp = t[1].data, .layers = t[2].data, .ntk_error = t[3].data, .nngp_error = t[4].data, .ld = ld, .layer_stride = plane};
 }
 
 static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, ntk_points *a, ntk_points *b)
@@ -93,7 +102,7 @@ ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->trailing > 1 || kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3,
                          (const int64_t[]){kernel->layers, rows, columns, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
-    out = (ntk_tile){t[0].data, t[1].data, t[2].data, columns * kernel->trailing, plane, false};
+    out = whole(t, columns * kernel->trailing, plane);
     NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
 done:
     close_targets(t, status);
@@ -118,7 +127,7 @@ ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
                          (const int64_t[]){kernel->layers, a.n * kernel->per_sample, kernel->trailing}, t));
     if (wants_nothing(t)) goto done;
-    out = (ntk_tile){t[0].data, t[1].data, t[2].data, per_row, a.n * per_row, false};
+    out = whole(t, per_row, a.n * per_row);
     NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill_diagonal(ctx, kernel, &a, &out));
 done:
     close_targets(t, status);

@@ -12,12 +12,19 @@ static void *advance(void *base, int64_t numbers, ntk_dtype dtype)
     return base ? (char *)base + numbers * (int64_t)ntk_dtype_size(dtype) : NULL;
 }
 
+/* `out` from so many numbers on. */
+static ntk_tile advance_tile(const ntk_tile *out, int64_t numbers, ntk_dtype dtype)
+{
+    ntk_tile tile = *out;
+    void **planes[] = {&tile.ntk, &tile.nngp, &tile.layers, &tile.ntk_error, &tile.nngp_error};
+    for (int i = 0; i < (int)(sizeof planes / sizeof *planes); ++i) *planes[i] = advance(*planes[i], numbers, dtype);
+    return tile;
+}
+
 /* The part of `out` that belongs to samples from (row, column) on. */
 static ntk_tile tile_at(const ntk_kernel *k, const ntk_tile *out, ntk_dtype dtype, int64_t row, int64_t column)
 {
-    int64_t numbers = row * k->per_sample * out->ld + column * k->per_sample * k->trailing;
-    return (ntk_tile){advance(out->ntk, numbers, dtype), advance(out->nngp, numbers, dtype), advance(out->layers, numbers, dtype), out->ld, out->layer_stride,
-                      out->mirror};
+    return advance_tile(out, row * k->per_sample * out->ld + column * k->per_sample * k->trailing, dtype);
 }
 
 static ntk_status fill_rows(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
@@ -57,6 +64,8 @@ static void mirror_all(ntk_context *ctx, const ntk_kernel *k, const ntk_points *
         mirror_plane(ctx, k, a->dtype, n, out->ntk, out->ld);
         mirror_plane(ctx, k, a->dtype, n, out->nngp, out->ld);
     }
+    mirror_plane(ctx, k, a->dtype, n, out->ntk_error, out->ld);
+    mirror_plane(ctx, k, a->dtype, n, out->nngp_error, out->ld);
     for (int64_t l = 0; out->layers && l < k->layers; ++l)
         mirror_plane(ctx, k, a->dtype, n, advance(out->layers, l * out->layer_stride, a->dtype), out->ld);
 }
@@ -90,8 +99,8 @@ ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const
 {
     ntk_status status = NTK_OK;
     for (int64_t row = 0; row < a->n; row += DIAGONAL_SAMPLES) {
-        int64_t m = NTK_MIN(DIAGONAL_SAMPLES, a->n - row), numbers = row * out->ld;
-        ntk_tile tile = {advance(out->ntk, numbers, a->dtype), advance(out->nngp, numbers, a->dtype), advance(out->layers, numbers, a->dtype), out->ld, out->layer_stride, false};
+        int64_t m = NTK_MIN(DIAGONAL_SAMPLES, a->n - row);
+        ntk_tile tile = advance_tile(out, row * out->ld, a->dtype);
         NTK_TRY_PART(ctx, share(row, a->n, false), share(row + m, a->n, false), k->class->diagonal(ctx, k, a, row, m, &tile));
     }
 done:

@@ -1,6 +1,7 @@
 /* The kernel handle: one constructor per class, one destructor. */
 #include "kernel.h"
 
+#define MONTE_CARLO_SAMPLES 100
 #define SPATIAL_TILE 8 /* 64 pairs between two reports: a pair of images may take a second */
 
 static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
@@ -116,6 +117,30 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     k = NULL;
 done:
     ntk_kernel_destroy(k);
+    return status;
+}
+
+ntk_status ntk_kernel_monte_carlo(ntk_context *ctx, const ntk_network *network, const ntk_monte_carlo_options *options, ntk_kernel **kernel)
+{
+    ntk_status status;
+    ntk_monte_carlo_options o;
+    ntk_network *wide = NULL;
+    NTK_ENTER_NEW(ctx, kernel);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
+    if (o.samples == 0) o.samples = MONTE_CARLO_SAMPLES;
+    if (o.samples < 2) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.samples is %lld; expected at least 2", (long long)o.samples);
+    NTK_TRY(ntk_finite_check_network(ctx, network));
+    if (o.width != 0) NTK_TRY(ntk_network_widen(ctx, network, o.width, &wide));
+    NTK_TRY(make_kernel(ctx, &ntk_monte_carlo_kernel, kernel));
+    (*kernel)->network = wide ? wide : ntk_retain(network);
+    (*kernel)->samples = o.samples;
+    (*kernel)->seed = o.seed;
+    (*kernel)->outputs = NTK_OUTPUTS_TRACE;
+    (*kernel)->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_ERRORS;
+    wide = NULL;
+done:
+    ntk_network_destroy(wide);
     return status;
 }
 

@@ -4,7 +4,7 @@
  *   kernel.c       the handle            points.c    a data set prepared
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
- *   infinite.c spatial.c empirical.c structured.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
+ *   infinite.c spatial.c empirical.c structured.c monte_carlo.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -18,7 +18,7 @@
 #include "linalg.h"
 
 /** Which kernels a pass delivers. */
-enum { NTK_WANT_NTK = 1, NTK_WANT_NNGP = 2, NTK_WANT_LAYERS = 4 };
+enum { NTK_WANT_NTK = 1, NTK_WANT_NNGP = 2, NTK_WANT_LAYERS = 4, NTK_WANT_ERRORS = 8 };
 
 /** A data set as a kernel wants it: the per-sample work done once.  The class extends it. */
 typedef struct ntk_points {
@@ -36,6 +36,7 @@ typedef struct ntk_tile {
     void *layers;
     int64_t ld;           /* numbers per row of a plane */
     int64_t layer_stride; /* numbers from one layer's plane to the next */
+    void *ntk_error, *nngp_error; /* standard errors */
     bool mirror;          /* a class with `mirrors` also fills the transposed entries of ntk and nngp */
 } ntk_tile;
 
@@ -60,7 +61,7 @@ static inline ntk_results ntk_tile_results(const ntk_tile *tile)
     return (ntk_results){tile->ntk, tile->nngp, tile->layers, tile->ld, tile->layer_stride, tile->mirror};
 }
 
-extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_callback_kernel;
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_monte_carlo_kernel, ntk_callback_kernel;
 
 struct ntk_kernel {
     ntk_object object;
@@ -76,6 +77,8 @@ struct ntk_kernel {
     ntk_outputs outputs;     /* empirical */
     double *theta;
     ntk_optimizer *optimizer;
+    int64_t samples;         /* Monte Carlo */
+    uint64_t seed;
     ntk_kernel_fn function;  /* callback */
     void *user;
 };

@@ -33,6 +33,13 @@ ntk_status ntk_heading_set_parameterization(ntk_context *ctx, ntk_heading *headi
     return status;
 }
 
+ntk_heading ntk_network_heading(const ntk_network *network)
+{
+    ntk_heading heading = {.ndim = network->ndim, .parameterization = network->parameterization, .parameterization_given = network->parameterization_given};
+    memcpy(heading.shape, network->shape, sizeof heading.shape);
+    return heading;
+}
+
 /* ---- the handle ------------------------------------------------------------------------------------------------ */
 
 ntk_status ntk_network_create(ntk_context *ctx, const ntk_heading *heading, ntk_layer_list *layers, ntk_network **network)

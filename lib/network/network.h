@@ -11,7 +11,7 @@
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
  *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
- *   network.c      the handle
+ *   network.c      the handle            widen.c    the same description at another width
  *
  * A new op is one record here and one line in ops.c; its finite and infinite readings are one file each in their rooms.
  * A new activation is one file in lib/infinite and one line in activations.c.
@@ -292,6 +292,8 @@ typedef struct ntk_heading {
 /** Fills in the input's shape: 1 to 5 extents of at least 1 (no more than 5 are read). */
 ntk_status ntk_heading_set_input(ntk_context *ctx, ntk_heading *heading, int64_t ndim, const ntk_given *extents);
 ntk_status ntk_heading_set_parameterization(ntk_context *ctx, ntk_heading *heading, const ntk_given *given);
+
+ntk_heading ntk_network_heading(const ntk_network *network);
 
 /** Takes over `layers` (emptied) and compiles. */
 ntk_status ntk_network_create(ntk_context *ctx, const ntk_heading *heading, ntk_layer_list *layers, ntk_network **network);

@@ -40,7 +40,11 @@ class KernelOptions(Options):
 
 
 class Request(Options):
-    _fields_ = [("struct_size", c_size_t), ("nngp", ARRAY), ("ntk", ARRAY), ("layers", ARRAY)]
+    _fields_ = [("struct_size", c_size_t), ("nngp", ARRAY), ("ntk", ARRAY), ("layers", ARRAY), ("ntk_error", ARRAY), ("nngp_error", ARRAY)]
+
+
+class MonteCarloOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("samples", c_int64), ("width", c_int64), ("seed", c_uint64)]
 
 
 class GramOptions(Options):
@@ -75,7 +79,7 @@ class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
 
-STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
+STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request, "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions}
@@ -86,6 +90,7 @@ _NEW = POINTER(c_void_p)
 CALLS = {
     "network_parse": (c_char_p, _NEW),
     "network_format": (_H, c_char_p, c_size_t, POINTER(c_size_t)),
+    "network_widen": (_H, c_int64, _NEW),
     "network_initialize": (_H, c_uint64, _A),
     "network_forward": (_H, _A, _A, _A),
     "network_jvp": (_H, _A, _A, _A, _A),
@@ -101,6 +106,7 @@ CALLS = {
     "jacobian_get_rows": (_H, _I, _A),
     "kernel_from_network": (_H, POINTER(KernelOptions), _NEW),
     "kernel_empirical": (_H, _A, _H, POINTER(KernelOptions), _NEW),
+    "kernel_monte_carlo": (_H, POINTER(MonteCarloOptions), _NEW),
     "kernel_from_callback": (KERNEL, c_void_p, c_int, _NEW),
     "kernel_eval": (_H, _A, _A, POINTER(Request)),
     "kernel_diagonal": (_H, _A, POINTER(Request)),

@@ -33,6 +33,10 @@ class Network(Handle):
         shape = (ctypes.c_int64 * _abi.MAX_NDIM)()
         return tuple(shape[:self._get("input", shape)])
 
+    def widen(self, width):
+        """The same network with `width` units in every hidden layer."""
+        return Network._made("network_widen", self, width)
+
     def format(self):
         """The network as JSON text."""
         needed = ctypes.c_size_t()

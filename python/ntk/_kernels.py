@@ -6,6 +6,9 @@ from ._arrays import numbers, result, view
 from ._context import Handle, call, current, enumerator
 
 
+KINDS = "ntk", "nngp", "layers", "ntk_error", "nngp_error"
+
+
 def _thunk(function):
     """The C callback around function(x1, x2) -> k [n1, n2]."""
 
@@ -46,6 +49,13 @@ class Kernel(Handle):
         return self
 
     @classmethod
+    def monte_carlo(cls, network, samples=100, width=0, seed=0):
+        """The mean of the trace kernels of `samples` random networks of seeds `seed` ...; width: of every hidden layer, 0: as described.
+        It also delivers "ntk_error" and "nngp_error", the standard errors."""
+        options = _abi.MonteCarloOptions(samples=samples, width=width, seed=seed)
+        return cls._made("kernel_monte_carlo", network, options, keeps=(network,))
+
+    @classmethod
     def from_function(cls, function, kind="ntk"):
         """function(x1, x2) -> k [n1, n2], of blocks x1 [n1, d] and x2 [n2, d] that it must not keep.  What it raises comes out of the
         call that needed the kernel."""
@@ -63,8 +73,8 @@ class Kernel(Handle):
         given = out if isinstance(out, dict) else {names[0]: out}
         arrays = {}
         for name in names:
-            if name not in ("ntk", "nngp", "layers"):
-                raise ValueError(f"{name!r} is no kind of kernel: ntk, nngp or layers")
+            if name not in KINDS:
+                raise ValueError(f"{name!r} is no kind of kernel: {', '.join(KINDS)}")
             arrays[name] = result(given.get(name), (self.layers, *shape) if name == "layers" else shape, x.dtype)
         views = {name: view(array) for name, array in arrays.items()}
         return arrays, _abi.Request(**{name: _abi.ARRAY(v) for name, v in views.items()})

@@ -134,6 +134,20 @@ done:
     return status;
 }
 
+static ntk_status monte_carlo(ntk_context *ctx)
+{
+    ntk_status status;
+    ntk_kernel *k = NULL;
+    double numbers[2][2 * N * N];
+    ntk_array x = world_x(&w), mean = STRIDED(numbers[0], N, N), error = STRIDED(numbers[1], N, N);
+    ntk_monte_carlo_options options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2, .width = 3};
+    TRY(ntk_kernel_monte_carlo(ctx, w.network, &options, &k));
+    TRY(ntk_kernel_eval(ctx, k, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &mean, .ntk_error = &error}));
+done:
+    ntk_kernel_destroy(k);
+    return status;
+}
+
 static ntk_status infinite(ntk_context *ctx)
 {
     ntk_status status;
@@ -425,7 +439,7 @@ done:
 
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
-    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
+    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
     X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */

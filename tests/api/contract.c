@@ -29,6 +29,7 @@ static ntk_array test_x, test_f0;
 static ntk_system *of_parameters;
 static int calls_back; /* its address stands for "a callback is given" */
 
+static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
 static ntk_kernel_options kernel_options = {NTK_KERNEL_OPTIONS_INIT, .reserved = 0};
 static ntk_request request = {NTK_REQUEST_INIT, .ntk = NULL};
 static ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1};
@@ -122,6 +123,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
 /* X(function, variant, call, arguments) */
 #define TABLE(X)                                                                                                                              \
     X(ntk_network_parse, , ntk_network_parse(ctx, p[0], p[1]), POINTER("json", json), NEW(network))                                           \
+    X(ntk_network_widen, , ntk_network_widen(ctx, p[0], 3, p[1]), HANDLE("network", NETWORK), NEW_AS("wide", network))                        \
     X(ntk_network_format, , ntk_network_format(ctx, p[0], p[1], sizeof text, p[2]), HANDLE("network", NETWORK), POINTER("text", text),        \
       MAYBE_RESULT("needed"))                                                                                                                 \
     X(ntk_builder_create, , ntk_builder_create(ctx, 1, p[0], NULL, p[1]), POINTER("shape", shape), NEW(builder))                              \
@@ -153,6 +155,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OPTIONS("options", kernel_options), NEW(kernel))                                                                                        \
     X(ntk_kernel_empirical, , ntk_kernel_empirical(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("network", NETWORK), IN("theta", ALL, P),       \
       MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", kernel_options), NEW(kernel))                                                  \
+    X(ntk_kernel_monte_carlo, , ntk_kernel_monte_carlo(ctx, p[0], p[1], p[2]), HANDLE("network", NETWORK),                                    \
+      OPTIONS("options", monte_carlo_options), NEW(kernel))                                                                                   \
     X(ntk_kernel_from_callback, , ntk_kernel_from_callback(ctx, p[0] ? linear_kernel : NULL, p[1], NTK_KIND_NTK, p[2]),                       \
       POINTER("function", &calls_back), MAYBE_POINTER("user", text), NEW(kernel))                                                             \
     X(ntk_kernel_eval, , ntk_kernel_eval(ctx, p[0], p[1], p[2], &(ntk_request){NTK_REQUEST_INIT, .ntk = p[3], .nngp = p[4], .layers = p[5]}), \

@@ -63,7 +63,7 @@ static void a_single_precision_gram_is_definite(void **state)
         double expected = t / M_PI * depths[i] / 2;
         char layers[512];
         ntk_array ax = ntk_matrix_f32(rows, 2, 2), ak = ntk_matrix_f32(k, 2, 2);
-        ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+        ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
         ntk_kernel *kernel = NULL;
         snprintf(layers, sizeof layers,
                  "{\"op\": \"repeat\", \"times\": %d, \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.4142135623730951}, {\"op\": \"relu\"}]}, "

@@ -70,7 +70,7 @@ static void for_each_activation(ntk_context *ctx, const char *bias, unsigned fla
 static void evaluate(ntk_context *ctx, const ntk_kernel *kernel, int n, const double *x, const double *y, double *nngp, double *theta)
 {
     ntk_array ax = ntk_matrix_f64(x, n, D), ay = ntk_matrix_f64(y ? y : x, n, D), k = ntk_matrix_f64(nngp, n, n), t = ntk_matrix_f64(theta, n, n);
-    ntk_request r = {NTK_REQUEST_INIT, &k, &t, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &k, .ntk = &t};
     kit_ok(ctx, ntk_kernel_eval(ctx, kernel, &ax, y ? &ay : NULL, &r));
 }
 

@@ -63,7 +63,7 @@ static void check_single(ntk_context *ctx, const value *v)
     char text[400];
     ntk_kernel *kernel = NULL;
     ntk_array ax = ntk_matrix_f32(fx, 1, 2), ay = ntk_matrix_f32(fy, 1, 2), ak = ntk_matrix_f32(&k, 1, 1), at = ntk_matrix_f32(&t, 1, 1);
-    ntk_request r = {NTK_REQUEST_INIT, &ak, &at, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &ak, .ntk = &at};
     inputs(v, x, y);
     for (int i = 0; i < 2; ++i) {
         fx[i] = (float)x[i];
@@ -142,7 +142,7 @@ static void what_the_series_cannot_do_is_refused(void **state)
         double x[2] = {1000, 0}, k;
         ntk_kernel *kernel = NULL;
         ntk_array ax = ntk_matrix_f64(x, 1, 2), ak = ntk_matrix_f64(&k, 1, 1);
-        ntk_request nngp = {NTK_REQUEST_INIT, &ak, NULL, NULL}, ntk = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+        ntk_request nngp = {NTK_REQUEST_INIT, .nngp = &ak}, ntk = {NTK_REQUEST_INIT, .ntk = &ak};
         kit_ok(*state, read_kernel(*state, 2, "ntk", layers_of(names[i], "", text), &kernel));
         assert_int_equal(ntk_kernel_eval(*state, kernel, &ax, NULL, &nngp), NTK_ERROR_OVERFLOW);
         assert_int_equal(ntk_kernel_eval(*state, kernel, &ax, NULL, &ntk), NTK_ERROR_OVERFLOW);

@@ -28,7 +28,7 @@ static inline kernels pair_of(ntk_context *ctx, const ntk_kernel *kernel, int d,
 {
     kernels k;
     ntk_array ax = ntk_matrix_f64(x, 1, d), ay = ntk_matrix_f64(y, 1, d), a = ntk_matrix_f64(&k.nngp, 1, 1), b = ntk_matrix_f64(&k.ntk, 1, 1);
-    ntk_request r = {NTK_REQUEST_INIT, &a, &b, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &a, .ntk = &b};
     kit_ok(ctx, ntk_kernel_eval(ctx, kernel, &ax, &ay, &r));
     return k;
 }

@@ -33,7 +33,7 @@ static kernels kernels_of(ntk_context *ctx, const char *layers, const double *x,
     ntk_kernel *kernel = NULL;
     ntk_array ax = {.data = (void *)(uintptr_t)x, .dtype = NTK_F64, .ndim = 4, .shape = {1, H, W, C}, .strides = {SIZE, W * C, C, 1}}, ay = ax;
     ntk_array a = ntk_matrix_f64(&k.nngp, 1, 1), b = ntk_matrix_f64(&k.ntk, 1, 1);
-    ntk_request r = {NTK_REQUEST_INIT, &a, &b, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &a, .ntk = &b};
     ay.data = (void *)(uintptr_t)y;
     kit_ok(ctx, ntk_kernel_from_network(ctx, net, NULL, &kernel));
     kit_ok(ctx, ntk_kernel_eval(ctx, kernel, &ax, &ay, &r));

@@ -42,7 +42,7 @@ static void check_angles(void **state, int d)
     const oracle_dual duals[3] = {oracle_relu, oracle_relu, oracle_relu};
     oracle_chain chain = {duals, 3, 1.4142135623730951, -1};
     ntk_array ax = ntk_matrix_f64(x, N, d), ak = ntk_matrix_f64(k, N, N);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
     ntk_kernel *kernel = NULL;
     turned_rows(d, x);
     snprintf(json, sizeof json, form, d);
@@ -84,7 +84,7 @@ static void single_precision_too(void **state)
     const oracle_dual duals[3] = {oracle_relu, oracle_relu, oracle_relu};
     oracle_chain chain = {duals, 3, 1.4142135623730951, -1};
     ntk_array ax = ntk_matrix_f32(single, ROWS, D), ak = ntk_matrix_f32(k, ROWS, ROWS);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
     ntk_kernel *kernel = NULL;
     turned_rows(D, x);
     for (int i = 0; i < ROWS; ++i)
@@ -124,7 +124,7 @@ static void extreme_norms(void **state)
     for (int i = 0; i < 4; ++i) {
         double x[2] = {pairs[i][0], 0}, y[2] = {pairs[i][1], 0}, k;
         ntk_array ax = ntk_matrix_f64(x, 1, 2), ay = ntk_matrix_f64(y, 1, 2), ak = ntk_matrix_f64(&k, 1, 1);
-        ntk_request r = {NTK_REQUEST_INIT, &ak, NULL, NULL};
+        ntk_request r = {NTK_REQUEST_INIT, .nngp = &ak};
         kit_ok(*state, ntk_kernel_eval(*state, kernel, &ax, &ay, &r));
         kit_near(k / pairs[i][2], 1, 1e-15);
     }

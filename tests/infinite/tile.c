@@ -38,7 +38,7 @@ static double *ntk_of(ntk_context *ctx, const fixture *f)
 {
     double *k = calloc(N * N, sizeof *k);
     ntk_array ax = ntk_matrix_f64(f->x, N, D), ak = ntk_matrix_f64(k, N, N);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
     assert_non_null(k);
     kit_ok(ctx, ntk_kernel_eval(ctx, f->kernel, &ax, NULL, &r));
     return k;
@@ -52,7 +52,7 @@ static void a_pair_does_not_depend_on_its_neighbours(void **state)
         for (int j = 0; j < N; j += 31) {
             double one;
             ntk_array x = ntk_matrix_f64(f->x + i * D, 1, D), y = ntk_matrix_f64(f->x + j * D, 1, D), a = ntk_matrix_f64(&one, 1, 1);
-            ntk_request r = {NTK_REQUEST_INIT, NULL, &a, NULL};
+            ntk_request r = {NTK_REQUEST_INIT, .ntk = &a};
             kit_ok(*state, ntk_kernel_eval(*state, f->kernel, &x, &y, &r));
             kit_near(k[i * N + j], one, 1e-14);
         }
@@ -65,7 +65,7 @@ static void the_diagonal_alone(void **state)
     fixture *f = open_fixture(*state);
     double *k = ntk_of(*state, f), diagonal[N];
     ntk_array ax = ntk_matrix_f64(f->x, N, D), ad = ntk_vector_f64(diagonal, N);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ad, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ad};
     kit_ok(*state, ntk_kernel_diagonal(*state, f->kernel, &ax, &r));
     for (int i = 0; i < N; ++i) assert_true(diagonal[i] == k[i * N + i]);
     free(k);
@@ -79,7 +79,7 @@ static void layers_add_up_to_the_kernel(void **state)
     static double layers[LAYERS * M * M], k[M * M];
     const int64_t shape[3] = {LAYERS, M, M};
     ntk_array ax = ntk_matrix_f64(f->x, M, D), al = ntk_array_dense(layers, NTK_F64, 3, shape), ak = ntk_matrix_f64(k, M, M);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, &al};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak, .layers = &al};
     assert_int_equal(ntk_network_layers(f->net), LAYERS);
     kit_ok(*state, ntk_kernel_eval(*state, f->kernel, &ax, NULL, &r));
     for (int i = 0; i < M * M; ++i) {
@@ -133,7 +133,7 @@ static void single_precision_overflow_is_an_error(void **state)
     fixture *f = open_fixture(*state);
     float x[2 * D], k[4];
     ntk_array ax = ntk_matrix_f32(x, 2, D), ak = ntk_matrix_f32(k, 2, 2);
-    ntk_request r = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
     for (int i = 0; i < 2 * D; ++i) x[i] = 1e25f;
     kit_fails(*state, ntk_kernel_eval(*state, f->kernel, &ax, NULL, &r), NTK_ERROR_OVERFLOW, "range of f32");
     close_fixture(f);

@@ -89,7 +89,7 @@ static ntk_network *chain_network(ntk_context *ctx, const char *const *names, in
 static void eval_f64(ntk_context *ctx, const ntk_kernel *kernel, const pair *p, double got[2])
 {
     ntk_array x = ntk_matrix_f64(p->x, 1, D), y = ntk_matrix_f64(p->y, 1, D), k = ntk_matrix_f64(&got[0], 1, 1), t = ntk_matrix_f64(&got[1], 1, 1);
-    ntk_request r = {NTK_REQUEST_INIT, &k, &t, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &k, .ntk = &t};
     kit_ok(ctx, ntk_kernel_eval(ctx, kernel, &x, &y, &r));
 }
 
@@ -97,7 +97,7 @@ static void eval_f32(ntk_context *ctx, const ntk_kernel *kernel, const pair *p, 
 {
     float x[D], y[D], out[2];
     ntk_array ax = ntk_matrix_f32(x, 1, D), ay = ntk_matrix_f32(y, 1, D), k = ntk_matrix_f32(&out[0], 1, 1), t = ntk_matrix_f32(&out[1], 1, 1);
-    ntk_request r = {NTK_REQUEST_INIT, &k, &t, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &k, .ntk = &t};
     for (int i = 0; i < D; ++i) {
         x[i] = (float)p->x[i];
         y[i] = (float)p->y[i];

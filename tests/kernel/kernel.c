@@ -213,7 +213,7 @@ static void test_requests(void **state)
         double *o = out[which];
         ntk_array ntk = ntk_matrix_f64(o, N, M), nngp = ntk_matrix_f64(o + N * M, N, M);
         ntk_array layers = ntk_array_dense(o + 2 * N * M, NTK_F64, 3, (int64_t[]){L, N, M});
-        ntk_request r = {NTK_REQUEST_INIT, which & 1 ? &nngp : NULL, which & 2 ? &ntk : NULL, which & 4 ? &layers : NULL};
+        ntk_request r = {NTK_REQUEST_INIT, .nngp = which & 1 ? &nngp : NULL, .ntk = which & 2 ? &ntk : NULL, .layers = which & 4 ? &layers : NULL};
         kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, &x2, &r));
     }
     for (int which = 0; which < 7; ++which) {
@@ -238,8 +238,8 @@ static void test_diagonal(void **state)
     ntk_array ntk_d = ntk_vector_f64(diagonal, N), nngp_d = ntk_vector_f64(diagonal + N, N), layers_d = ntk_matrix_f64(diagonal + 2 * N, L, N);
     kit_random(5, N * 3, x);
     for (int j = 0; j < 3; ++j) x[3 * 17 + j] = 0;
-    kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, &nngp, &ntk, &layers}));
-    kit_ok(ctx, ntk_kernel_diagonal(ctx, k, &points, &(ntk_request){NTK_REQUEST_INIT, &nngp_d, &ntk_d, &layers_d}));
+    kit_ok(ctx, ntk_kernel_eval(ctx, k, &points, NULL, &(ntk_request){NTK_REQUEST_INIT, .nngp = &nngp, .ntk = &ntk, .layers = &layers}));
+    kit_ok(ctx, ntk_kernel_diagonal(ctx, k, &points, &(ntk_request){NTK_REQUEST_INIT, .nngp = &nngp_d, .ntk = &ntk_d, .layers = &layers_d}));
     for (int plane = 0; plane < 2 + L; ++plane) {
         for (int i = 0; i < N; ++i) taken[i] = full[plane * N * N + i * N + i];
         kit_close(N, diagonal + plane * N, taken, 2e-15);

@@ -63,6 +63,11 @@ class Kernels(Case):
         close(ntk.Kernel.empirical(net, theta)(x), full, 1e-14)
         close(ntk.Kernel.empirical(net, theta, outputs="trace")(x), np.einsum("iojo->ij", blocks) / 2, 1e-14)
         close(ntk.Kernel.empirical(net, theta, outputs="diagonal")(x), np.einsum("iojo->ijo", blocks), 1e-14)
+        mean = ntk.Kernel.monte_carlo(net, samples=2, seed=3)(x, want=("ntk", "ntk_error"))
+        two = [ntk.Kernel.empirical(net, net.initialize(seed=s), outputs="trace")(x) for s in (3, 4)]
+        close(mean["ntk"], (two[0] + two[1]) / 2, 1e-14)
+        close(mean["ntk_error"], abs(two[0] - two[1]) / 2, 1e-13)
+        close(ntk.Kernel.monte_carlo(net, 2, width=9)(x), ntk.Kernel.monte_carlo(net.widen(9), 2)(x), 0)
         d = 0.5 + np.arange(53)
         close(ntk.Kernel.empirical(net, theta, ntk.Optimizer.diagonal(d))(x), j / d @ j.T, 1e-14)
         close(np.asarray(ntk.Gram.from_jacobian(jacobian, ntk.Optimizer.adam(d**2, 0.0))), j / d @ j.T, 1e-14)

@@ -114,6 +114,21 @@ class Finite(kit.ToolTest):
         self.close(self.result(*self.empirical, "--algorithm", "contraction", "--per-layer"), layers, 40 * kit.EPS)
         self.close(self.result(*self.empirical, "--algorithm", "structured", "--per-layer", "--diagonal").sum(0), np.diag(k).copy(), 40 * kit.EPS)
 
+    def test_monte_carlo(self):
+        draws = []
+        for seed in ("7", "8", "9"):
+            self.ntk("network", "init", "--network", "net.json", "--seed", seed, "--out", "p.npy")
+            draws.append(self.result(*self.empirical, "--outputs", "trace", "--x2", "b.npy"))
+        mean = ["kernel", "--network", "net.json", "--x1", "a.npy", "--x2", "b.npy", "--monte-carlo", "3", "--seed", "7"]
+        got = self.result(*mean, "--out-error", "e.npy")
+        self.close(got, np.mean(draws, 0), 40 * kit.EPS)
+        self.close(np.load("e.npy"), np.std(draws, 0, ddof=1) / np.sqrt(3), 100 * kit.EPS)
+        wide, exact = self.result(*mean, "--width", "2000", "--kind", "ntk"), self.result("kernel", "--network", "net.json", "--x1", "a.npy", "--x2", "b.npy")
+        self.close(wide, exact, 0.1)  # 6 (3 x 2000)^-1/2
+        self.ntk(*mean[:-3], "1", "--out", "k.npy", code=2, saying="at least 2")
+        self.ntk(*mean, "--dtype", "f32", "--out", "k.npy", code=2, saying="not in this version")
+        self.ntk(*mean, "--per-layer", "--out", "k.npy", code=2, saying="--per-layer")
+
     def test_refused(self):
         bad = self.empirical + ["--out", "k.npy"]
         self.ntk(*bad, "--optimizer", "adam", code=2, saying="--second-moment")
