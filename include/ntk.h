@@ -210,6 +210,13 @@ typedef enum ntk_loss_scale {
     NTK_LOSS_SCALE_SUM = 0,  /**< ½|f-y|² */
     NTK_LOSS_SCALE_MEAN = 1  /**< ½|f-y|² / number of targets */
 } ntk_loss_scale;
+/** What training makes small, a sum over samples of f, y [o]; MEAN divides it by the number of targets, CROSS_ENTROPY by that of samples. */
+typedef enum ntk_loss {
+    NTK_LOSS_SQUARED_ERROR = 0, /**< ½|f - y|² */
+    NTK_LOSS_CROSS_ENTROPY = 1, /**< -sum_k y_k log softmax(f)_k, y_k >= 0, o >= 2 */
+    NTK_LOSS_LOGISTIC = 2,      /**< sum_k log(1 + exp f_k) - y_k f_k, 0 <= y_k <= 1: each output on its own */
+    NTK_LOSS_HUBER = 3          /**< sum_k ½ e² for |e| <= delta, delta |e| - ½ delta² beyond, e = f_k - y_k */
+} ntk_loss;
 /** Which Gramian. */
 typedef enum ntk_gramian {
     NTK_GRAMIAN_OBSERVABILITY = 0,   /**< what of the state the outputs show */
@@ -254,6 +261,8 @@ NTK_API const char *ntk_decomposition_name(ntk_decomposition value);
 NTK_API int ntk_decomposition_from_name(const char *name, ntk_decomposition *value);
 NTK_API const char *ntk_loss_scale_name(ntk_loss_scale value);
 NTK_API int ntk_loss_scale_from_name(const char *name, ntk_loss_scale *value);
+NTK_API const char *ntk_loss_name(ntk_loss value);
+NTK_API int ntk_loss_from_name(const char *name, ntk_loss *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
 NTK_API const char *ntk_measure_name(ntk_measure value);

@@ -35,6 +35,8 @@ static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};
 static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}};
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};
+static const name_row loss_rows[] = {
+    {NTK_LOSS_SQUARED_ERROR, "mse"}, {NTK_LOSS_CROSS_ENTROPY, "cross-entropy"}, {NTK_LOSS_LOGISTIC, "logistic"}, {NTK_LOSS_HUBER, "huber"}};
 static const name_row gramian_rows[] = {{NTK_GRAMIAN_OBSERVABILITY, "observability"}, {NTK_GRAMIAN_CONTROLLABILITY, "controllability"}};
 static const name_row measure_rows[] = {
     {NTK_MEASURE_CONDITION, "condition"},
@@ -72,6 +74,7 @@ NAME_PAIR(storage)
 NAME_PAIR(posterior)
 NAME_PAIR(decomposition)
 NAME_PAIR(loss_scale)
+NAME_PAIR(loss)
 NAME_PAIR(gramian)
 NAME_PAIR(measure)
 

@@ -1,4 +1,9 @@
-/* optimizer: what training does to a gradient, theta' = -D⁻¹ gradient.   optimizer.c */
+/*
+ * optimizer: what training does to a gradient, theta' = -D⁻¹ gradient; and what it makes small.
+ *
+ *   optimizer.c    D
+ *   loss.c         the losses: value, gradient, curvature
+ */
 #ifndef NTK_OPTIMIZER_H
 #define NTK_OPTIMIZER_H
 
@@ -21,5 +26,29 @@ static inline double ntk_optimizer_d(const ntk_optimizer *optimizer, int64_t j)
 
 /** Divides the columns of J [rows, p] by D^power (power 0.5: D^-1/2; 1: D⁻¹). */
 void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power);
+
+/** A loss, sample by sample: f, y, g [outputs]; delta is Huber's. */
+typedef struct ntk_loss_rule {
+    bool by_sample;       /* MEAN divides by the samples, not by all numbers */
+    int64_t outputs;      /* at least */
+    double lowest, highest; /* of a target */
+    double (*value)(int64_t outputs, const double *f, const double *y, double delta);
+    void (*gradient)(int64_t outputs, const double *f, const double *y, double delta, double *g);
+    double (*curvature)(int64_t outputs, const double *f, const double *y); /* no eigenvalue of the second derivative is larger */
+} ntk_loss_rule;
+
+/** By ntk_loss. */
+extern const ntk_loss_rule ntk_loss_rules[];
+
+/** Checks an enumerator, and targets y [samples, outputs] for it; `name` opens the sentence. */
+ntk_status ntk_loss_check(ntk_context *ctx, ntk_loss loss, const char *name, int64_t samples, int64_t outputs, const double *y);
+
+/** What divides the loss. */
+double ntk_loss_divisor(ntk_loss loss, ntk_loss_scale scale, int64_t samples, int64_t outputs);
+
+/** Over samples, before the divisor: the sum, all gradients, the largest curvature. */
+double ntk_loss_sum(ntk_loss loss, double delta, int64_t samples, int64_t outputs, const double *f, const double *y);
+void ntk_loss_gradients(ntk_loss loss, double delta, int64_t samples, int64_t outputs, const double *f, const double *y, double *g);
+double ntk_loss_largest_curvature(ntk_loss loss, int64_t samples, int64_t outputs, const double *f, const double *y);
 
 #endif

@@ -192,7 +192,7 @@ GETTERS = {
     "kappa1": (c_double, (_D,)),
 }
 NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "system")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "gramian")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "gramian")
 
 
 def _open():

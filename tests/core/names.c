@@ -50,6 +50,7 @@ CHECK_UNKNOWN(storage)
 CHECK_UNKNOWN(posterior)
 CHECK_UNKNOWN(decomposition)
 CHECK_UNKNOWN(loss_scale)
+CHECK_UNKNOWN(loss)
 CHECK_UNKNOWN(gramian)
 CHECK_UNKNOWN(measure)
 
@@ -66,6 +67,7 @@ CHECK_ENUM(storage, {0, "auto"}, {1, "full"}, {2, "packed"})
 CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
 CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
 CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
+CHECK_ENUM(loss, {0, "mse"}, {1, "cross-entropy"}, {2, "logistic"}, {3, "huber"})
 CHECK_ENUM(gramian, {0, "observability"}, {1, "controllability"})
 CHECK_ENUM(measure, {0, "condition"}, {1, "rank"}, {2, "unreachable"}, {3, "effective_dimension"}, {4, "alignment"}, {5, "log_evidence"},
            {6, "loo_error"}, {7, "loo_log_score"}, {8, "loo_accuracy"}, {9, "predicted_error"}, {10, "time_to_loss"}, {11, "largest_step"})
@@ -90,6 +92,7 @@ int main(void)
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
         cmocka_unit_test(loss_scale_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
         cmocka_unit_test(algorithm_names),  cmocka_unit_test(storage_names),       cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(loss_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
