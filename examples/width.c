@@ -13,8 +13,6 @@
  */
 #include "check.h"
 
-#include <string.h>
-
 enum { D = 16, WIDTHS = 6, WIDE = 2 /* from 32 on the scatter is a straight line */, NARROW = 3 /* up to 32 the bias can be told from it */ };
 static const int widths[WIDTHS] = {8, 16, 32, 64, 128, 256};
 

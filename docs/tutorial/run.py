@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""run.py PAGE NTK [SOURCE]: runs every ```sh block of a page of the tutorial, in order, in one new folder, with the program NTK on the
-PATH and the checkout SOURCE as $NTK_SOURCE.  A ```text block is what the block before it prints: its words must be there, in order, and
+"""run.py PAGE NTK [SOURCE]: runs every ```sh block of a page of the tutorial, in order, in one new folder, with the program NTK and the
+examples of its build on the PATH and the checkout SOURCE as $NTK_SOURCE.  A ```text block is what the block before it prints: its words must be there, in order, and
 its numbers agree to 2 % (machines round differently).  "..." stands for lines left out.
 """
 import os
@@ -44,7 +44,7 @@ def main():
     page, ntk = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     source = pathlib.Path(sys.argv[3] if len(sys.argv) > 3 else page.resolve().parents[2]).resolve()
     blocks = re.findall(r"^```(sh|text)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
-    env = dict(os.environ, PATH="%s:%s" % (ntk.parent, os.environ["PATH"]), NTK_SOURCE=str(source))
+    env = dict(os.environ, PATH="%s:%s:%s" % (ntk.parent, ntk.parent.parent / "examples", os.environ["PATH"]), NTK_SOURCE=str(source))
     output = ""
     with tempfile.TemporaryDirectory() as folder:
         for kind, body in blocks:
