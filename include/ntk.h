@@ -68,9 +68,9 @@
  *   1 Version                 7 Optimizers            13 Predictor
  *   2 Status                  8 Jacobians             14 Dynamics
  *   3 Arrays                  9 Kernels               15 Training as a linear system
- *   4 Context                10 Grams                 16 Scalar mathematics
- *   5 Networks               11 Spectrum and duality
- *   6 Finite networks        12 Solver
+ *   4 Context                10 Grams                 16 Choosing a design
+ *   5 Networks               11 Spectrum and duality  17 Training
+ *   6 Finite networks        12 Solver                18 Scalar mathematics
  */
 #ifndef NTK_H
 #define NTK_H
@@ -217,6 +217,12 @@ typedef enum ntk_loss {
     NTK_LOSS_LOGISTIC = 2,      /**< sum_k log(1 + exp f_k) - y_k f_k, 0 <= y_k <= 1: each output on its own */
     NTK_LOSS_HUBER = 3          /**< sum_k ½ e² for |e| <= delta, delta |e| - ½ delta² beyond, e = f_k - y_k */
 } ntk_loss;
+/** How a step of training follows from gradients. */
+typedef enum ntk_descent {
+    NTK_DESCENT_GD = 0,       /**< gradient descent */
+    NTK_DESCENT_MOMENTUM = 1, /**< the heavy ball (Polyak 1964) */
+    NTK_DESCENT_ADAM = 2      /**< Adam (Kingma & Ba 2015) */
+} ntk_descent;
 /** Which Gramian. */
 typedef enum ntk_gramian {
     NTK_GRAMIAN_OBSERVABILITY = 0,   /**< what of the state the outputs show */
@@ -263,6 +269,8 @@ NTK_API const char *ntk_loss_scale_name(ntk_loss_scale value);
 NTK_API int ntk_loss_scale_from_name(const char *name, ntk_loss_scale *value);
 NTK_API const char *ntk_loss_name(ntk_loss value);
 NTK_API int ntk_loss_from_name(const char *name, ntk_loss *value);
+NTK_API const char *ntk_descent_name(ntk_descent value);
+NTK_API int ntk_descent_from_name(const char *name, ntk_descent *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
 NTK_API const char *ntk_measure_name(ntk_measure value);
@@ -344,7 +352,7 @@ static inline ntk_array ntk_matrix_f32(const float *data, int64_t rows, int64_t 
 typedef struct ntk_context ntk_context;
 /** Description of a network: layers and shapes, no parameters.  Immutable. */
 typedef struct ntk_network ntk_network;
-/** A network under construction; the only mutable handle beside the context. */
+/** A network under construction; with the trainer the only mutable handle beside the context. */
 typedef struct ntk_builder ntk_builder;
 /** J as an operator: rows = samples x outputs, columns = parameters.  Immutable. */
 typedef struct ntk_jacobian ntk_jacobian;
@@ -362,6 +370,8 @@ typedef struct ntk_solver ntk_solver;
 typedef struct ntk_predictor ntk_predictor;
 /** Training as a function of time.  Immutable. */
 typedef struct ntk_dynamics ntk_dynamics;
+/** A finite network in training.  Mutable: one thread at a time, as a builder. */
+typedef struct ntk_trainer ntk_trainer;
 /** Training as a linear system x' = A x + B u, y = C x.  Immutable. */
 typedef struct ntk_system ntk_system;
 
@@ -556,6 +566,10 @@ NTK_API ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network,
  * @defgroup optimizers 7  Optimizers
  *
  * theta' = -D⁻¹ Jᵀ (f - y),  so  K_D = J D⁻¹ Jᵀ.
+ *
+ * K_D by contraction, or as products with vectors, takes any D.  Layer by layer without J it takes a D that is, per layer, an outer
+ * product over [units, inputs (and bias)]: so the identity, one number per layer, and Adam's D only where v is of that kind and epsilon 0,
+ * as after the gradients of a single sample; for other D ntk_kernel_algorithm() says contraction.
  * @{
  */
 
@@ -565,6 +579,18 @@ NTK_API ntk_status ntk_optimizer_identity(ntk_context *ctx, ntk_optimizer **opti
 /** Adam with a frozen second moment: D = diag(sqrt(v) + epsilon), v [p] >= 0, epsilon >= 0 (docs/mathematics.md §6; Kingma & Ba 2015).
  *  second_moment [p] is v, copied.  Errors: ARGUMENT where an entry of D would not be positive. */
 NTK_API ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer);
+
+/**
+ * A run of gradients into Adam's second moment, row after row of gradients [m, p] (or one, [p]):  v <- beta2 v + (1 - beta2) g²,
+ * 0 <= beta2 < 1.  second_moment [p] is v, the caller's, in and out; it begins with zeros.  Hand it to ntk_optimizer_adam_after() with the
+ * number of gradients so far.  Errors: ARGUMENT (beta2, a negative v), OVERFLOW (g² exceeds f64); v is unchanged then.  Cost 3 m p flop.
+ */
+NTK_API ntk_status ntk_optimizer_adam_update(ntk_context *ctx, const ntk_array *gradients, double beta2, ntk_array *second_moment);
+
+/** Adam after `steps` >= 1 updates, with the correction of a v that began with zeros: D = sqrt(v / (1 - beta2^steps)) + epsilon.
+ *  The rest as in ntk_optimizer_adam(). */
+NTK_API ntk_status ntk_optimizer_adam_after(ntk_context *ctx, const ntk_array *second_moment, double beta2, int64_t steps, double epsilon,
+                                            ntk_optimizer **optimizer);
 
 /** Any positive diagonal D: d [p], copied.  Errors: ARGUMENT where an entry is not positive. */
 NTK_API ntk_status ntk_optimizer_diagonal(ntk_context *ctx, const ntk_array *d, ntk_optimizer **optimizer);
@@ -1155,7 +1181,77 @@ NTK_API ntk_status ntk_design_measure(ntk_context *ctx, const ntk_spectrum *spec
 
 /* ================================================================================================================= */
 /**
- * @defgroup scalar 17  Scalar mathematics
+ * @defgroup train 17  Training
+ *
+ * A finite network trained for real, with all samples in every step, and the same for the network that is linear in its parameters,
+ * f(theta) = f(theta0) + J(theta0) (theta - theta0): theory is exact for that one, and the distance of the two is what width makes small.
+ *
+ * A trainer changes as it runs.  A step is whole or not at all: a run that was cancelled leaves the trainer after its last whole step, where
+ * it can be asked, saved and run on.
+ * @{
+ */
+
+/** Options of ntk_trainer_create(). */
+typedef struct ntk_trainer_options {
+    size_t struct_size;        /**< NTK_TRAINER_OPTIONS_INIT */
+    ntk_loss loss;             /**< default: squared error */
+    ntk_loss_scale loss_scale; /**< sum (default), or mean, see ntk_loss */
+    ntk_descent descent;       /**< default: gradient descent */
+    int32_t linearised;        /**< not 0: the network linear in its parameters, around the theta given */
+    double learning_rate;      /**< eta > 0; 0 means 1.  A layer with "lr" r takes eta r */
+    double beta1;              /**< momentum, or Adam's beta1, in (0, 1); 0 means 0.9 */
+    double beta2;              /**< Adam's, in (0, 1); 0 means 0.999 */
+    double epsilon;            /**< Adam's, > 0; 0 means 1e-8 */
+    double delta;              /**< Huber's, > 0; 0 means 1 */
+    const ntk_optimizer *optimizer; /**< a frozen D: steps along D⁻¹ grad L, not with Adam; NULL: 1 */
+} ntk_trainer_options;
+/** Opens every initialiser of an ntk_trainer_options. */
+#define NTK_TRAINER_OPTIONS_INIT sizeof(ntk_trainer_options)
+
+/**
+ * A trainer of `network` from theta [p] on x [n] + input with targets y [n, o]; all copied.  With r the rate of a layer, g = grad L:
+ *     gd        theta <- theta - eta r D⁻¹ g
+ *     momentum  m <- beta1 m + g,  theta <- theta - eta r D⁻¹ m                                      (Polyak 1964)
+ *     adam      m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g²,
+ *               theta <- theta - eta r (m/(1 - beta1^t)) / (sqrt(v/(1 - beta2^t)) + epsilon)         (Kingma & Ba 2015)
+ * Errors: ARGUMENT (y as ntk_loss says), UNSUPPORTED (an op without a finite reading).
+ * Memory: x, y and up to 5 p numbers.
+ */
+NTK_API ntk_status ntk_trainer_create(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_array *y,
+                                      const ntk_trainer_options *options, ntk_trainer **trainer);
+
+/** Gives the trainer back.  NULL: nothing happens. */
+NTK_API void ntk_trainer_destroy(ntk_trainer *trainer);
+
+/** `steps` >= 0 more steps.  Errors: CANCELLED; OVERFLOW where training diverges, with the number of steps: the trainer then stays there.
+ *  Cost of a step: about three forward passes, of a linearised network five. */
+NTK_API ntk_status ntk_trainer_run(ntk_context *ctx, ntk_trainer *trainer, int64_t steps);
+
+/** Puts training where a former trainer of the same arguments stood: theta [p], first and second [p] as ntk_trainer_get_moments() gave them,
+ *  NULL where the descent keeps none.  What follows is then the same to the bit.  Errors: ARGUMENT. */
+NTK_API ntk_status ntk_trainer_resume(ntk_context *ctx, ntk_trainer *trainer, int64_t steps, const ntk_array *theta, const ntk_array *first,
+                                      const ntk_array *second);
+
+/** Steps done; -1 for NULL. */
+NTK_API int64_t ntk_trainer_steps(const ntk_trainer *trainer);
+
+/** theta [p] after these steps. */
+NTK_API ntk_status ntk_trainer_get_parameters(ntk_context *ctx, const ntk_trainer *trainer, ntk_array *theta);
+
+/** The moments m and v, [p] each; NULL: not wanted.  Errors: ARGUMENT for one that the descent does not keep (gd: both; momentum: second). */
+NTK_API ntk_status ntk_trainer_get_moments(ntk_context *ctx, const ntk_trainer *trainer, ntk_array *first, ntk_array *second);
+
+/** f [n, o] on the training inputs at theta.  Cost: as a step, which the next one then saves. */
+NTK_API ntk_status ntk_trainer_get_outputs(ntk_context *ctx, ntk_trainer *trainer, ntk_array *f);
+
+/** The loss at theta.  Cost: as ntk_trainer_get_outputs(). */
+NTK_API ntk_status ntk_trainer_get_loss(ntk_context *ctx, ntk_trainer *trainer, double *loss);
+
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup scalar 18  Scalar mathematics
  * @{
  */
 

@@ -37,6 +37,7 @@ static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "chol
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};
 static const name_row loss_rows[] = {
     {NTK_LOSS_SQUARED_ERROR, "mse"}, {NTK_LOSS_CROSS_ENTROPY, "cross-entropy"}, {NTK_LOSS_LOGISTIC, "logistic"}, {NTK_LOSS_HUBER, "huber"}};
+static const name_row descent_rows[] = {{NTK_DESCENT_GD, "gd"}, {NTK_DESCENT_MOMENTUM, "momentum"}, {NTK_DESCENT_ADAM, "adam"}};
 static const name_row gramian_rows[] = {{NTK_GRAMIAN_OBSERVABILITY, "observability"}, {NTK_GRAMIAN_CONTROLLABILITY, "controllability"}};
 static const name_row measure_rows[] = {
     {NTK_MEASURE_CONDITION, "condition"},
@@ -75,6 +76,7 @@ NAME_PAIR(posterior)
 NAME_PAIR(decomposition)
 NAME_PAIR(loss_scale)
 NAME_PAIR(loss)
+NAME_PAIR(descent)
 NAME_PAIR(gramian)
 NAME_PAIR(measure)
 

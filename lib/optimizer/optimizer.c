@@ -31,7 +31,7 @@ done:
     return status;
 }
 
-static ntk_status check_second_moment(ntk_context *ctx, int64_t p, const double *v)
+ntk_status ntk_check_second_moment(ntk_context *ctx, int64_t p, const double *v)
 {
     for (int64_t j = 0; j < p; ++j)
         if (v[j] < 0)
@@ -47,23 +47,28 @@ static ntk_status check_positive(ntk_context *ctx, int64_t p, const double *d)
     return NTK_OK;
 }
 
-ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer)
+ntk_status ntk_optimizer_adam_scaled(ntk_context *ctx, const ntk_array *second_moment, double weight, double epsilon, ntk_optimizer **optimizer)
 {
     ntk_status status;
     ntk_optimizer *o = NULL;
-    NTK_ENTER_NEW(ctx, optimizer);
-    NTK_REQUIRE(ctx, second_moment);
     if (!(epsilon >= 0) || !isfinite(epsilon))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "epsilon is %g; expected a finite number >= 0", epsilon);
     NTK_TRY(create(ctx, "second_moment", second_moment, &o));
-    NTK_TRY(check_second_moment(ctx, o->parameters, o->d));
-    for (int64_t j = 0; j < o->parameters; ++j) o->d[j] = sqrt(o->d[j]) + epsilon;
+    NTK_TRY(ntk_check_second_moment(ctx, o->parameters, o->d));
+    for (int64_t j = 0; j < o->parameters; ++j) o->d[j] = sqrt(o->d[j] / weight) + epsilon;
     NTK_TRY(check_positive(ctx, o->parameters, o->d));
     *optimizer = o;
     o = NULL;
 done:
     ntk_optimizer_destroy(o);
     return status;
+}
+
+ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_moment, double epsilon, ntk_optimizer **optimizer)
+{
+    NTK_ENTER_NEW(ctx, optimizer);
+    NTK_REQUIRE(ctx, second_moment);
+    return ntk_optimizer_adam_scaled(ctx, second_moment, 1, epsilon, optimizer);
 }
 
 ntk_status ntk_optimizer_diagonal(ntk_context *ctx, const ntk_array *d, ntk_optimizer **optimizer)

@@ -2,6 +2,7 @@
  * optimizer: what training does to a gradient, theta' = -D⁻¹ gradient; and what it makes small.
  *
  *   optimizer.c    D
+ *   adam.c         second moments from a run of gradients
  *   loss.c         the losses: value, gradient, curvature
  */
 #ifndef NTK_OPTIMIZER_H
@@ -26,6 +27,18 @@ static inline double ntk_optimizer_d(const ntk_optimizer *optimizer, int64_t j)
 
 /** Divides the columns of J [rows, p] by D^power (power 0.5: D^-1/2; 1: D⁻¹). */
 void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power);
+
+/** D = sqrt(second_moment / weight) + epsilon. */
+ntk_status ntk_optimizer_adam_scaled(ntk_context *ctx, const ntk_array *second_moment, double weight, double epsilon, ntk_optimizer **optimizer);
+
+/** ARGUMENT where a v [p] is negative. */
+ntk_status ntk_check_second_moment(ntk_context *ctx, int64_t p, const double *v);
+
+/** ARGUMENT unless 0 <= beta < 1. */
+ntk_status ntk_check_beta(ntk_context *ctx, const char *name, double beta);
+
+/** 1 - beta^steps: the sum of the weights in a moving average that began with 0. */
+double ntk_adam_weight(double beta, int64_t steps);
 
 /** A loss, sample by sample: f, y, g [outputs]; delta is Huber's. */
 typedef struct ntk_loss_rule {

@@ -75,6 +75,11 @@ class DynamicsOptions(Options):
                 ("f0", ARRAY), ("momentum", c_double), ("weight_decay", c_double), ("discrete", c_int32), ("reserved", c_int32)]
 
 
+class TrainerOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("loss", c_int), ("loss_scale", c_int), ("descent", c_int), ("linearised", c_int32), ("learning_rate", c_double),
+                ("beta1", c_double), ("beta2", c_double), ("epsilon", c_double), ("delta", c_double), ("optimizer", c_void_p)]
+
+
 class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
@@ -82,7 +87,7 @@ class DesignOptions(Options):
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request, "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
-           "ntk_design_options": DesignOptions}
+           "ntk_design_options": DesignOptions, "ntk_trainer_options": TrainerOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
 _H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
@@ -97,6 +102,8 @@ CALLS = {
     "network_vjp": (_H, _A, _A, _A, _A),
     "optimizer_identity": (_NEW,),
     "optimizer_adam": (_A, _D, _NEW),
+    "optimizer_adam_update": (_A, _D, _A),
+    "optimizer_adam_after": (_A, _D, _I, _D, _NEW),
     "optimizer_diagonal": (_A, _NEW),
     "optimizer_get_diagonal": (_H, _A),
     "jacobian_from_network": (_H, _A, _A, _NEW),
@@ -142,6 +149,13 @@ CALLS = {
     "dynamics_bound_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_mode_times": (_H, _D, _A),
     "dynamics_time_to_loss": (_H, _D, POINTER(c_double)),
+    "trainer_create": (_H, _A, _A, _A, POINTER(TrainerOptions), _NEW),
+    "trainer_run": (_H, _I),
+    "trainer_resume": (_H, _I, _A, _A, _A),
+    "trainer_get_parameters": (_H, _A),
+    "trainer_get_moments": (_H, _A, _A),
+    "trainer_get_outputs": (_H, _A),
+    "trainer_get_loss": (_H, POINTER(c_double)),
     "system_from_gram": (_H, c_int, _NEW),
     "system_from_jacobian": (_H, _H, _D, _NEW),
     "system_from_matrices": (_A, _A, _A, _NEW),
@@ -187,12 +201,13 @@ GETTERS = {
     "dynamics_rank": (c_int64, (_H,)),
     "dynamics_largest_step": (c_double, (_H,)),
     "dynamics_unreachable_loss": (c_double, (_H,)),
+    "trainer_steps": (c_int64, (_H,)),
     "system_size": (c_int64, (_H,)),
     "kappa0": (c_double, (_D,)),
     "kappa1": (c_double, (_D,)),
 }
-NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "system")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "gramian")
+NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "system", "trainer")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian")
 
 
 def _open():

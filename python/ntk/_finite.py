@@ -86,6 +86,20 @@ class Optimizer(Handle):
         return cls._made("optimizer_adam", view(a := numbers(second_moment)), epsilon, keeps=(a,))
 
     @classmethod
+    def adam_of_run(cls, gradients, beta2=0.999, epsilon=1e-8):
+        """Adam after a run of gradients [m, p], with the correction of its bias."""
+        gradients = np.atleast_2d(numbers(gradients))
+        moment = cls.adam_update(gradients, np.zeros(gradients.shape[1]), beta2)
+        return cls._made("optimizer_adam_after", view(moment), beta2, len(gradients), epsilon)
+
+    @staticmethod
+    def adam_update(gradients, second_moment, beta2=0.999):
+        """The second moment [p] after further gradients [m, p]: a new array."""
+        gradients, moment = numbers(gradients), np.array(second_moment, dtype=float)
+        call("optimizer_adam_update", view(gradients), beta2, view(moment))
+        return moment
+
+    @classmethod
     def diagonal(cls, d):
         return cls._made("optimizer_diagonal", view(a := numbers(d)), keeps=(a,))
 

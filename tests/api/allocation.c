@@ -422,16 +422,39 @@ static ntk_status optimizers(ntk_context *ctx)
     ntk_status status;
     double moment[2 * P], out[2 * P];
     ntk_array v = STRIDED(moment, P), d = STRIDED(out, P);
-    ntk_optimizer *identity = NULL, *adam = NULL, *diagonal = NULL;
+    ntk_optimizer *identity = NULL, *adam = NULL, *after = NULL, *diagonal = NULL;
     for (int i = 0; i < 2 * P; ++i) moment[i] = 1 + i;
     TRY(ntk_optimizer_identity(ctx, &identity));
     TRY(ntk_optimizer_adam(ctx, &v, 1e-8, &adam));
+    TRY(ntk_optimizer_adam_update(ctx, &v, 0.9, &v));
+    TRY(ntk_optimizer_adam_after(ctx, &v, 0.9, 1, 1e-8, &after));
     TRY(ntk_optimizer_diagonal(ctx, &v, &diagonal));
     TRY(ntk_optimizer_get_diagonal(ctx, adam, &d));
 done:
     ntk_optimizer_destroy(diagonal);
+    ntk_optimizer_destroy(after);
     ntk_optimizer_destroy(adam);
     ntk_optimizer_destroy(identity);
+    return status;
+}
+
+static ntk_status training(ntk_context *ctx)
+{
+    ntk_status status;
+    double theta[2 * P], first[2 * P], second[2 * P], outputs[2 * N * O], loss;
+    ntk_array x = world_x(&w), y = world_y(&w), start = world_theta(&w), t = STRIDED(theta, P), m = STRIDED(first, P), v = STRIDED(second, P);
+    ntk_array f = STRIDED(outputs, N, O);
+    ntk_trainer_options adam = {NTK_TRAINER_OPTIONS_INIT, .descent = NTK_DESCENT_ADAM, .learning_rate = 1e-3, .linearised = 1};
+    ntk_trainer *trainer = NULL;
+    TRY(ntk_trainer_create(ctx, w.network, &start, &x, &y, &adam, &trainer));
+    TRY(ntk_trainer_run(ctx, trainer, 2));
+    TRY(ntk_trainer_get_parameters(ctx, trainer, &t));
+    TRY(ntk_trainer_get_moments(ctx, trainer, &m, &v));
+    TRY(ntk_trainer_resume(ctx, trainer, 2, &t, &m, &v));
+    TRY(ntk_trainer_get_outputs(ctx, trainer, &f));
+    TRY(ntk_trainer_get_loss(ctx, trainer, &loss));
+done:
+    ntk_trainer_destroy(trainer);
     return status;
 }
 
@@ -440,7 +463,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(designs, 10)
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

@@ -15,7 +15,7 @@ enum { ARGUMENTS = 7, CAPACITY = 1024, AXES = 3 };
 
 /* ---- what the rows refer to ------------------------------------------------------------------------------------- */
 
-enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, HANDLES };
+enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, HANDLES };
 
 static ntk_context *ctx_of_test;
 static world w;
@@ -27,6 +27,7 @@ static int64_t shape[] = {D};
 static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
 static ntk_array test_x, test_f0;
 static ntk_system *of_parameters;
+static ntk_trainer *trainer; /* by Adam: keeps both moments */
 static int calls_back; /* its address stands for "a callback is given" */
 
 static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
@@ -37,6 +38,7 @@ static ntk_spectrum_options spectrum_options = {NTK_SPECTRUM_OPTIONS_INIT, .kind
 static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.5};
 static ntk_predictor_options predictor_options = {NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.5};
 static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5};
+static ntk_trainer_options trainer_options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_dynamics_options dynamics_options = {NTK_DYNAMICS_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_test_set test_set = {NTK_TEST_SET_INIT, .x = &test_x, .f0 = &test_f0};
 
@@ -96,7 +98,7 @@ typedef struct row {
 #define DESTROYER(noun) \
     static void destroy_##noun(void *handle) { ntk_##noun##_destroy(handle); }
 DESTROYER(network) DESTROYER(builder) DESTROYER(optimizer) DESTROYER(jacobian) DESTROYER(kernel) DESTROYER(gram)
-DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(system)
+DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(system) DESTROYER(trainer)
 
 #define AXIS(i) (1u << (i))
 #define ALL 7u
@@ -116,6 +118,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
 #define IN_AS(n, kind, axes, ...) {.name = n, .role = ROLE_IN, .fill = kind, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
 #define MAYBE_IN_AS(n, kind, axes, ...) {.name = n, .role = ROLE_IN, .optional = true, .fill = kind, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
 #define OUT(n, axes, ...) {.name = n, .role = ROLE_OUT, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
+#define INOUT_AS(n, kind, axes, ...) {.name = n, .role = ROLE_OUT, .fill = kind, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
 #define MAYBE_OUT(n, axes, ...) {.name = n, .role = ROLE_OUT, .optional = true, .fixed = axes, SHAPE_OF(__VA_ARGS__)}
 
 #define M NEW_SAMPLES
@@ -143,6 +146,9 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_optimizer_identity, , ntk_optimizer_identity(ctx, p[0]), NEW(optimizer))                                                            \
     X(ntk_optimizer_adam, , ntk_optimizer_adam(ctx, p[0], 1e-3, p[1]), IN_AS("second_moment", FILL_POSITIVE, 0, P), NEW(optimizer))           \
     X(ntk_optimizer_diagonal, , ntk_optimizer_diagonal(ctx, p[0], p[1]), IN_AS("d", FILL_POSITIVE, 0, P), NEW(optimizer))                     \
+    X(ntk_optimizer_adam_update, , ntk_optimizer_adam_update(ctx, p[0], 0.9, p[1]), IN("gradients", AXIS(1), 3, P), INOUT_AS("second_moment", FILL_POSITIVE, 0, P))  \
+    X(ntk_optimizer_adam_after, , ntk_optimizer_adam_after(ctx, p[0], 0.9, 3, 1e-3, p[1]), IN_AS("second_moment", FILL_POSITIVE, 0, P),        \
+      NEW(optimizer))                                                                                                                         \
     X(ntk_optimizer_get_diagonal, , ntk_optimizer_get_diagonal(ctx, p[0], p[1]), HANDLE("optimizer", OPTIMIZER), OUT("d", ALL, P))            \
     X(ntk_jacobian_from_network, , ntk_jacobian_from_network(ctx, p[0], p[1], p[2], p[3]), HANDLE("network", NETWORK), IN("theta", ALL, P),   \
       IN("x", AXIS(1), N, D), NEW(jacobian))                                                                                                  \
@@ -231,6 +237,16 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OUT("out", ALL, 3))                                                                                                                     \
     X(ntk_dynamics_mode_times, , ntk_dynamics_mode_times(ctx, p[0], 1.5, p[1]), HANDLE("dynamics", DYNAMICS), OUT("out", ALL, ROWS))          \
     X(ntk_dynamics_time_to_loss, , ntk_dynamics_time_to_loss(ctx, p[0], 0.1, p[1]), HANDLE("dynamics", DYNAMICS), POINTER("time", flow_time))   \
+    X(ntk_trainer_create, , ntk_trainer_create(ctx, p[0], p[1], p[2], p[3], p[4], p[5]), HANDLE("network", NETWORK), IN("theta", ALL, P),      \
+      IN("x", AXIS(1), N, D), IN("y", ALL, N, O), OPTIONS("options", trainer_options), NEW(trainer))                                          \
+    X(ntk_trainer_run, , ntk_trainer_run(ctx, p[0], 1), HANDLE("trainer", TRAINER))                                                           \
+    X(ntk_trainer_resume, , ntk_trainer_resume(ctx, p[0], 3, p[1], p[2], p[3]), HANDLE("trainer", TRAINER), IN("theta", ALL, P),              \
+      IN("first", ALL, P), IN_AS("second", FILL_POSITIVE, ALL, P))                                                                            \
+    X(ntk_trainer_get_parameters, , ntk_trainer_get_parameters(ctx, p[0], p[1]), HANDLE("trainer", TRAINER), OUT("theta", ALL, P))            \
+    X(ntk_trainer_get_moments, , ntk_trainer_get_moments(ctx, p[0], p[1], p[2]), HANDLE("trainer", TRAINER), MAYBE_OUT("first", ALL, P),      \
+      MAYBE_OUT("second", ALL, P))                                                                                                            \
+    X(ntk_trainer_get_outputs, , ntk_trainer_get_outputs(ctx, p[0], p[1]), HANDLE("trainer", TRAINER), OUT("f", ALL, N, O))                   \
+    X(ntk_trainer_get_loss, , ntk_trainer_get_loss(ctx, p[0], p[1]), HANDLE("trainer", TRAINER), RESULT("loss"))                              \
     X(ntk_system_from_gram, , ntk_system_from_gram(ctx, p[0], NTK_KIND_NTK, p[1]), HANDLE("gram", GRAM), NEW(system))                         \
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \
@@ -658,6 +674,15 @@ static void compare_elements(const call *c, int i, const ntk_array *wanted, cons
         }
 }
 
+/* What goes in and out, with the numbers that it held before the call. */
+static void as_it_began(const argument *a, int i, ntk_array *other)
+{
+    double first[CAPACITY];
+    ntk_array dense_first = ntk_array_dense(first, NTK_F64, a->ndim, a->shape);
+    fill_array(a->fill, (uint64_t)i + 10, a->shape[0], a->shape[1], first);
+    copy_elements(&dense_first, other);
+}
+
 static void in_other_layout(call *c, int i, const argument *a)
 {
     ntk_array other[ARGUMENTS];
@@ -668,6 +693,7 @@ static void in_other_layout(call *c, int i, const argument *a)
         if (!is_array(&c->row->arguments[k])) continue;
         memory[k] = scatter(&c->array[k], &other[k]);
         if (c->row->arguments[k].role == ROLE_IN) copy_elements(&c->array[k], &other[k]);
+        else as_it_began(&c->row->arguments[k], k, &other[k]);
         c->p[k] = &other[k];
     }
     if (run(c) != NTK_OK) complain(c, -1, "a call with strided arrays fails", ntk_context_error(ctx_of_test));
@@ -834,6 +860,13 @@ static void test_last_error(void **state)
 
 /* ---- the world ------------------------------------------------------------------------------------------------------ */
 
+static void make_trainer(void)
+{
+    ntk_array theta = world_theta(&w), x = world_x(&w), y = world_y(&w);
+    ntk_trainer_options adam = {NTK_TRAINER_OPTIONS_INIT, .descent = NTK_DESCENT_ADAM, .learning_rate = 1e-3};
+    kit_ok(ctx_of_test, ntk_trainer_create(ctx_of_test, w.network, &theta, &x, &y, &adam, &trainer));
+}
+
 static void list_handles(void)
 {
     handles[NETWORK] = w.network;
@@ -850,6 +883,8 @@ static void list_handles(void)
     handles[SYSTEM] = w.system;
     kit_ok(ctx_of_test, ntk_system_from_jacobian(ctx_of_test, w.jacobian, NULL, 0.1, &of_parameters));
     handles[OF_PARAMETERS] = of_parameters;
+    make_trainer();
+    handles[TRAINER] = trainer;
 }
 
 static int setup(void **state)
@@ -876,6 +911,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     ntk_builder_destroy(handles[BUILDER]);
+    ntk_trainer_destroy(trainer);
     ntk_system_destroy(of_parameters);
     world_destroy(&w);
     if (sweep_memory.blocks != 0) print_error("%lld blocks are left by the sweep\n", (long long)sweep_memory.blocks);

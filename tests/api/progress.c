@@ -32,6 +32,16 @@ static ntk_array matrix(double *data, int64_t rows, int64_t columns) { return nt
 static const ntk_predictor_options by_cholesky = {NTK_PREDICTOR_OPTIONS_INIT, .ridge = 1e-3};
 static const ntk_predictor_options by_eigenvectors = {NTK_PREDICTOR_OPTIONS_INIT, .decomposition = NTK_DECOMPOSITION_EIGEN, .ridge = 1e-3};
 
+static ntk_status train(ntk_context *ctx, const world *w, const ntk_array *x, const ntk_array *y, const ntk_array *theta, ntk_trainer **made)
+{
+    ntk_status status = ntk_trainer_create(ctx, w->network, theta, x, y, NULL, made);
+    if (status == NTK_OK) status = ntk_trainer_run(ctx, *made, 3);
+    if (status == NTK_OK) return NTK_OK;
+    ntk_trainer_destroy(*made);
+    *made = NULL;
+    return status;
+}
+
 MAKES(gram_create, gram, ntk_gram_create(ctx, w->kernel, &x, NULL, &made))
 MAKES(gram_create_empirical, gram, ntk_gram_create(ctx, w->empirical, &x, NULL, &made))
 MAKES(gram_from_matrix, gram, ntk_gram_from_matrix(ctx, AT(matrix(square, ROWS, ROWS)), &made))
@@ -46,6 +56,8 @@ MAKES(dynamics_create, dynamics, ntk_dynamics_create(ctx, w->flow_gram, &y, NULL
 MAKES(system_from_gram, system, ntk_system_from_gram(ctx, w->gram, NTK_KIND_NTK, &made))
 MAKES(system_from_matrices, system, ntk_system_from_matrices(ctx, AT(matrix(square, ROWS, ROWS)), NULL, NULL, &made))
 MAKES(system_from_jacobian, system, ntk_system_from_jacobian(ctx, w->jacobian, w->optimizer, 0.1, &made))
+
+MAKES(trainer_run, trainer, train(ctx, w, &x, &y, &theta, &made))
 
 #define ANSWERS(name, call)                            \
     static ntk_status name(ntk_context *ctx, world *w) \
@@ -97,7 +109,7 @@ typedef struct long_call {
 static const long_call calls[] = {
     CALL(gram_create, 1), CALL(gram_create_empirical, 4), CALL(gram_from_matrix, 1), CALL(gram_from_matrices, 2), CALL(gram_from_jacobian, 2),
     CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
-    CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2),
+    CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2), CALL(trainer_run, 6),
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
     CALL(kernel_eval, 1), CALL(kernel_eval_cross, 1), CALL(kernel_eval_empirical, 4), CALL(kernel_diagonal, 1), CALL(kernel_diagonal_empirical, 4),
     CALL(gram_multiply, 1), CALL(parameter_vectors, 3), CALL(fisher_multiply, 4), CALL(fisher_norm, 3), CALL(solve, 1), CALL(backward_error, 1),
