@@ -9,12 +9,12 @@
  * of straight lines through the logarithms, weighted by what is known of each point: of N networks the scatter to about N^-1/2, the bias to
  * its standard error.  Bounds: 4 standard errors of the slope, and for the scatter 0.05, since corrections of order 1/width bend its line.
  *
- *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 10000); TABLE: file for the numbers, drawn by examples/width.gp
+ *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 3000); TABLE: file for the numbers, drawn by examples/width.gp
  */
 #include "check.h"
 
-enum { D = 16, WIDTHS = 6, WIDE = 2 /* from 32 on the scatter is a straight line */, NARROW = 3 /* up to 32 the bias can be told from it */ };
-static const int widths[WIDTHS] = {8, 16, 32, 64, 128, 256};
+enum { D = 16, WIDTHS = 5, WIDE = 2 /* from 32 on the scatter is a straight line */, NARROW = 3 /* up to 32 the bias can be told from it */ };
+static const int widths[WIDTHS] = {8, 16, 32, 64, 128};
 
 typedef struct family {
     const char *name, *json;
@@ -74,7 +74,7 @@ static void measure(ntk_context *ctx, family *f, int networks)
     ntk_kernel_destroy(kernel);
     printf("%s:\n  width  networks   scatter      bias\n", f->name);
     for (int i = 0; i < WIDTHS; ++i) {
-        f->samples[i] = i < NARROW ? 2 + networks / f->work : 400 / f->work;
+        f->samples[i] = i < NARROW ? 2 + networks / f->work : 200 / f->work;
         measure_width(ctx, net, &points, limit, f, i);
     }
     ntk_network_destroy(net);

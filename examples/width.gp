@@ -12,4 +12,4 @@ plot table skip 1 using 1:2 with linespoints title "scatter, fully connected", \
      table skip 1 using 1:5 with linespoints title "scatter, convolutional", \
      table skip 1 every ::::2 using 1:3:4 with yerrorlines title "bias, fully connected", \
      table skip 1 every ::::2 using 1:6:7 with yerrorlines title "bias, convolutional", \
-     [8:256] line(0.5, -0.5, x) dashtype 2 title "width^{-1/2}", [8:256] line(0.04, -1, x) dashtype 3 title "1/width"
+     [8:128] line(0.5, -0.5, x) dashtype 2 title "width^{-1/2}", [8:128] line(0.04, -1, x) dashtype 3 title "1/width"
