@@ -41,9 +41,10 @@ class Kernel(Handle):
     infinite = classmethod(lambda cls, network: cls(network))
 
     @classmethod
-    def empirical(cls, network, theta, optimizer=None, outputs="full"):
+    def empirical(cls, network, theta, optimizer=None, outputs="full", algorithm="auto"):
         """The kernel of a finite network at theta.  outputs: "full" [n1 o, n2 o], "trace" [n1, n2] or "diagonal" [n1, n2, o]."""
-        theta, options = numbers(theta), _abi.KernelOptions(outputs=enumerator("outputs", outputs))
+        theta = numbers(theta)
+        options = _abi.KernelOptions(outputs=enumerator("outputs", outputs), algorithm=enumerator("algorithm", algorithm))
         self = cls._made("kernel_empirical", network, view(theta), optimizer, options, keeps=(network, optimizer))
         self.outputs, self.width, self.layers = outputs, network.outputs, network.layers
         return self
@@ -103,9 +104,9 @@ class Gram(Handle):
 
     noun = "gram"
 
-    def __init__(self, kernel, x, kinds=("ntk",)):
+    def __init__(self, kernel, x, kinds=("ntk",), storage="auto"):
         x, kinds = numbers(x), (kinds,) if isinstance(kinds, str) else tuple(kinds)
-        options = _abi.GramOptions(nngp="nngp" in kinds, no_ntk="ntk" not in kinds)
+        options = _abi.GramOptions(nngp="nngp" in kinds, no_ntk="ntk" not in kinds, storage=enumerator("storage", storage))
         super().__init__("gram_create", kernel, view(x), options, keeps=(kernel,))
         self.dtype, self._rows_per_sample = x.dtype, kernel.width if kernel.outputs == "full" else 1
 

@@ -97,12 +97,12 @@ def _spectrum_options(kind, values_only, tolerance):
 
 
 class Solver(Handle):
-    """(K + ridge)⁻¹ by Cholesky."""
+    """(K + ridge)⁻¹ by Cholesky.  consume: in the memory of the gram, which can then no longer be asked for entries."""
 
     noun = "solver"
 
-    def __init__(self, gram, ridge=0.0, ridge_relative=0.0, kind="ntk"):
-        options = _abi.SolverOptions(kind=enumerator("kind", kind), ridge=ridge, ridge_relative=ridge_relative)
+    def __init__(self, gram, ridge=0.0, ridge_relative=0.0, kind="ntk", consume=False):
+        options = _abi.SolverOptions(kind=enumerator("kind", kind), ridge=ridge, ridge_relative=ridge_relative, consume=consume)
         super().__init__("solver_create", gram, options, keeps=(gram,))
         self.dtype = gram.dtype
 
@@ -135,17 +135,17 @@ class _Targets:
 
 
 class Predictor(_Targets, Handle):
-    """Mean and covariance of trained networks on new inputs."""
+    """Mean and covariance of trained networks on new inputs.  consume: as of Solver."""
 
     noun = "predictor"
 
     def __init__(self, gram, y, posterior="ntk", decomposition="cholesky", loss_scale="sum", ridge=0.0, ridge_relative=0.0,
-                 learning_rate=0.0, f0=None):
+                 learning_rate=0.0, f0=None, consume=False):
         y, f0 = numbers(y), _optional(f0)
         options = _abi.PredictorOptions(
             posterior=enumerator("posterior", posterior), decomposition=enumerator("decomposition", decomposition),
             loss_scale=enumerator("loss_scale", loss_scale), ridge=ridge, ridge_relative=ridge_relative, learning_rate=learning_rate,
-            f0=_pointer(f0))
+            f0=_pointer(f0), consume=consume)
         super().__init__("predictor_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 

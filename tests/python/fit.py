@@ -55,6 +55,19 @@ class Fit(Case):
         self.assertAlmostEqual(solver.log_determinant(), np.linalg.slogdet(a)[1], places=10)
         self.assertEqual(solver.ridge, 0.1)
 
+    def test_storage(self):
+        b = self.y
+        want = ntk.Solver(self.gram, ridge=0.1).solve(b)
+        for storage in ("auto", "full", "packed"):
+            gram = ntk.Gram(self.kernel, self.x, storage=storage)
+            solver = ntk.Solver(gram, ridge=0.1, consume=True)
+            close(solver.solve(b), want, 1e-12)
+            self.assertFalse(gram.has("ntk"))
+            gram = ntk.Gram(self.kernel, self.x, storage=storage)
+            close(ntk.Predictor(gram, b, ridge=0.1, consume=True).mean(self.z), self.kernel(self.z, self.x) @ want, 1e-12)
+        with self.assertRaises(ValueError):
+            ntk.Gram(self.kernel, self.x, storage="paper")
+
     def test_dynamics(self):
         flow, t = ntk.Dynamics(self.gram, self.y), np.array([0, 0.3, np.inf])
         f = flow.at(t)

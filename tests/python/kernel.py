@@ -61,6 +61,8 @@ class Kernels(Case):
         self.assertEqual(jacobian.shape, (10, 53))
         full, blocks = j @ j.T, (j @ j.T).reshape(5, 2, 5, 2)
         close(ntk.Kernel.empirical(net, theta)(x), full, 1e-14)
+        for algorithm in ("structured", "contraction"):
+            close(ntk.Kernel.empirical(net, theta, algorithm=algorithm)(x), full, 1e-14)
         close(ntk.Kernel.empirical(net, theta, outputs="trace")(x), np.einsum("iojo->ij", blocks) / 2, 1e-14)
         close(ntk.Kernel.empirical(net, theta, outputs="diagonal")(x), np.einsum("iojo->ijo", blocks), 1e-14)
         mean = ntk.Kernel.monte_carlo(net, samples=2, seed=3)(x, want=("ntk", "ntk_error"))
