@@ -372,6 +372,8 @@ typedef struct ntk_predictor ntk_predictor;
 typedef struct ntk_dynamics ntk_dynamics;
 /** A finite network in training.  Mutable: one thread at a time, as a builder. */
 typedef struct ntk_trainer ntk_trainer;
+/** Training on any loss as a function of time.  Immutable: where training stands is the caller's array. */
+typedef struct ntk_learning ntk_learning;
 /** Training as a linear system x' = A x + B u, y = C x.  Immutable. */
 typedef struct ntk_system ntk_system;
 
@@ -1066,7 +1068,86 @@ NTK_API int64_t ntk_dynamics_rank(const ntk_dynamics *dynamics);
 
 /* ================================================================================================================= */
 /**
- * @defgroup system 15  Training as a linear system
+ * @defgroup learning 15  Dynamics of any loss
+ *
+ * Gradient descent of the linearised network on a loss L(f) that need not be a square: cross-entropy, logistic, Huber, or the caller's own.
+ * With weights w(t), one per row of K and column of y,
+ *
+ *     f(t) = f(0) - K w(t),   f*(t) = f*(0) - K* w(t),   theta(t) = theta(0) - D⁻¹ Jᵀ w(t)
+ *     w'  = eta (grad L(f) - decay w),                                  w(0) = 0
+ *     w'' = eta (grad L(f) - decay w) - (1 - m) w',   w'(0) = 0         with momentum m: the heavy ball of section 14
+ *
+ * (K = K_D of a gram from a Jacobian with D).  Steps choose their length: Dormand and Prince's method of order 5, and where that is held
+ * back by stability, Runge-Kutta-Chebyshev of order 2 (without momentum).  Every step's error of any output, on the training set or at
+ * an input x with K(x, x) no larger than on it, is kept below `tolerance` times the largest of |f|, |f(0)| and |y|: the error d of w moves
+ * no output by more than sqrt(K(x, x) dᵀ K d).  Errors of steps add up; along directions that training contracts they fade.
+ * @{
+ */
+
+/**
+ * A loss of the caller's: gradient [samples, outputs] of the sum over samples at outputs f, targets y as given; and, where value is not
+ * NULL, the sum itself.  Dense.  Returns 0, or a number that stops the call with ERROR_CALLBACK.
+ */
+typedef int (*ntk_loss_callback)(void *user, int64_t samples, int64_t outputs, const double *f, const double *y, double *gradient, double *value);
+
+/** Options of ntk_learning_create(). */
+typedef struct ntk_learning_options {
+    size_t struct_size;         /**< NTK_LEARNING_OPTIONS_INIT */
+    ntk_kind kind;              /**< which kernel of the gram */
+    ntk_loss loss;              /**< unless there is a callback */
+    ntk_loss_scale loss_scale;  /**< MEAN: divided by the number of samples (cross-entropy) or targets (others, and callbacks) */
+    int32_t discrete;           /**< not 0: steps of size eta, theta_{k+1} = theta_k + m (theta_k - theta_{k-1}) - eta D⁻¹ grad; times count steps */
+    double learning_rate;       /**< eta > 0; 0 means 1 */
+    double momentum;            /**< 0 <= m < 1 */
+    double weight_decay;        /**< w >= 0, towards theta(0), not divided by D, as in ntk_dynamics_options */
+    double huber_delta;         /**< > 0; 0 means 1 */
+    double tolerance;           /**< relative, per step, in [1e-13, 0.1]; 0 means 1e-10 */
+    double steady;              /**< the time infinity is where |f'| has fallen to this share of |f'(0)|; 0 means 1e-8 */
+    int64_t max_steps;          /**< tried in one call; 0 means 1,000,000 */
+    const ntk_array *f0;        /**< f(0), shape of y; NULL: 0; copied */
+    ntk_loss_callback callback; /**< NULL: `loss` */
+    void *user;                 /**< handed to the callback */
+    double curvature;           /**< of a callback's loss: no eigenvalue of a sample's second derivative is larger; 0: not known, explicit steps only */
+} ntk_learning_options;
+/** Opens every initialiser of an ntk_learning_options. */
+#define NTK_LEARNING_OPTIONS_INIT sizeof(ntk_learning_options)
+
+/** Joins a gram and targets y (copied): [N] or [N, c]; for a full gram of n o rows, [n, o].  The c (or o) numbers of a sample are one f of
+ *  the loss.  Errors: ARGUMENT (targets that the loss does not take, options), SHAPE.  Cost: about fifty products with K, N² c flop each. */
+NTK_API ntk_status ntk_learning_create(ntk_context *ctx, const ntk_gram *gram, const ntk_array *y, const ntk_learning_options *options, ntk_learning **learning);
+
+/** Gives it back.  NULL: nothing happens. */
+NTK_API void ntk_learning_destroy(ntk_learning *learning);
+
+/** Numbers of a state: where training stands, to go on later; -1 for NULL. */
+NTK_API int64_t ntk_learning_state_size(const ntk_learning *learning);
+
+/**
+ * weights w [times] + shape of y at times[0 ... n_times-1] >= 0, none before the one that precedes it; infinity may be last: the steady
+ * state.  state [ntk_learning_state_size()] f64, or NULL: zeros begin at t = 0; on return it is where the last time left off, and going on
+ * from a copy, of a file or in another process, is as if there had been no pause.  Its first number is the time.
+ * Errors: ARGUMENT (times that decrease, or lie before that of the state), NOT_CONVERGED (max_steps, or a gradient that is not smooth),
+ * CALLBACK, OVERFLOW.  After an error the state is unchanged.  Cost: 6 products with K per explicit step, 2 N² c flop each.
+ */
+NTK_API ntk_status ntk_learning_weights_at(ntk_context *ctx, const ntk_learning *learning, ntk_array *state, const double *times, int64_t n_times, ntk_array *weights);
+
+/** f [times] + shape of y: outputs on the training set for weights of ntk_learning_weights_at().  Cost per time: 2 N² c flop. */
+NTK_API ntk_status ntk_learning_train(ntk_context *ctx, const ntk_learning *learning, const ntk_array *weights, ntk_array *f);
+
+/** f [times, m, c] on new inputs, from k_test = K* [m, N] and f0 [m, c] (NULL: 0).  Cost per time: 2 m N c flop. */
+NTK_API ntk_status ntk_learning_test(ntk_context *ctx, const ntk_learning *learning, const ntk_array *k_test, const ntk_array *f0, const ntk_array *weights, ntk_array *f);
+
+/** The loss for weights, without the decay: out [times], in the loss scale of the options. */
+NTK_API ntk_status ntk_learning_loss(ntk_context *ctx, const ntk_learning *learning, const ntk_array *weights, ntk_array *out);
+
+/** theta - theta(0) for weights: out [times, p].  Errors: ARGUMENT unless the gram was made from a Jacobian and y has one column or is [n, o]. */
+NTK_API ntk_status ntk_learning_parameters(ntk_context *ctx, const ntk_learning *learning, const ntk_array *weights, ntk_array *out);
+
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup system 16  Training as a linear system
  *
  * Control theory of the linearised training (docs/mathematics.md §9).
  *
@@ -1146,7 +1227,7 @@ NTK_API ntk_status ntk_system_residual(ntk_context *ctx, const ntk_system *syste
 
 /* ================================================================================================================= */
 /**
- * @defgroup design 16  Choosing a design
+ * @defgroup design 17  Choosing a design
  *
  * What the data say of a kernel, without training a network and without held-out data: one spectrum serves every ridge.
  *
@@ -1181,7 +1262,7 @@ NTK_API ntk_status ntk_design_measure(ntk_context *ctx, const ntk_spectrum *spec
 
 /* ================================================================================================================= */
 /**
- * @defgroup train 17  Training
+ * @defgroup train 18  Training
  *
  * A finite network trained for real, with all samples in every step, and the same for the network that is linear in its parameters,
  * f(theta) = f(theta0) + J(theta0) (theta - theta0): theory is exact for that one, and the distance of the two is what width makes small.
@@ -1251,7 +1332,7 @@ NTK_API ntk_status ntk_trainer_get_loss(ntk_context *ctx, ntk_trainer *trainer, 
 
 /* ================================================================================================================= */
 /**
- * @defgroup scalar 18  Scalar mathematics
+ * @defgroup scalar 19  Scalar mathematics
  * @{
  */
 

@@ -5,10 +5,19 @@
  *   motion.c        what one mode does: flow, heavy ball, steps, weight decay
  *   trajectory.c    f(t) on the training set and elsewhere, theta(t), the loss
  *   convergence.c   how fast: decay by mode, certificate, times to reach a loss, largest stable step
+ *
+ * and on any other, by an integrator.
+ *
+ *   learning.c      the handle
+ *   slope.c         f' and w', and what the integrator asks of them
+ *   weights.c       w(t), by the flow or by steps; the state to go on from
+ *   outputs.c       f, the loss and theta of weights
+ *   ode.h           the integrator
  */
 #ifndef NTK_DYNAMICS_H
 #define NTK_DYNAMICS_H
 
+#include "ode.h"
 #include "predict.h"
 
 struct ntk_dynamics {
@@ -48,5 +57,55 @@ ntk_status ntk_check_times(ntk_context *ctx, const double *times, int64_t n_time
 
 /** Eigenvalue i is above the rank tolerance, or weight decay moves its mode. */
 bool ntk_dynamics_moves(const ntk_dynamics *d, int64_t i);
+
+/* ---- any loss ---------------------------------------------------------------------------------------------------- */
+
+struct ntk_learning {
+    ntk_object object;
+    ntk_gram *gram;
+    ntk_kind kind;
+    ntk_loss loss;
+    ntk_loss_callback callback;
+    void *user;
+    int64_t columns;          /* c of w [N, c] */
+    int64_t answer_outputs;   /* as in ntk_dynamics */
+    int64_t samples, outputs; /* the same numbers as the loss sees them */
+    double divisor, delta, learning_rate, momentum, decay;
+    double tolerance, steady;
+    int64_t max_steps;
+    bool discrete;
+    double curvature;         /* of a callback */
+    double largest;           /* a bound of lambda_max(K) */
+    double diagonal;          /* the largest K(x, x) */
+    double scale;             /* the largest of |f(0)| and |y| */
+    double start;             /* the largest |f'(0)|/eta */
+    double *y, *f0;           /* [N, c] */
+};
+
+/** Numbers of w. */
+static inline int64_t ntk_learning_count(const ntk_learning *l)
+{
+    return l->gram->size * l->columns;
+}
+
+/** to [N, c] = f0 - K w; f0 NULL: - K w. */
+ntk_status ntk_learning_outputs(ntk_context *ctx, const ntk_learning *l, const double *w, const double *f0, double *to);
+
+/** The largest of |a| and `largest`. */
+static inline double ntk_largest(int64_t count, const double *a, double largest)
+{
+    for (int64_t i = 0; i < count; ++i) largest = NTK_MAX(largest, a[i] < 0 ? -a[i] : a[i]);
+    return largest;
+}
+
+/** g [N, c] = grad L(f)/divisor; *value, unless NULL, the loss. */
+ntk_status ntk_learning_gradient(ntk_context *ctx, const ntk_learning *l, const double *f, double *g, double *value);
+
+/** The vector that the integrator moves: f, w, and with momentum f' and w'. */
+int64_t ntk_learning_vector(const ntk_learning *l);
+ntk_ode_problem ntk_learning_problem(const ntk_learning *l);
+
+/** Nothing moves any more: the slope of the vector is given. */
+bool ntk_learning_is_steady(const ntk_learning *l, const double *slope);
 
 #endif
