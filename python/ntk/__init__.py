@@ -10,11 +10,11 @@ from . import _abi
 from ._context import Context, Error
 from ._finite import Jacobian, Network, Optimizer
 from ._kernels import Gram, Kernel
-from ._models import Dynamics, Predictor, Solver, Spectrum, System
+from ._models import Dynamics, Learning, Predictor, Solver, Spectrum, System
 from ._train import Trainer
 
-__all__ = ["Context", "Dynamics", "Error", "Gram", "Jacobian", "Kernel", "Network", "Optimizer", "Predictor", "Solver", "Spectrum", "System", "Trainer",
-           "kappa0", "kappa1", "library_version"]
+__all__ = ["Context", "Dynamics", "Error", "Gram", "Jacobian", "Kernel", "Learning", "Network", "Optimizer", "Predictor", "Solver", "Spectrum", "System",
+           "Trainer", "kappa0", "kappa1", "library_version"]
 __version__ = "0.1.0"
 
 

@@ -80,6 +80,15 @@ class TrainerOptions(Options):
                 ("beta1", c_double), ("beta2", c_double), ("epsilon", c_double), ("delta", c_double), ("optimizer", c_void_p)]
 
 
+LOSS = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))
+
+
+class LearningOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("loss", c_int), ("loss_scale", c_int), ("discrete", c_int32), ("learning_rate", c_double),
+                ("momentum", c_double), ("weight_decay", c_double), ("huber_delta", c_double), ("tolerance", c_double), ("steady", c_double),
+                ("max_steps", c_int64), ("f0", ARRAY), ("callback", LOSS), ("user", c_void_p), ("curvature", c_double)]
+
+
 class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
@@ -87,7 +96,8 @@ class DesignOptions(Options):
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request, "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
-           "ntk_design_options": DesignOptions, "ntk_trainer_options": TrainerOptions}
+           "ntk_design_options": DesignOptions, "ntk_trainer_options": TrainerOptions,
+           "ntk_learning_options": LearningOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
 _H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
@@ -140,6 +150,12 @@ CALLS = {
     "solver_backward_error": (_H, _A, _A, POINTER(c_double)),
     "predictor_create": (_H, _A, POINTER(PredictorOptions), _NEW),
     "predictor_at": (_H, POINTER(TestSet), _D, _A, _A),
+    "learning_create": (_H, _A, POINTER(LearningOptions), _NEW),
+    "learning_weights_at": (_H, _A, POINTER(c_double), _I, _A),
+    "learning_train": (_H, _A, _A),
+    "learning_test": (_H, _A, _A, _A, _A),
+    "learning_loss": (_H, _A, _A),
+    "learning_parameters": (_H, _A, _A),
     "dynamics_create": (_H, _A, POINTER(DynamicsOptions), _NEW),
     "dynamics_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_test_at": (_H, _A, _A, POINTER(c_double), _I, _A),
@@ -198,6 +214,7 @@ GETTERS = {
     "spectrum_rank": (c_int64, (_H,)),
     "spectrum_condition": (c_double, (_H,)),
     "solver_ridge": (c_double, (_H,)),
+    "learning_state_size": (c_int64, (_H,)),
     "dynamics_rank": (c_int64, (_H,)),
     "dynamics_largest_step": (c_double, (_H,)),
     "dynamics_unreachable_loss": (c_double, (_H,)),
@@ -206,8 +223,8 @@ GETTERS = {
     "kappa0": (c_double, (_D,)),
     "kappa1": (c_double, (_D,)),
 }
-NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "system", "trainer")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm")
+NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm") "gramian")
 
 
 def _open():

@@ -1,6 +1,7 @@
 """What a gram answers: spectrum, solver, predictor, dynamics, system."""
 import ctypes
 import math
+import traceback
 
 import numpy as np
 
@@ -224,6 +225,79 @@ class Dynamics(_Targets, Handle):
 
     largest_step = property(lambda self: self._get("largest_step"))
     unreachable_loss = property(lambda self: self._get("unreachable_loss"))
+
+
+class Learning(_Targets, Handle):
+    """Training on any loss: "mse", "cross-entropy", "logistic", "huber", or a function (f, y) -> (value, gradient) of arrays [samples, outputs]."""
+
+    noun = "learning"
+
+    def __init__(self, gram, y, loss="cross-entropy", kind="ntk", loss_scale="sum", learning_rate=0.0, momentum=0.0, weight_decay=0.0,
+                 huber_delta=0.0, tolerance=0.0, steady=0.0, max_steps=0, f0=None, discrete=False, curvature=0.0):
+        y, f0 = numbers(y), _optional(f0)
+        thunk = _abi.LOSS(_loss_thunk(loss)) if callable(loss) else _abi.LOSS()
+        options = _abi.LearningOptions(kind=enumerator("kind", kind), loss=0 if callable(loss) else enumerator("loss", loss),
+                                       loss_scale=enumerator("loss_scale", loss_scale), learning_rate=learning_rate, momentum=momentum,
+                                       weight_decay=weight_decay, huber_delta=huber_delta, tolerance=tolerance, steady=steady,
+                                       max_steps=max_steps, f0=_pointer(f0), discrete=discrete, callback=thunk, curvature=curvature)
+        super().__init__("learning_create", gram, view(y), options, keeps=(gram, thunk))
+        self._remember(gram, y)
+
+    state_size = property(lambda self: self._get("state_size"))
+
+    def state(self):
+        """Zeros: training has not begun.  weights_at moves it on."""
+        return np.zeros(self.state_size)
+
+    def weights_at(self, times, state=None, out=None):
+        """w(t) [times] + shape of y, at times that do not decrease."""
+        times = np.ascontiguousarray(times, np.float64).ravel()
+        out = result(out, (len(times), *self._y_shape))
+        call("learning_weights_at", self, None if state is None else view(state), times.ctypes.data_as(ctypes.POINTER(ctypes.c_double)), len(times), view(out))
+        return out
+
+    def train(self, weights, out=None):
+        """f on the training set."""
+        out = result(out, weights.shape)
+        call("learning_train", self, view(weights), view(out))
+        return out
+
+    def at(self, times, state=None):
+        """f(t) on the training set."""
+        return self.train(self.weights_at(times, state))
+
+    def test(self, k_test, weights, f0=None, out=None):
+        """f on new inputs, from k_test = K* [m, N]."""
+        k_test, f0 = numbers(k_test), _optional(f0)
+        out = result(out, (len(weights), *self._answer_shape(len(k_test))))
+        call("learning_test", self, view(k_test), None if f0 is None else view(f0), view(weights), view(out))
+        return out
+
+    def loss(self, weights, out=None):
+        out = result(out, len(weights))
+        call("learning_loss", self, view(weights), view(out))
+        return out
+
+    def parameters(self, weights, out=None):
+        """theta - theta(0)."""
+        out = result(out, (len(weights), getattr(self._gram, "parameters", 0)))
+        call("learning_parameters", self, view(weights), view(out))
+        return out
+
+
+def _loss_thunk(function):
+    """The C callback of a function; an exception of it is printed by ctypes and becomes ERROR_CALLBACK."""
+    def thunk(_, samples, outputs, f, y, gradient, value):
+        try:
+            f, y, g = (np.ctypeslib.as_array(a, (samples, outputs)) for a in (f, y, gradient))
+            number, g[:] = function(f, y)
+            if value:
+                value[0] = number
+            return 0
+        except Exception:
+            traceback.print_exc()
+            return 1
+    return thunk
 
 
 class System(Handle):

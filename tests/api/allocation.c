@@ -343,6 +343,33 @@ done:
     return status;
 }
 
+static ntk_status learnings(ntk_context *ctx)
+{
+    ntk_status status = NTK_OK;
+    double out[2 * 3 * P], k[2 * 4 * ROWS], f0[2 * 4], numbers[2 * (4 + 2 * ROWS)] = {0}, weights[2 * 3 * ROWS];
+    ntk_array y = world_y(&w), w_of_t = STRIDED(weights, 3, N, O), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1);
+    ntk_array f_test = STRIDED(out, 3, 4, 1), step = STRIDED(out, 3, P), loss = STRIDED(out, 3);
+    kit_random(2, 2 * 4 * ROWS, k);
+    kit_random(3, 2 * 4, f0);
+    for (int discrete = 0; discrete < 2; ++discrete) {
+        ntk_learning_options options = {NTK_LEARNING_OPTIONS_INIT, .loss = NTK_LOSS_HUBER, .f0 = &y, .momentum = 0.5, .discrete = discrete, .learning_rate = 0.01};
+        ntk_learning *l = NULL;
+        ntk_array state;
+        memset(numbers, 0, sizeof numbers);
+        status = ntk_learning_create(ctx, w.flow_gram, &y, &options, &l);
+        if (status == NTK_OK) state = STRIDED(numbers, ntk_learning_state_size(l));
+        if (status == NTK_OK) status = ntk_learning_weights_at(ctx, l, &state, (double[]){0, 1, 2}, 3, &w_of_t);
+        if (status == NTK_OK) status = ntk_learning_train(ctx, l, &w_of_t, &f);
+        if (status == NTK_OK) status = ntk_learning_test(ctx, l, &k_test, &start, &w_of_t, &f_test);
+        if (status == NTK_OK) status = ntk_learning_loss(ctx, l, &w_of_t, &loss);
+        if (status == NTK_OK) status = ntk_learning_parameters(ctx, l, &w_of_t, &step);
+        ntk_learning_destroy(l);
+        TRY(status);
+    }
+done:
+    return status;
+}
+
 static ntk_status systems(ntk_context *ctx)
 {
     ntk_status status;
@@ -463,7 +490,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

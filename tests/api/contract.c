@@ -15,7 +15,7 @@ enum { ARGUMENTS = 7, CAPACITY = 1024, AXES = 3 };
 
 /* ---- what the rows refer to ------------------------------------------------------------------------------------- */
 
-enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, HANDLES };
+enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, LEARNING, HANDLES };
 
 static ntk_context *ctx_of_test;
 static world w;
@@ -28,6 +28,7 @@ static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_T
 static ntk_array test_x, test_f0;
 static ntk_system *of_parameters;
 static ntk_trainer *trainer; /* by Adam: keeps both moments */
+static ntk_learning *learning;
 static int calls_back; /* its address stands for "a callback is given" */
 
 static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
@@ -39,6 +40,7 @@ static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.
 static ntk_predictor_options predictor_options = {NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.5};
 static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5};
 static ntk_trainer_options trainer_options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.5};
+static ntk_learning_options learning_options = {NTK_LEARNING_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_dynamics_options dynamics_options = {NTK_DYNAMICS_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_test_set test_set = {NTK_TEST_SET_INIT, .x = &test_x, .f0 = &test_f0};
 
@@ -98,7 +100,7 @@ typedef struct row {
 #define DESTROYER(noun) \
     static void destroy_##noun(void *handle) { ntk_##noun##_destroy(handle); }
 DESTROYER(network) DESTROYER(builder) DESTROYER(optimizer) DESTROYER(jacobian) DESTROYER(kernel) DESTROYER(gram)
-DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(system) DESTROYER(trainer)
+DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(learning) DESTROYER(system) DESTROYER(trainer)
 
 #define AXIS(i) (1u << (i))
 #define ALL 7u
@@ -247,6 +249,22 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       MAYBE_OUT("second", ALL, P))                                                                                                            \
     X(ntk_trainer_get_outputs, , ntk_trainer_get_outputs(ctx, p[0], p[1]), HANDLE("trainer", TRAINER), OUT("f", ALL, N, O))                   \
     X(ntk_trainer_get_loss, , ntk_trainer_get_loss(ctx, p[0], p[1]), HANDLE("trainer", TRAINER), RESULT("loss"))                              \
+    X(ntk_learning_create, , ntk_learning_create(ctx, p[0], p[1], p[2], p[3]), HANDLE("gram", FLOW_GRAM), IN("y", ALL, N, O),                 \
+      OPTIONS("options", learning_options), NEW(learning))                                                                                    \
+    X(ntk_learning_create, _start, ntk_learning_create(ctx, p[0], p[1], &(ntk_learning_options){NTK_LEARNING_OPTIONS_INIT, .f0 = p[2]}, p[3]), \
+      HANDLE("gram", FLOW_GRAM), IN("y", ALL, N, O), MAYBE_IN("options.f0", ALL, N, O), NEW(learning))                                        \
+    X(ntk_learning_weights_at, , ntk_learning_weights_at(ctx, p[0], NULL, p[1], 2, p[2]), HANDLE("learning", LEARNING),                       \
+      POINTER("times", times), OUT("weights", ALL, 2, N, O))                                                                                  \
+    X(ntk_learning_weights_at, _state, ntk_learning_weights_at(ctx, p[0], p[1], times + 1, 1, p[2]), HANDLE("learning", LEARNING),            \
+      MAYBE_IN_AS("state", FILL_POSITIVE, ALL, 4 + ROWS), OUT("weights", ALL, 1, N, O))                                                       \
+    X(ntk_learning_train, , ntk_learning_train(ctx, p[0], p[1], p[2]), HANDLE("learning", LEARNING), IN("weights", ALL & ~1u, 3, N, O),       \
+      OUT("f", ALL, 3, N, O))                                                                                                                 \
+    X(ntk_learning_test, , ntk_learning_test(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("learning", LEARNING), IN("k_test", AXIS(1), 4, ROWS), \
+      MAYBE_IN("f0", ALL, 4, 1), IN("weights", ALL & ~1u, 3, N, O), OUT("f", ALL, 3, 4, 1))                                                   \
+    X(ntk_learning_loss, , ntk_learning_loss(ctx, p[0], p[1], p[2]), HANDLE("learning", LEARNING), IN("weights", ALL & ~1u, 3, N, O),         \
+      OUT("out", ALL, 3))                                                                                                                     \
+    X(ntk_learning_parameters, , ntk_learning_parameters(ctx, p[0], p[1], p[2]), HANDLE("learning", LEARNING),                                \
+      IN("weights", ALL & ~1u, 3, N, O), OUT("out", ALL, 3, P))                                                                               \
     X(ntk_system_from_gram, , ntk_system_from_gram(ctx, p[0], NTK_KIND_NTK, p[1]), HANDLE("gram", GRAM), NEW(system))                         \
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \
@@ -869,6 +887,7 @@ static void make_trainer(void)
 
 static void list_handles(void)
 {
+    ntk_array y = world_y(&w);
     handles[NETWORK] = w.network;
     handles[OPTIMIZER] = w.optimizer;
     handles[JACOBIAN] = w.jacobian;
@@ -885,6 +904,8 @@ static void list_handles(void)
     handles[OF_PARAMETERS] = of_parameters;
     make_trainer();
     handles[TRAINER] = trainer;
+    kit_ok(ctx_of_test, ntk_learning_create(ctx_of_test, w.flow_gram, &y, NULL, &learning));
+    handles[LEARNING] = learning;
 }
 
 static int setup(void **state)
@@ -912,6 +933,7 @@ static int teardown(void **state)
 {
     ntk_builder_destroy(handles[BUILDER]);
     ntk_trainer_destroy(trainer);
+    ntk_learning_destroy(learning);
     ntk_system_destroy(of_parameters);
     world_destroy(&w);
     if (sweep_memory.blocks != 0) print_error("%lld blocks are left by the sweep\n", (long long)sweep_memory.blocks);

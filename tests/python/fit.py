@@ -91,6 +91,29 @@ class Fit(Case):
         step = flow.parameters_at([0.2])[0]
         close(f0.ravel() + j @ step, flow.at([0.2])[0].ravel(), 1e-10)
 
+    def test_learning(self):
+        """Any loss: that of the library against a function's, squares against the closed form, and going on from a state."""
+        times = [0.5, 2.0]
+        close(ntk.Learning(self.gram, self.y, loss="mse").at(times), ntk.Dynamics(self.gram, self.y).at(times), 1e-8)
+        y = np.eye(2)[np.arange(8) % 2]
+
+        def softmax(f, t):
+            p = np.exp(f) / np.exp(f).sum(1, keepdims=True)
+            return -(t * np.log(p)).sum(), p - t
+
+        built_in, own = ntk.Learning(self.gram, y), ntk.Learning(self.gram, y, loss=softmax, curvature=0.5)
+        w = built_in.weights_at(times)
+        close(own.weights_at(times), w, 1e-8)
+        close(own.loss(w), built_in.loss(w), 1e-13)
+        cross = self.kernel(self.z, self.x)
+        close(built_in.test(cross, w), -cross @ w, 1e-13)
+        state = built_in.state()
+        close(built_in.weights_at(times[:1], state), w[:1], 1e-8)
+        close(built_in.weights_at(times[1:], state.copy()), w[1:], 1e-8)
+        self.assertEqual(state[0], 0.5)
+        with self.assertRaisesRegex(ntk.Error, "callback of the loss returned 1"):
+            ntk.Learning(self.gram, y, loss=lambda f, t: 1 / 0)
+
     def test_system(self):
         system = ntk.System(self.gram)
         w = system.gramian()

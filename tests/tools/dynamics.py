@@ -68,6 +68,44 @@ class Dynamics(kit.ToolTest):
         save("t.npy", np.array([1.5]))
         self.ntk(*self.command, "y.npy", "--steps", "--out", "f.npy", code=2, saying="no whole number")
 
+    def test_losses(self):
+        """Cross-entropy against many small steps of the classical Runge-Kutta method; a full gram; from a state; classes."""
+        y = np.eye(O)[np.arange(N) % O]
+        save("y.npy", y)
+        save("t.npy", np.array([0.0, 0.5, 2.0]))
+
+        def slope(f):
+            p = np.exp(f) / np.exp(f).sum(1, keepdims=True)
+            return -self.k @ (p - y) / N
+
+        f, want = self.f0.copy(), [self.f0]
+        for step in range(2000):
+            h = 1e-3
+            a = slope(f)
+            b = slope(f + h / 2 * a)
+            c = slope(f + h / 2 * b)
+            f = f + h / 6 * (a + 2 * b + 2 * c + slope(f + h * c))
+            if step in (499, 1999):
+                want.append(f)
+        ask = [*self.command, "y.npy", "--f0", "f0.npy", "--loss", "cross-entropy", "--loss-scale", "mean"]
+        self.close(self.result(*ask, "--gram-test", "kt.npy", "--f0-test", "g0.npy", "--out-test", "g.npy"), np.stack(want), 1e-8)
+        test = np.load("g.npy")
+        weights = np.linalg.solve(self.k, self.f0 - want[2])
+        self.close(test[2], self.g0 - self.kt @ weights, 1e-6)
+        save("t.npy", np.array([0.5]))
+        self.ntk(*ask, "--out", "f.npy", "--out-state", "s.npy")
+        save("t.npy", np.array([2.0]))
+        self.close(self.result(*ask, "--state", "s.npy")[0], want[2], 1e-8)
+        save("c.npy", np.arange(N) % O)
+        classes = [*self.command, "c.npy", *ask[ask.index("--f0"):]]
+        self.close(self.result(*classes)[0], want[2], 1e-8)
+        save("k.npy", np.kron(self.k, np.eye(O)))
+        self.close(self.result(*ask)[0], want[2], 1e-8)
+        for loss in ("logistic", "huber"):
+            self.result(*self.command, "y.npy", "--loss", loss, "--plot", "p.svg")
+        self.ntk(*self.command, "f0.npy", "--loss", "logistic", "--out", "f.npy", code=2, saying="targets of logistic lie in [0, 1]")
+        self.ntk(*self.command, "y.npy", "--state", "s.npy", "--out", "f.npy", code=2, saying="mse has a closed form")
+
     def test_report_and_picture(self):
         save("k.npy", np.diag([4.0, 1, 1, 1, 1, 0]))
         said = json.loads(self.ntk(*self.command, "y.npy", "--loss-scale", "mean", "--plot", "p.svg", "--out", "f.npy", "--json"))
