@@ -1134,7 +1134,7 @@ NTK_API ntk_status ntk_learning_weights_at(ntk_context *ctx, const ntk_learning 
 /** f [times] + shape of y: outputs on the training set for weights of ntk_learning_weights_at().  Cost per time: 2 N² c flop. */
 NTK_API ntk_status ntk_learning_train(ntk_context *ctx, const ntk_learning *learning, const ntk_array *weights, ntk_array *f);
 
-/** f [times, m, c] on new inputs, from k_test = K* [m, N] and f0 [m, c] (NULL: 0).  Cost per time: 2 m N c flop. */
+/** f [times, m, c] on new inputs for weights [times] + shape of y, from k_test = K* [m, N] and f0 [m, c] (NULL: 0).  Cost per time: 2 m N c flop. */
 NTK_API ntk_status ntk_learning_test(ntk_context *ctx, const ntk_learning *learning, const ntk_array *k_test, const ntk_array *f0, const ntk_array *weights, ntk_array *f);
 
 /** The loss for weights, without the decay: out [times], in the loss scale of the options. */
