@@ -224,7 +224,7 @@ GETTERS = {
     "kappa1": (c_double, (_D,)),
 }
 NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm") "gramian")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm")
 
 
 def _open():
