@@ -744,6 +744,39 @@ NTK_API ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, c
  *  callback, trace), [n o] (full), [n, o] (diagonal).  Cost linear in n. */
 NTK_API ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_request *request);
 
+/** A job that has not begun: as many samples, in this dtype, for these results.  No data are needed. */
+typedef struct ntk_job {
+    size_t struct_size;  /**< NTK_JOB_INIT */
+    int64_t n1;          /**< samples of x1 */
+    int64_t n2;          /**< samples of x2; 0: x1 with itself */
+    int64_t inputs;      /**< numbers per sample, of a callback kernel in a gram; other kernels know it */
+    ntk_dtype dtype;     /**< of the inputs and results */
+    int32_t no_ntk;      /**< 1: the NTK is not wanted */
+    int32_t nngp;        /**< 1: the NNGP is */
+    int32_t layers;      /**< 1: the term of each layer is */
+    int32_t diagonal;    /**< 1: ntk_kernel_diagonal() */
+    int32_t gram;        /**< 1: ntk_gram_create(), whose handle holds a copy of x and the result */
+    ntk_storage storage; /**< of the gram */
+    int32_t reserved;    /**< 0 */
+} ntk_job;
+/** Opens every initialiser of an ntk_job. */
+#define NTK_JOB_INIT sizeof(ntk_job)
+
+/** What a job takes. */
+typedef struct ntk_estimate {
+    double bytes;        /**< that the library holds at once, at the most: with the result and the copy of x of a gram, else without the caller's arrays */
+    double result_bytes; /**< of the result */
+    double flops;        /**< additions and multiplications, about: those of the products exactly, of the rest to their order */
+    double reserved[5];  /**< 0; later versions may say more */
+} ntk_estimate;
+
+/**
+ * What ntk_kernel_eval(), ntk_kernel_diagonal() or ntk_gram_create() would take with arrays that are dense, with the threads of this context.
+ * The BLAS has memory of its own, some tens of MiB, which no one can ask for.  A context with a memory limit asks this before it begins, and counts copies
+ * of arrays that are not dense too.  Errors: ARGUMENT, DTYPE, UNSUPPORTED of a kernel that cannot say.  Cost: none.
+ */
+NTK_API ntk_status ntk_kernel_estimate(ntk_context *ctx, const ntk_kernel *kernel, const ntk_job *job, ntk_estimate *estimate);
+
 /** @} */
 
 /* ================================================================================================================= */

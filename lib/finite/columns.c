@@ -8,6 +8,7 @@
  */
 #include "finite.h"
 
+#include <math.h>
 #include <string.h>
 
 #define COLUMNS_NUMBERS ((int64_t)1 << 19)
@@ -46,6 +47,18 @@ ntk_status ntk_columns_open(ntk_tape *t, const ntk_step *s, ntk_columns *c)
     NTK_TRY(NTK_NEW_RAW(t->ctx, c->rows * s->fan_in, &c->block));
 done:
     return status;
+}
+
+double ntk_columns_bytes(const ntk_network *network)
+{
+    double most = 0;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric < 0 || s->op == &ntk_op_dense) continue;
+        ntk_window w = ntk_step_window(network, s);
+        most = fmax(most, 8 * ((double)NTK_MAX(COLUMNS_NUMBERS / s->fan_in, 1) * (double)s->fan_in + (double)w.positions_out * (double)w.taps));
+    }
+    return most;
 }
 
 void ntk_columns_close(ntk_columns *c)

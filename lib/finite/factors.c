@@ -17,9 +17,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Bytes of values and cotangents behind a block of rows. */
-#define ROWS_BUDGET (128.0 * 1048576)
-
 /* Roundings that D = g hᵀ may have suffered: what was made as a product of two numbers is one to a few ulp. */
 #define FACTORISES (8 * DBL_EPSILON)
 
@@ -180,7 +177,7 @@ ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, cons
     *factors = (ntk_factors){.outputs = ntk_network_outputs(network), .count = network->n_parametric};
     NTK_TRY(ntk_memory_require(ctx, "the factors of the Jacobian", ntk_factors_bytes(network, n)));
     NTK_TRY(reserve(ctx, network, n, factors));
-    NTK_TRY(ntk_finite_chunk(ctx, network, 1 + 2 * (int)NTK_MIN(factors->outputs, 1 << 20), ROWS_BUDGET, &step));
+    NTK_TRY(ntk_finite_chunk(ctx, network, 1 + 2 * (int)NTK_MIN(factors->outputs, 1 << 20), NTK_FACTORS_BUDGET, &step));
     for (; w.sample < n; w.sample += step) {
         int64_t count = NTK_MIN(step, n - w.sample);
         NTK_TRY_PART(ctx, (double)w.sample / (double)n, (double)(w.sample + count) / (double)n, take_block(ctx, network, &w, theta, x, count));

@@ -130,6 +130,18 @@ ntk_status ntk_linear_backward(ntk_tape *t, const ntk_step *s, const ntk_linear 
  *  as many as fit the budget in bytes, at least 1.  MEMORY_LIMIT if not even one fits the limit of the context. */
 ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk);
 
+/** Budgets of the passes: bytes of values on the tape of a forward pass, a jvp or a vjp; behind a block of rows of J; behind its factors. */
+#define NTK_TAPE_BUDGET (256.0 * 1048576)
+#define NTK_JACOBIAN_BUDGET (64.0 * 1048576)
+#define NTK_FACTORS_BUDGET (128.0 * 1048576)
+
+/** At most the bytes of the columns of one convolution. */
+double ntk_columns_bytes(const ntk_network *network);
+
+/** At most the bytes that n samples in such chunks hold; and about the flop of the forward pass of one. */
+double ntk_finite_tape_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n, int copies, double budget);
+double ntk_finite_forward_flops(const ntk_network *network);
+
 /** Refuses a network with an op that has no finite reading. */
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network);
 

@@ -8,9 +8,6 @@
 
 #include <math.h>
 
-/* Bytes of values on one tape. */
-#define TAPE_BUDGET (256.0 * 1048576)
-
 ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk)
 {
     double one = 0, limit = (double)ctx->options.memory_limit;
@@ -19,6 +16,26 @@ ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int co
     if (limit > 0) budget = fmin(budget, limit / 2); /* the other half is for the caller's results */
     *chunk = (int64_t)fmin(fmax(budget / fmax(one, 1), 1), 1 << 24);
     return ntk_memory_require(ctx, "one sample of the network", one);
+}
+
+double ntk_finite_tape_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n, int copies, double budget)
+{
+    double one = 0, limit = (double)ctx->options.memory_limit;
+    for (int64_t v = 1; v < network->n_values; ++v) one += (double)network->values[v].size;
+    one *= copies * (double)sizeof(double);
+    if (limit > 0) budget = fmin(budget, limit / 2);
+    return fmin((double)n * one, fmax(budget, one)) + ntk_columns_bytes(network);
+}
+
+double ntk_finite_forward_flops(const ntk_network *network)
+{
+    double flops = 0;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        double size = (double)network->values[s->output].size;
+        flops += size * (s->parametric >= 0 ? 2 * (double)s->fan_in + s->bias : 1);
+    }
+    return flops;
 }
 
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network)
@@ -82,7 +99,7 @@ static ntk_status run_chunks(ntk_context *ctx, const ntk_network *network, const
 {
     ntk_status status;
     int64_t chunk, d = ntk_network_input_size(network);
-    NTK_TRY(ntk_finite_chunk(ctx, network, p->copies, TAPE_BUDGET, &chunk));
+    NTK_TRY(ntk_finite_chunk(ctx, network, p->copies, NTK_TAPE_BUDGET, &chunk));
     for (int64_t i = 0; i < n; i += chunk) {
         int64_t count = NTK_MIN(chunk, n - i);
         NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n,

@@ -9,9 +9,6 @@
 
 #include <math.h>
 
-/* Bytes of values and cotangents behind a block of rows. */
-#define ROWS_BUDGET (64.0 * 1048576)
-
 /* Numbers of J in a block of rows: written in a fraction of a second, so that progress is heard. */
 #define ROWS_NUMBERS ((int64_t)1 << 25)
 
@@ -69,7 +66,7 @@ static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t 
 {
     ntk_status status;
     int64_t block;
-    NTK_TRY(ntk_finite_chunk(ctx, j->network, 3, ROWS_BUDGET, &block));
+    NTK_TRY(ntk_finite_chunk(ctx, j->network, 3, NTK_JACOBIAN_BUDGET, &block));
     block = NTK_MIN(block, NTK_MAX(ROWS_NUMBERS / NTK_MAX(j->columns, 1), 1));
     for (int64_t i = 0; i < count; i += block) {
         int64_t rows = NTK_MIN(block, count - i);

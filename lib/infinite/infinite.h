@@ -33,6 +33,7 @@
 #define NTK_RUN 256      /* pairs per run: the arrays of a run stay in the first-level cache */
 #define NTK_LANES 16     /* runs are padded to whole vectors of any type and instruction set */
 #define NTK_CONSTANTS 48 /* numbers a plan may keep */
+#define NTK_STEP_FLOPS 30 /* of one step for one pair, for estimates: what a ReLU takes; other activations up to ten times that */
 
 typedef struct ntk_plan ntk_plan;
 typedef struct ntk_reading ntk_reading;
@@ -196,6 +197,11 @@ typedef struct ntk_results {
 ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *rows, const ntk_side *columns,
                             int64_t diagonal, const ntk_results *out);
 
+/** Bytes of the scratch of a tile of m x n pairs, and about the flop of a pair. */
+double ntk_reading_tile_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, int64_t m, int64_t n);
+double ntk_reading_diagonal_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n);
+double ntk_reading_pair_flops(const ntk_reading *r, int64_t d);
+
 /** Each sample with itself: out->ntk [n] and so on. */
 ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, const ntk_results *out);
 
@@ -224,8 +230,11 @@ typedef void (*ntk_spread_fn)(const ntk_plan *plan, const ntk_field *field);
 extern const ntk_field_start_fn ntk_field_start_variants[2][NTK_CPU_COUNT];
 extern const ntk_spread_fn ntk_spread_variants[2][NTK_CPU_COUNT];
 
-/** Numbers in the table of one sample. */
+/** Numbers in the table of one sample, in a field, and beside each worker while it makes a table; about the flop of a pair. */
 int64_t ntk_spatial_table_size(const ntk_reading *r);
+int64_t ntk_spatial_field_size(const ntk_reading *r);
+int64_t ntk_spatial_scratch_size(const ntk_reading *r);
+double ntk_spatial_pair_flops(const ntk_reading *r);
 
 /** The tables of n samples of type dtype, one after the other; what needs the pairs of a sample with itself runs them. */
 ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n, const void *x, void *tables);

@@ -42,7 +42,7 @@ static ntk_field field_of(const ntk_reading *r)
     return (ntk_field){.n_slots = r->slots, .across = r->across, .chunks = r->across ? (r->positions + NTK_RUN - 1) / NTK_RUN : 1, .only = -1, .stride = r->positions};
 }
 
-static int64_t field_size(const ntk_reading *r)
+int64_t ntk_spatial_field_size(const ntk_reading *r)
 {
     ntk_field f = field_of(r);
     return r->positions * f.chunks * f.n_slots * 3 * NTK_RUN;
@@ -171,6 +171,24 @@ static void some_tables(void *user, int64_t begin, int64_t end, int worker)
     }
 }
 
+int64_t ntk_spatial_scratch_size(const ntk_reading *r)
+{
+    return ntk_spatial_table_size(r) + r->network->values[0].size + (r->across ? ntk_spatial_field_size(r) : 0);
+}
+
+/* A sum over taps costs two per tap (squared where every tap meets every tap), any other op what a layer does. */
+double ntk_spatial_pair_flops(const ntk_reading *r)
+{
+    double flops = 0;
+    for (int64_t i = 0; i < r->network->n_steps; ++i) {
+        const ntk_taps *t = &r->plans[i].taps;
+        double positions = (double)positions_of(r, r->plans[i].step->output), taps = t->input ? 2 * (double)t->count : NTK_STEP_FLOPS;
+        if (r->across) positions *= positions;
+        flops += positions * (t->input && t->kind == NTK_TAPS_ACROSS ? taps * (double)t->count : taps);
+    }
+    return flops + 2 * (double)channels_of(r) * (double)input_positions(r) * (r->across ? (double)input_positions(r) : 1);
+}
+
 /* Samples between two reports: with pools each costs as much as a pair. */
 #define TABLES_AT_ONCE 16
 
@@ -178,7 +196,7 @@ ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype 
 {
     ntk_status status;
     table_job j = {.r = r, .dtype = dtype};
-    int64_t size = ntk_spatial_table_size(r), doubles = size + r->network->values[0].size + (r->across ? field_size(r) : 0);
+    int64_t size = ntk_spatial_table_size(r), doubles = ntk_spatial_scratch_size(r);
     j.scratch_size = doubles * (int64_t)sizeof(double);
     NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * doubles, sizeof(double), (void **)&j.scratch));
@@ -269,7 +287,7 @@ ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dt
 {
     ntk_status status;
     tile_job j = {.r = r, .dtype = dtype, .rows = rows, .columns = columns, .diagonal = diagonal, .each = each, .out = out};
-    j.scratch_size = field_size(r) * (int64_t)ntk_dtype_size(dtype);
+    j.scratch_size = ntk_spatial_field_size(r) * (int64_t)ntk_dtype_size(dtype);
     atomic_init(&j.bad, -1);
     NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));

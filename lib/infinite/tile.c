@@ -257,11 +257,16 @@ static double near_of(const tile_job *j)
     return ntk_start_near(j->dtype, activations, j->products || d <= depth ? d : depth * depth / d + d / depth);
 }
 
+static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
+{
+    return ((r->slots + 1) * 3 + (products ? 0 : NTK_INNER_ROWS + d)) * NTK_RUN;
+}
+
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
     j->near = near_of(j);
-    j->scratch_size = ((j->r->slots + 1) * 3 + (j->products ? 0 : NTK_INNER_ROWS + j->d)) * NTK_RUN * (int64_t)j->size;
+    j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
     NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table));
@@ -284,6 +289,23 @@ static void close_job(tile_job *j)
  * columns no longer fit the cache.
  */
 #define FEW_INPUTS 1024
+
+double ntk_reading_tile_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, int64_t m, int64_t n)
+{
+    double scratch = (double)scratch_numbers(r, d, d > FEW_INPUTS) * (double)ntk_dtype_size(dtype);
+    return ntk_parallel_workers(ctx) * scratch + sizeof(double) * ((double)(m + n) * (double)r->columns + 2 * NTK_LANES);
+}
+
+double ntk_reading_diagonal_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n)
+{
+    double scratch = (double)scratch_numbers(r, 0, true) * (double)ntk_dtype_size(dtype);
+    return ntk_parallel_workers(ctx) * scratch + sizeof(double) * ((double)n * (double)(r->columns + 1) + NTK_LANES);
+}
+
+double ntk_reading_pair_flops(const ntk_reading *r, int64_t d)
+{
+    return 2 * (double)d + NTK_STEP_FLOPS * (r->chain ? 1.0 : (double)r->network->n_steps);
+}
 
 /* x·x' into the place of the results; on and left of the diagonal where that is all that will be asked for. */
 static ntk_status multiply(ntk_context *ctx, tile_job *j)

@@ -48,4 +48,14 @@ done:
     return status;
 }
 
-const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, prepare, release, block, diagonal};
+/* What the caller's function takes is not known. */
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    (void)ctx;
+    (void)k;
+    (void)dtype;
+    (void)n;
+    *cost = (ntk_cost){0};
+}
+
+const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, prepare, release, block, diagonal, cost};

@@ -10,6 +10,7 @@
  */
 #include "kernel.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Rows that meet: J D^-1/2 [n o, p] and f [n o, 1]. */
@@ -173,4 +174,17 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return ntk_empirical_check(ctx, m, width, tile, width);
 }
 
-const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, false, 0.5, prepare, release, block, diagonal};
+/* The tape of the forward pass, then J: its own copies of theta and x, and a tape; a plane of a tile where outputs are taken one by one. */
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    double o = (double)ntk_network_outputs(k->network), p = (double)k->network->n_parameters, tile = (double)NTK_MIN(k->tile, n);
+    double rows = ntk_finite_tape_bytes(ctx, k->network, n * (1 + (int64_t)o), 1, NTK_JACOBIAN_BUDGET), forward = ntk_finite_forward_flops(k->network);
+    (void)dtype;
+    *cost = (ntk_cost){.prepared = 8 * (double)n * o * (p + 1)};
+    cost->preparing = fmax(ntk_finite_tape_bytes(ctx, k->network, n, 1, NTK_TAPE_BUDGET), 8 * (p + (double)n * (double)ntk_network_input_size(k->network)) + rows);
+    cost->tile = 8 * tile * tile;
+    cost->sample = forward * (2 + 2 * o);
+    cost->pair = 2 * o * p * (k->outputs == NTK_OUTPUTS_FULL ? o : 1);
+}
+
+const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, false, 0.5, prepare, release, block, diagonal, cost};

@@ -70,6 +70,36 @@ static ntk_tile whole(const target t[TARGETS], int64_t ld, int64_t plane)
     return (ntk_tile){.ntk = t[0].data, .nngp = t[1].data, .layers = t[2].data, .ntk_error = t[3].data, .nngp_error = t[4].data, .ld = ld, .layer_stride = plane};
 }
 
+/* Adds what a copy of the array takes, where there is one. */
+static ntk_status add_copy(ntk_context *ctx, const char *name, const ntk_array *a, double *bytes)
+{
+    ntk_status status = a ? ntk_check_array(ctx, name, a) : NTK_OK;
+    if (a && status == NTK_OK && !ntk_is_dense(a)) *bytes += (double)ntk_array_size(a) * (double)ntk_dtype_size(a->dtype);
+    return status;
+}
+
+/* The whole call fits the memory limit, or none of it starts. */
+static ntk_status require(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, const ntk_request *r, bool diagonal)
+{
+    ntk_status status;
+    ntk_job job;
+    double copies = 0;
+    if (ctx->options.memory_limit == 0) return NTK_OK;
+    NTK_TRY(ntk_points_check(ctx, k, diagonal ? "x" : "x1", x1));
+    if (x2) NTK_TRY(ntk_points_check(ctx, k, "x2", x2));
+    NTK_TRY(add_copy(ctx, "x1", x1, &copies));
+    NTK_TRY(add_copy(ctx, "x2", x2, &copies));
+    NTK_TRY(add_copy(ctx, "ntk", r->ntk, &copies));
+    NTK_TRY(add_copy(ctx, "nngp", r->nngp, &copies));
+    NTK_TRY(add_copy(ctx, "layers", r->layers, &copies));
+    job = (ntk_job){NTK_JOB_INIT, .n1 = x1->shape[0], .n2 = x2 ? x2->shape[0] : 0, .dtype = x1->dtype, .diagonal = diagonal,
+                    .no_ntk = !(r->ntk && k->delivers & NTK_WANT_NTK), .nngp = r->nngp && k->delivers & NTK_WANT_NNGP,
+                    .layers = r->layers && k->delivers & NTK_WANT_LAYERS};
+    NTK_TRY(ntk_kernel_require(ctx, k, "the kernel", &job, copies));
+done:
+    return status;
+}
+
 static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, ntk_points *a, ntk_points *b)
 {
     ntk_status status;
@@ -95,6 +125,7 @@ ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_REQUIRE(ctx, kernel);
     NTK_REQUIRE(ctx, x1);
     NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
+    NTK_TRY(require(ctx, kernel, x1, x2, &r, false));
     NTK_TRY(open_pair(ctx, kernel, x1, x2, &a, &b));
     rows = a.n * kernel->per_sample;
     columns = (x2 ? b.n : a.n) * kernel->per_sample;
@@ -122,6 +153,7 @@ ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, kernel);
     NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
+    NTK_TRY(require(ctx, kernel, x, NULL, &r, true));
     NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, false, &a));
     per_row = kernel->per_sample * kernel->trailing;
     NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,

@@ -92,14 +92,11 @@ done:
     return status;
 }
 
-/* Samples of a diagonal at once: less than a second's work. */
-#define DIAGONAL_SAMPLES 4096
-
 ntk_status ntk_kernel_fill_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, const ntk_tile *out)
 {
     ntk_status status = NTK_OK;
-    for (int64_t row = 0; row < a->n; row += DIAGONAL_SAMPLES) {
-        int64_t m = NTK_MIN(DIAGONAL_SAMPLES, a->n - row);
+    for (int64_t row = 0; row < a->n; row += NTK_DIAGONAL_SAMPLES) {
+        int64_t m = NTK_MIN(NTK_DIAGONAL_SAMPLES, a->n - row);
         ntk_tile tile = advance_tile(out, row * out->ld, a->dtype);
         NTK_TRY_PART(ctx, share(row, a->n, false), share(row + m, a->n, false), k->class->diagonal(ctx, k, a, row, m, &tile));
     }

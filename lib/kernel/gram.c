@@ -27,10 +27,23 @@ static ntk_status fill(ntk_context *ctx, ntk_gram *g, const ntk_gram_options *o)
     ntk_status status;
     int64_t numbers;
     NTK_TRY(g->storage->numbers(ctx, g->size, &numbers));
-    NTK_TRY(ntk_memory_require(ctx, "the gram", (double)numbers * (double)ntk_dtype_size(g->dtype) * (!o->no_ntk + !!o->nngp)));
     if (!o->no_ntk) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
     if (o->nngp) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NNGP));
     NTK_TRY(g->storage->fill(ctx, g->kernel, &g->points, g->owned));
+done:
+    return status;
+}
+
+/* The whole job fits the memory limit, or none of it starts. */
+static ntk_status require(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x, const ntk_gram_options *o)
+{
+    ntk_status status;
+    ntk_job job;
+    if (ctx->options.memory_limit == 0) return NTK_OK;
+    NTK_TRY(ntk_points_check(ctx, k, "x", x));
+    job = (ntk_job){NTK_JOB_INIT, .n1 = x->shape[0], .inputs = ntk_array_size(x) / NTK_MAX(x->shape[0], 1), .dtype = x->dtype, .no_ntk = o->no_ntk, .nngp = o->nngp, .gram = 1,
+                   .storage = o->storage};
+    NTK_TRY(ntk_kernel_require(ctx, k, "the gram", &job, 0));
 done:
     return status;
 }
@@ -45,6 +58,7 @@ ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
     if (o.reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o.reserved);
     NTK_TRY(check_request(ctx, kernel, &o));
+    NTK_TRY(require(ctx, kernel, x, &o));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
     NTK_TRY(ntk_storage_choose(ctx, o.storage, &g->storage));
     g->kernel = ntk_retain(kernel);

@@ -39,4 +39,13 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return ntk_reading_diagonal(ctx, k->reading, a->dtype, a->d, &side, &out);
 }
 
-const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, true, 0, prepare, release, block, diagonal};
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    int64_t d = ntk_network_input_size(k->network);
+    *cost = (ntk_cost){.prepared = 2 * sizeof(double) * (double)n, .sample = 3 * (double)d};
+    cost->tile = ntk_reading_tile_bytes(ctx, k->reading, dtype, d, NTK_MIN(k->tile, n), NTK_MIN(k->wide, n));
+    cost->diagonal = ntk_reading_diagonal_bytes(ctx, k->reading, dtype, NTK_MIN(NTK_DIAGONAL_SAMPLES, n));
+    cost->pair = ntk_reading_pair_flops(k->reading, d);
+}
+
+const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, true, 0, prepare, release, block, diagonal, cost};

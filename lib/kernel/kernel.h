@@ -2,6 +2,7 @@
  * kernel: the kernel as a function of two inputs, and the gram, a kernel on one data set as a symmetric operator.
  *
  *   kernel.c       the handle            points.c    a data set prepared
+ *   estimate.c     bytes and flops of a job before it starts
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   infinite.c spatial.c empirical.c structured.c monte_carlo.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
@@ -40,6 +41,15 @@ typedef struct ntk_tile {
     bool mirror;          /* a class with `mirrors` also fills the transposed entries of ntk and nngp */
 } ntk_tile;
 
+/** What estimate.c adds up: bytes and flops of n samples. */
+typedef struct ntk_cost {
+    double prepared;     /* bytes of what `prepare` leaves */
+    double preparing;    /* bytes beside it while it is made */
+    double tile;         /* bytes while one block is filled */
+    double diagonal;     /* bytes while one block of a diagonal is */
+    double sample, pair; /* flop of preparing a sample, of a pair */
+} ntk_cost;
+
 typedef struct ntk_kernel_class {
     const char *name;
     bool single; /* works in f32 too */
@@ -53,6 +63,8 @@ typedef struct ntk_kernel_class {
                         int64_t column, int64_t n, const ntk_tile *tile);
     /** Samples [row, row + m) each with itself: m per_sample trailing numbers, dense. */
     ntk_status (*diagonal)(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
+    /** NULL: there is no estimate. */
+    void (*cost)(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost);
 } ntk_kernel_class;
 
 /** A tile as the infinite reading fills it. */
@@ -83,9 +95,18 @@ struct ntk_kernel {
     void *user;
 };
 
-/** Checks x (shape, dtype f64 or f32, finite) and prepares it.  `keep`: copy it, else it is borrowed for as long as the points live. */
+/** Checks x: shape, dtype f64 or f32, finite. */
+ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x);
+
+/** Checks x so and prepares it.  `keep`: copy it, else it is borrowed for as long as the points live. */
 ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points);
 void ntk_points_close(const ntk_kernel *k, ntk_points *points);
+
+/** Samples of a diagonal at once: less than a second's work. */
+#define NTK_DIAGONAL_SAMPLES 4096
+
+/** MEMORY_LIMIT with the bytes of the whole job and `beside`, if that is more than the context allows. */
+ntk_status ntk_kernel_require(ntk_context *ctx, const ntk_kernel *kernel, const char *what, const ntk_job *job, double beside);
 
 /** OVERFLOW if `what`, rows of n numbers ld apart, holds one that is not finite. */
 ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static ntk_status check_inputs(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x)
+ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x)
 {
     ntk_status status = ntk_check_array(ctx, name, x);
     if (status != NTK_OK) return status;
@@ -19,7 +19,7 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
 {
     ntk_status status;
     memset(points, 0, sizeof *points);
-    NTK_TRY(check_inputs(ctx, k, name, x));
+    NTK_TRY(ntk_points_check(ctx, k, name, x));
     points->dtype = x->dtype;
     points->n = x->shape[0];
     points->d = k->network ? ntk_network_input_size(k->network) : x->shape[1];

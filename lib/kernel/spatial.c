@@ -39,4 +39,14 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return ntk_spatial_tile(ctx, k->reading, a->dtype, &side, &side, 0, true, &out);
 }
 
-const ntk_kernel_class ntk_spatial_kernel = {"infinite-width", true, false, 0.02, prepare, release, block, diagonal};
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    double workers = ntk_parallel_workers(ctx), field = (double)ntk_spatial_field_size(k->reading), pair = ntk_spatial_pair_flops(k->reading);
+    *cost = (ntk_cost){.prepared = (double)ntk_spatial_table_size(k->reading) * (double)ntk_dtype_size(dtype) * (double)n};
+    cost->preparing = workers * 8 * (double)ntk_spatial_scratch_size(k->reading);
+    cost->tile = cost->diagonal = workers * field * (double)ntk_dtype_size(dtype);
+    cost->sample = k->reading->across ? pair : 0;
+    cost->pair = pair;
+}
+
+const ntk_kernel_class ntk_spatial_kernel = {"infinite-width", true, false, 0.02, prepare, release, block, diagonal, cost};

@@ -12,6 +12,8 @@
  */
 #include "kernel.h"
 
+#include <math.h>
+
 /* Rows and columns of a tile of products: 8 MiB, long enough for the BLAS, and few rows: those above the diagonal are wasted. */
 #define ROWS 256
 #define COLUMNS 4096
@@ -235,4 +237,19 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return status == NTK_OK ? ntk_empirical_check(ctx, m, width, tile, width) : status;
 }
 
-const ntk_kernel_class ntk_structured_kernel = {"empirical", false, false, 0.3, prepare, release, block, diagonal};
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    double o = (double)ntk_network_outputs(k->network), wide = k->outputs == NTK_OUTPUTS_FULL ? o : 1, m = (double)NTK_MIN(k->tile, n) * wide;
+    double inputs = fmin(m, ROWS) * fmin(m, COLUMNS) / (wide * wide);
+    (void)dtype;
+    *cost = (ntk_cost){.prepared = ntk_factors_bytes(k->network, n)};
+    cost->preparing = ntk_finite_tape_bytes(ctx, k->network, n, 1 + 2 * (int)fmin(o, 1 << 20), NTK_FACTORS_BUDGET);
+    cost->tile = 8 * (inputs + fmin(m, ROWS) * fmin(m, COLUMNS));
+    cost->sample = ntk_finite_forward_flops(k->network) * (1 + o);
+    for (int64_t i = 0; i < k->network->n_steps; ++i) {
+        const ntk_step *s = &k->network->steps[i];
+        if (s->parametric >= 0) cost->pair += 2 * ((double)s->units * (k->outputs == NTK_OUTPUTS_FULL ? o * o : o) + (double)s->fan_in + s->bias);
+    }
+}
+
+const ntk_kernel_class ntk_structured_kernel = {"empirical", false, false, 0.3, prepare, release, block, diagonal, cost};

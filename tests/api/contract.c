@@ -34,6 +34,7 @@ static int calls_back; /* its address stands for "a callback is given" */
 static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
 static ntk_kernel_options kernel_options = {NTK_KERNEL_OPTIONS_INIT, .reserved = 0};
 static ntk_request request = {NTK_REQUEST_INIT, .ntk = NULL};
+static ntk_job job = {NTK_JOB_INIT, .n1 = 3};
 static ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1};
 static ntk_spectrum_options spectrum_options = {NTK_SPECTRUM_OPTIONS_INIT, .kind = NTK_KIND_NTK};
 static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.5};
@@ -179,6 +180,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       HANDLE("kernel", KERNEL), IN("x", AXIS(1), N, D), MAYBE_OUT("ntk", ALL, N), MAYBE_OUT("nngp", ALL, N), MAYBE_OUT("layers", ALL, 2, N))  \
     X(ntk_kernel_diagonal, _request, ntk_kernel_diagonal(ctx, p[0], p[1], p[2]), HANDLE("kernel", KERNEL), IN("x", AXIS(1), N, D),            \
       OPTIONS("request", request))                                                                                                            \
+    X(ntk_kernel_estimate, , ntk_kernel_estimate(ctx, p[0], p[1], p[2]), HANDLE("kernel", KERNEL), NEEDED_OPTIONS("job", job), RESULT("estimate"))        \
     X(ntk_gram_create, , ntk_gram_create(ctx, p[0], p[1], p[2], p[3]), HANDLE("kernel", KERNEL), IN("x", AXIS(1), N, D),                      \
       OPTIONS("options", gram_options), NEW(gram))                                                                                            \
     X(ntk_gram_from_matrix, , ntk_gram_from_matrix(ctx, p[0], p[1]), IN_AS("k", FILL_SPD, ALL, N, N), NEW(gram))                              \
