@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 {
     int n = argc > 1 ? atoi(argv[1]) : 4000, n_times = argc > 2 ? atoi(argv[2]) : 1000;
     double *k, limit, create, all;
+    bench_start(argv);
     if (n < 1 || n > 30000 || n_times < 1) return 2;
     k = bench_reserve((size_t)n * (size_t)n, sizeof(double));
     fill(n, k);

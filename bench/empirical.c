@@ -87,6 +87,7 @@ int main(int argc, char **argv)
     problem p = {.n = n, .units = {width, width, OUT}, .inputs = {IN, width, width}};
     struct rusage usage;
     size_t rows = (size_t)n * OUT, wide = (size_t)(width > IN ? width : IN);
+    bench_start(argv);
     if (n < 1 || width < 1) return 2;
     if (ntk_context_create(NULL, &p.ctx) != NTK_OK) return 1;
     snprintf(json, sizeof json, format, width, width);

@@ -173,6 +173,7 @@ int main(int argc, char **argv)
                                         "relu:L3:n4000:d784:f64:clustered"};
     int count = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
     ntk_context *ctx;
+    bench_start(argv);
     if (ntk_context_create(NULL, &ctx) != NTK_OK) return 1;
     printf("# libntk %s, instruction set %s, %d threads, BLAS kernels %s\n", ntk_version(), ntk_context_cpu(ctx), ntk_context_threads(ctx),
            bench_blas());

@@ -115,6 +115,7 @@ int main(int argc, char **argv)
 {
     job j[KINDS] = {{.n = 4000, .d = 784, .m = 4000}};
     size_t size;
+    bench_start(argv);
     if (argc > 1) j[0].n = atoi(argv[1]);
     if (argc > 2) j[0].d = atoi(argv[2]);
     if (argc > 3) j[0].m = atoi(argv[3]);

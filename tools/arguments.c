@@ -252,9 +252,9 @@ static int missing(const arguments *a, const flag_entry *f)
 static int check_row(const arguments *a, int row)
 {
     const flag_entry *f = &a->flags[row];
-    bool needed = !f->needs || arguments_has(a, f->needs);
+    bool needed = !f->needs || arguments_has(a, f->needs), spared = f->unless && arguments_has(a, f->unless);
     if (!a->values[row])
-        return f->required && needed ? missing(a, f) : 0;
+        return f->required && needed && !spared ? missing(a, f) : 0;
     if (!needed) return tool_fail(EXIT_INPUT, "%s: --%s needs --%s", a->command, f->name, f->needs);
     if (f->excludes && arguments_has(a, f->excludes))
         return tool_fail(EXIT_INPUT, "%s: --%s and --%s exclude each other", a->command, f->name, f->excludes);
@@ -279,7 +279,8 @@ static void print_usage_line(FILE *out, const char *command, const flag_entry *f
 
 static void print_conditions(FILE *out, const flag_entry *f)
 {
-    if (f->required && !f->needs) fputs(" (required)", out);
+    if (f->required && !f->needs && !f->unless) fputs(" (required)", out);
+    if (f->unless) fprintf(out, " (required, unless --%s)", f->unless);
     if (f->needs) fprintf(out, " (%s --%s)", f->required ? "required with" : "with", f->needs);
     if (f->excludes) fprintf(out, " (not with --%s)", f->excludes);
     fputc('\n', out);

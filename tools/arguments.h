@@ -30,6 +30,7 @@ typedef struct flag_entry {
     bool required;        /* always, or, if `needs` is set, whenever that flag is given */
     const char *needs;    /* only together with this flag */
     const char *excludes; /* never together with this flag */
+    const char *unless;   /* required, unless this flag is given */
 } flag_entry;
 
 /* The end of every table. */

@@ -145,8 +145,8 @@ static void report_limits(tool *t)
 {
     double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     report_integer(t, "memory_bytes", (int64_t)memory);
-    report_integer(t, "samples_at_most_f64", (int64_t)sqrt(memory / 16));
-    report_integer(t, "samples_at_most_f32", (int64_t)sqrt(memory / 8));
+    report_integer(t, "samples_at_most_f64", (int64_t)sqrt(memory / 4)); /* n²/2 numbers, in which the factor takes the kernel's place */
+    report_integer(t, "samples_at_most_f32", (int64_t)sqrt(memory / 2));
     report_integer(t, "axes_at_most", NTK_MAX_NDIM);
 }
 

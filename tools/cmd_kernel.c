@@ -23,7 +23,8 @@ const flag_entry kernel_flags[] = {
     {.name = "width", .type = FLAG_COUNT, .value = "W", .help = "units of every hidden layer (default: as described)", .needs = "monte-carlo"},
     {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "of the first network; the others follow by one (default: 0)", .needs = "monte-carlo"},
     {.name = "out-error", .type = FLAG_OUTPUT, .value = "E.npy", .help = "the standard error of the mean", .needs = "monte-carlo"},
-    {.name = "out", .type = FLAG_OUTPUT, .value = "K.npy", .help = "the result", .required = true},
+    {.name = "out", .type = FLAG_OUTPUT, .value = "K.npy", .help = "the result", .required = true, .unless = "estimate"},
+    {.name = "estimate", .type = FLAG_SWITCH, .help = "say what memory and work it would take, and do none of it", .excludes = "out"},
     LATER("dropout"), FLAGS_LATER_POSITIONS,
     FLAGS_COMMON,
 };
@@ -133,6 +134,21 @@ static ntk_status evaluate(tool *t, parts *p)
     return ntk_kernel_eval(t->context, p->kernel, &p->x1.view, given(&p->x2), &request);
 }
 
+/* Bytes beside those of the result, which the tool holds, and flops. */
+static int estimate(tool *t, const parts *p)
+{
+    bool layers = arguments_has(&t->arguments, "per-layer"), nngp = tool_kind(t) == NTK_KIND_NNGP;
+    ntk_job job = {NTK_JOB_INIT, .n1 = p->x1.view.shape[0], .n2 = p->x2.block ? p->x2.view.shape[0] : 0, .dtype = tool_dtype(t), .no_ntk = nngp || layers,
+                   .nngp = nngp, .layers = layers, .diagonal = arguments_has(&t->arguments, "diagonal")};
+    ntk_estimate e;
+    int failed = tool_check(t, NULL, ntk_kernel_estimate(t->context, p->kernel, &job, &e));
+    if (failed) return failed;
+    report_number(t, "result_bytes", e.result_bytes);
+    report_number(t, "working_bytes", e.bytes);
+    report_number(t, "flops", e.flops);
+    return 0;
+}
+
 int run_kernel(tool *t)
 {
     parts p = {0};
@@ -143,8 +159,13 @@ int run_kernel(tool *t)
     TRY(make_kernel(t, &p));
     TRY(tool_read_inputs(t, "x1", p.network, tool_dtype(t), &p.x1));
     TRY(tool_read_inputs(t, "x2", p.network, tool_dtype(t), &p.x2));
-    TRY(make_result(t, &p));
     tool_start_clock(t);
+    if (arguments_has(&t->arguments, "estimate")) {
+        failed = estimate(t, &p);
+        tool_stop_clock(t, NULL);
+        goto done;
+    }
+    TRY(make_result(t, &p));
     TRY(tool_check(t, NULL, evaluate(t, &p)));
     tool_stop_clock(t, NULL);
     report_text(t, "kind", ntk_kind_name(tool_kind(t)));

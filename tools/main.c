@@ -52,7 +52,8 @@ static const command_entry commands[] = {
      compare_flags, run_compare},
     {"doctor", "versions, processor, BLAS kernels and their speed, limits",
      "Takes about a second.  If blas_is_slow says yes, OpenBLAS runs kernels for an older processor than this one: unset OPENBLAS_CORETYPE, or\n"
-     "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as a kernel matrix and its factor.\n",
+     "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as half a kernel matrix, which its\n"
+     "factor overwrites (ntk fit).\n",
      doctor_flags, run_doctor},
     {"train", NULL, NULL, NULL, NULL},
     {"tune", NULL, NULL, NULL, NULL},

@@ -92,6 +92,8 @@ static ntk_status require(ntk_context *ctx, const ntk_kernel *k, const ntk_array
     NTK_TRY(add_copy(ctx, "ntk", r->ntk, &copies));
     NTK_TRY(add_copy(ctx, "nngp", r->nngp, &copies));
     NTK_TRY(add_copy(ctx, "layers", r->layers, &copies));
+    NTK_TRY(add_copy(ctx, "ntk_error", r->ntk_error, &copies));
+    NTK_TRY(add_copy(ctx, "nngp_error", r->nngp_error, &copies));
     job = (ntk_job){NTK_JOB_INIT, .n1 = x1->shape[0], .n2 = x2 ? x2->shape[0] : 0, .dtype = x1->dtype, .diagonal = diagonal,
                     .no_ntk = !(r->ntk && k->delivers & NTK_WANT_NTK), .nngp = r->nngp && k->delivers & NTK_WANT_NNGP,
                     .layers = r->layers && k->delivers & NTK_WANT_LAYERS};

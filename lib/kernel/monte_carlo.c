@@ -139,4 +139,4 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return fill(ctx, k, a, row, m, a, row, m, true, tile);
 }
 
-const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, prepare, release, block, diagonal};
+const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, prepare, release, block, diagonal, NULL};

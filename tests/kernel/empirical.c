@@ -478,7 +478,7 @@ static void test_overflow(void **state)
     ntk_network_destroy(net);
 }
 
-/* J is n o p numbers: here 3 * 64 * 8 bytes a sample. */
+/* J is n o p numbers: here 3 * 64 * 8 bytes a sample, 1.5 MiB; and f, and a tape. */
 static void test_memory_limit(void **state)
 {
     enum { N = 1024 };
@@ -492,7 +492,7 @@ static void test_memory_limit(void **state)
     k = kernel_of(&m, NTK_OUTPUTS_TRACE, true);
     assert_int_equal(ntk_context_create(&options, &limited), NTK_OK);
     kit_fails(limited, ntk_kernel_diagonal(limited, k, &points, &(ntk_request){NTK_REQUEST_INIT, .ntk = &d}), NTK_ERROR_MEMORY_LIMIT,
-              "the Jacobian needs 1.5 MiB");
+              "the kernel needs 2.059 MiB");
     ntk_kernel_destroy(k);
     ntk_context_destroy(limited);
     close_model(&m);

@@ -130,7 +130,7 @@ static ntk_status run(ntk_context *ctx, const ntk_kernel *kernel, const ntk_netw
     ntk_array x1, x2, ntk, nngp, all;
     void *v1 = inputs_of(network, j->dtype, 1, j->n1, &x1), *v2 = inputs_of(network, j->dtype, 2, j->n2, &x2);
     void *m1 = malloc(numbers * size), *m2 = malloc(numbers * size), *m3 = malloc(numbers * size * (size_t)layers);
-    ntk_request request = {NTK_REQUEST_INIT, j->nngp ? &nngp : NULL, j->no_ntk ? NULL : &ntk, j->layers ? &all : NULL};
+    ntk_request request = {NTK_REQUEST_INIT, .nngp = j->nngp ? &nngp : NULL, .ntk = j->no_ntk ? NULL : &ntk, .layers = j->layers ? &all : NULL};
     ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = j->nngp, .no_ntk = j->no_ntk, .storage = j->storage};
     ntk_gram *gram = NULL;
     ntk_status status;

@@ -163,7 +163,7 @@ static void test_choice(void **state)
 /* Half the memory is what the limit counts. */
 static void test_memory_limit(void **state)
 {
-    enum { N = 101 };
+    enum { N = 1200, LIMIT = 10 << 20 }; /* half: 5.5 MiB, and 2 MiB for a block on its way; all: 11 MiB */
     ntk_context *tight = NULL;
     ntk_network *net = kit_network(*state, mlp);
     ntk_kernel *k = NULL;
@@ -172,7 +172,7 @@ static void test_memory_limit(void **state)
     ntk_array points = ntk_matrix_f64(x, N, 3);
     kit_random(5, N * 3, x);
     kit_ok(*state, ntk_kernel_from_network(*state, net, NULL, &k));
-    assert_int_equal(ntk_context_create(&(ntk_context_options){NTK_CONTEXT_OPTIONS_INIT, .memory_limit = 50000}, &tight), NTK_OK);
+    assert_int_equal(ntk_context_create(&(ntk_context_options){NTK_CONTEXT_OPTIONS_INIT, .memory_limit = LIMIT}, &tight), NTK_OK);
     kit_ok(tight, ntk_gram_create(tight, k, &points, NULL, &g));
     ntk_gram_destroy(g);
     kit_fails(tight, ntk_gram_create(tight, k, &points, &(ntk_gram_options){NTK_GRAM_OPTIONS_INIT, .storage = NTK_STORAGE_FULL}, &g),

@@ -1,4 +1,5 @@
 """ntk kernel and ntk network against the textbook recursion and against each other."""
+import json
 import os
 
 import numpy as np
@@ -128,6 +129,18 @@ class Finite(kit.ToolTest):
         self.ntk(*mean[:-3], "1", "--out", "k.npy", code=2, saying="at least 2")
         self.ntk(*mean, "--dtype", "f32", "--out", "k.npy", code=2, saying="not in this version")
         self.ntk(*mean, "--per-layer", "--out", "k.npy", code=2, saying="--per-layer")
+
+    def test_estimate(self):
+        x = save("wide.npy", kit.random(13, 3000, 4))
+        command = ["kernel", "--network", "net.json", "--x1", x, "--estimate"]
+        full, single = [json.loads(self.ntk(*command, "--json", *more)) for more in ([], ["--dtype", "f32", "--diagonal"])]
+        self.assertEqual(full["result_bytes"], 8 * 3000 ** 2)
+        self.assertEqual(single["result_bytes"], 4 * 3000)
+        self.assertGreater(full["flops"], 3000 ** 2 * 4)
+        self.assertLess(full["working_bytes"], 64 << 20)
+        self.ntk(*command, "--out", "k.npy", code=2, saying="exclude")
+        self.ntk(*command[:-1], code=2, saying="--out K.npy is missing")
+        self.assertFalse(os.path.exists("k.npy"))
 
     def test_refused(self):
         bad = self.empirical + ["--out", "k.npy"]
