@@ -626,6 +626,82 @@ NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network
 /** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o < 1, SHAPE if it does not divide the rows. */
 NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
 
+/** out [to] = J or Jᵀ times in [from]; returns 0, or another number to report failure. */
+typedef int (*ntk_product_fn)(void *user, int64_t from, const double *in, int64_t to, double *out);
+
+/** out [count, columns] = rows first ... first + count - 1 of J; returns 0, or another number to report failure. */
+typedef int (*ntk_rows_fn)(void *user, int64_t first, int64_t count, int64_t columns, double *out);
+
+/**
+ * Functions of the caller that are J [rows, columns], so that the network of any framework can be used.  Each fills `out` with doubles and
+ * returns 0, or another number to report failure; `out` is not zeroed.  NULL: not given, and what it would answer is put together from another
+ * one, at the cost that stands there; one at least is needed.  They are called by one thread, the caller's.
+ */
+typedef struct ntk_jacobian_functions {
+    size_t struct_size; /**< NTK_JACOBIAN_FUNCTIONS_INIT */
+    int64_t rows;       /**< n o, row = sample o + output */
+    int64_t columns;    /**< p */
+    int64_t outputs;    /**< o, which divides the rows; 0 is 1 */
+    void *user;         /**< handed to each; it outlives the jacobian and all made from it */
+    ntk_product_fn jvp;   /**< J v [rows] of v [columns].  NULL: from the rows of J */
+    ntk_product_fn vjp;   /**< Jᵀ u [columns] of u [rows].  NULL: from the rows of J */
+    ntk_rows_fn get_rows; /**< NULL: a vjp each; without vjp a jvp for each column */
+} ntk_jacobian_functions;
+/** Opens every initialiser of an ntk_jacobian_functions. */
+#define NTK_JACOBIAN_FUNCTIONS_INIT sizeof(ntk_jacobian_functions)
+
+/**
+ * J by functions of the caller; `functions` is copied.  What they give is checked at each call: CALLBACK with the function and the place where one
+ * returns another number than 0, leaves a number of `out` as it was, gives one that is not finite, or writes beyond its end (as far as
+ * a margin of 64 numbers shows it).  Whether jvp and vjp are transposes of each other: ntk_jacobian_adjoint_error().
+ */
+NTK_API ntk_status ntk_jacobian_from_callbacks(ntk_context *ctx, const ntk_jacobian_functions *functions, ntk_jacobian **jacobian);
+
+/** f [rows] = f(theta), theta [columns]; returns 0, or another number to report failure. */
+typedef int (*ntk_function_fn)(void *user, int64_t columns, const double *theta, int64_t rows, double *f);
+
+/** Options of ntk_jacobian_from_function(). */
+typedef struct ntk_difference_options {
+    size_t struct_size; /**< NTK_DIFFERENCE_OPTIONS_INIT */
+    int32_t order;      /**< 2 (default, also for 0): two calls a column, error O(h²); 4: four calls, error O(h⁴) */
+    int32_t reserved;   /**< 0 */
+    double step;        /**< h of theta_j is step max(1, |theta_j|); 0: eps^(1/3) = 6.1e-6, of order 4 eps^(1/5) = 7.4e-4 */
+} ntk_difference_options;
+/** Opens every initialiser of an ntk_difference_options. */
+#define NTK_DIFFERENCE_OPTIONS_INIT sizeof(ntk_difference_options)
+
+/**
+ * J [rows, p] of `function`, called with `user`, at theta [p] by central differences, for what nobody can differentiate; `rows` = n o, `outputs` o.
+ * Relative error about 1e-10 (order 2) or 1e-12 (order 4) for smooth functions of moderate derivatives; at a kink the mean of both sides.
+ * It is called here, 2 p or 4 p times, and not again.  Memory rows p numbers.  Errors: CALLBACK as ntk_jacobian_from_callbacks().
+ * Source: Abramowitz & Stegun 25.3.21, 25.3.22 (unequal steps by rounding divided out).
+ */
+NTK_API ntk_status ntk_jacobian_from_function(ntk_context *ctx, ntk_function_fn function, void *user, const ntk_array *theta, int64_t rows, int64_t outputs, const ntk_difference_options *options, ntk_jacobian **jacobian);
+
+/** Columns first ... first + count - 1. */
+typedef struct ntk_range {
+    int64_t first; /**< from 0 */
+    int64_t count; /**< 0: none */
+} ntk_range;
+
+/** Chosen columns of J: ranges[0 ... count-1], ascending and apart, copied.  The kernel of training these parameters alone.
+ *  Errors: ARGUMENT with the range that leaves J or meets the one before.  Cost as that of J. */
+NTK_API ntk_status ntk_jacobian_restrict(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_range *ranges, int64_t count, ntk_jacobian **restricted);
+
+/** The columns of chosen layers of a network's J: every parametric layer whose path is one of paths[0 ... count-1] or lies within it
+ *  ("layers[2]", "layers[4].branches[0][1]"); of a repeat each turn.  Errors: ARGUMENT for a path without parameters and for a J of no network. */
+NTK_API ntk_status ntk_jacobian_restrict_layers(ntk_context *ctx, const ntk_jacobian *jacobian, const char *const *paths, int64_t count, ntk_jacobian **restricted);
+
+/** The rows of parts[0 ... count-1] below each other: several data sets, or sources, of one set of parameters.  Errors: SHAPE if columns
+ *  or outputs differ.  Cost the sum of the parts'. */
+NTK_API ntk_status ntk_jacobian_stack(ntk_context *ctx, const ntk_jacobian *const *parts, int64_t count, ntk_jacobian **stack);
+
+/**
+ * error = |<u, J v> - <Jᵀ u, v>| / (|u| |J v| + |Jᵀ u| |v|) for u, v drawn N(0, 1) from `seed`: rounding, about 1e-16, where apply and
+ * apply_transposed belong to one matrix, of the order of 1 where they do not (0 if both are zero).  Cost one of each.
+ */
+NTK_API ntk_status ntk_jacobian_adjoint_error(ntk_context *ctx, const ntk_jacobian *jacobian, uint64_t seed, double *error);
+
 /** Gives the jacobian back.  NULL: nothing happens. */
 NTK_API void ntk_jacobian_destroy(ntk_jacobian *jacobian);
 

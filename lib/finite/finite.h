@@ -10,7 +10,9 @@
  *   sum.c product.c concat.c          the merges of branch
  *   forward.c      the public forward, jvp, vjp, in chunks of samples
  *   jacobian.c     J as an operator: the handle, products, rows
- *   jacobian_network.c jacobian_matrix.c      its two sources
+ *   jacobian_network.c jacobian_matrix.c jacobian_callbacks.c jacobian_function.c      its sources
+ *   jacobian_restrict.c jacobian_stack.c      chosen columns; several below each other
+ *   guard.c        what a function of the caller has written
  *   factors.c      J of dense layers as outer products, layer by layer
  *
  * Values are [n, size] row-major, one per value of the program; a value with positions is [n, positions, channels].
@@ -178,6 +180,13 @@ struct ntk_jacobian {
     /* of a matrix */
     const double *matrix; /* dense: the caller's own memory where it is dense, else copy */
     void *copy;
+    /* of functions of the caller */
+    ntk_jacobian_functions functions;
+    /* of other Jacobians: of one its columns in `ranges`, or several below each other */
+    const ntk_jacobian **parts;
+    int64_t n_parts;
+    ntk_range *ranges;
+    int64_t n_ranges;
 };
 
 /** Rows [first, first + count) of J, dense [count, p].  For the rooms above; arguments are trusted. */
@@ -186,6 +195,25 @@ ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int6
 /** out [rows] = J v and out [p] = Jᵀ u, dense; arguments are trusted. */
 ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
 ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
+
+/** J of a dense matrix [rows, columns], which it owns from now on, also if this fails. */
+ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, double *matrix, int64_t rows, int64_t columns, int64_t outputs, ntk_jacobian **jacobian);
+
+/** ARGUMENT or SHAPE where `outputs` o < 1 or does not divide the rows of `name`. */
+ntk_status ntk_jacobian_check_outputs(ntk_context *ctx, const char *name, int64_t rows, int64_t outputs);
+
+/** Memory for what a function of the caller writes: `count` numbers with a margin on both sides. */
+typedef struct ntk_guard {
+    double *block, *out;
+    int64_t count;
+} ntk_guard;
+
+ntk_status ntk_guard_open(ntk_context *ctx, int64_t count, ntk_guard *guard);
+void ntk_guard_close(ntk_guard *guard);
+/** Marks every number as not written; the next call will write the first `count`. */
+void ntk_guard_arm(ntk_guard *guard, int64_t count);
+/** After a call of `function` that returned `code`: CALLBACK if it failed, left a number out, went beyond, or gave one that is not finite. */
+ntk_status ntk_guard_check(ntk_context *ctx, const ntk_guard *guard, const char *function, int code);
 
 /* ---- factors of J ---------------------------------------------------------------------------------------------- */
 

@@ -3,6 +3,9 @@
  * door; what it does, its source does (jacobian_network.c, jacobian_matrix.c).
  */
 #include "finite.h"
+#include "linalg.h"
+
+#include <math.h>
 
 void ntk_jacobian_destroy(ntk_jacobian *jacobian)
 {
@@ -11,6 +14,9 @@ void ntk_jacobian_destroy(ntk_jacobian *jacobian)
     ntk_free(jacobian->x);
     ntk_free(jacobian->theta);
     ntk_free(jacobian->copy);
+    for (int64_t i = 0; i < jacobian->n_parts; ++i) ntk_jacobian_destroy((ntk_jacobian *)(uintptr_t)jacobian->parts[i]);
+    ntk_free(jacobian->parts);
+    ntk_free(jacobian->ranges);
     ntk_free(jacobian);
 }
 
@@ -144,5 +150,43 @@ ntk_status ntk_jacobian_get_rows(ntk_context *ctx, const ntk_jacobian *jacobian,
     }
 done:
     ntk_free(scratch);
+    return status;
+}
+
+/* ---- is it one matrix? ----------------------------------------------------------------------------------------- */
+
+static double dot(int64_t n, const double *a, const double *b)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+}
+
+ntk_status ntk_jacobian_adjoint_error(ntk_context *ctx, const ntk_jacobian *jacobian, uint64_t seed, double *error)
+{
+    ntk_status status;
+    int64_t n, p;
+    double *u = NULL, *v = NULL, *jv = NULL, *ju = NULL, whole;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, jacobian);
+    NTK_REQUIRE(ctx, error);
+    n = jacobian->rows;
+    p = jacobian->columns;
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &u));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &jv));
+    NTK_TRY(NTK_NEW_RAW(ctx, p, &v));
+    NTK_TRY(NTK_NEW_RAW(ctx, p, &ju));
+    for (int64_t i = 0; i < n; ++i) u[i] = ntk_random_normal(seed, 0, (uint64_t)i);
+    for (int64_t i = 0; i < p; ++i) v[i] = ntk_random_normal(seed, 1, (uint64_t)i);
+    NTK_TRY_PART(ctx, 0, 0.5, ntk_jacobian_dense_apply(ctx, jacobian, v, jv));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_jacobian_dense_apply_transposed(ctx, jacobian, u, ju));
+    whole = ntk_norm(n, 1, u) * ntk_norm(n, 1, jv) + ntk_norm(p, 1, ju) * ntk_norm(p, 1, v);
+    *error = whole > 0 ? fabs(dot(n, u, jv) - dot(p, ju, v)) / whole : 0;
+    if (!isfinite(*error)) NTK_TRY(ntk_fail(ctx, NTK_ERROR_OVERFLOW, "<u, J v> exceeds the range of f64"));
+done:
+    ntk_free(ju);
+    ntk_free(v);
+    ntk_free(jv);
+    ntk_free(u);
     return status;
 }

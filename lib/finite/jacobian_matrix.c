@@ -26,13 +26,33 @@ static ntk_status matrix_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t f
 
 static const ntk_jacobian_class of_matrix = {"matrix", matrix_apply, matrix_apply_transposed, matrix_rows};
 
+ntk_status ntk_jacobian_check_outputs(ntk_context *ctx, const char *name, int64_t rows, int64_t outputs)
+{
+    if (outputs < 1) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "outputs is %lld; expected at least 1", (long long)outputs);
+    if (rows % outputs == 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_SHAPE, "%s has %lld rows; expected a multiple of the %lld outputs", name, (long long)rows, (long long)outputs);
+}
+
+ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, double *matrix, int64_t rows, int64_t columns, int64_t outputs, ntk_jacobian **jacobian)
+{
+    ntk_status status = NTK_NEW_HANDLE(ctx, jacobian);
+    if (status != NTK_OK) {
+        ntk_free(matrix);
+        return status;
+    }
+    (*jacobian)->class = &of_matrix;
+    (*jacobian)->rows = rows;
+    (*jacobian)->columns = columns;
+    (*jacobian)->outputs = outputs;
+    (*jacobian)->matrix = (*jacobian)->copy = matrix;
+    return NTK_OK;
+}
+
 static ntk_status check_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs)
 {
     ntk_status status;
     NTK_TRY(ntk_check_shape(ctx, "j", j, NTK_F64, NTK_SHAPE(-1, -1)));
-    if (outputs < 1) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "outputs is %lld; expected at least 1", (long long)outputs);
-    if (j->shape[0] % outputs != 0)
-        return ntk_fail(ctx, NTK_ERROR_SHAPE, "j has %lld rows; expected a multiple of the %lld outputs", (long long)j->shape[0], (long long)outputs);
+    NTK_TRY(ntk_jacobian_check_outputs(ctx, "j", j->shape[0], outputs));
     NTK_TRY(ntk_check_finite(ctx, "j", j));
 done:
     return status;

@@ -19,6 +19,8 @@ class Array(Structure):
 ARRAY = POINTER(Array)
 PROGRESS = CFUNCTYPE(c_int, c_void_p, c_double)
 LOG = CFUNCTYPE(None, c_void_p, c_char_p)
+PRODUCT = CFUNCTYPE(c_int, c_void_p, c_int64, POINTER(c_double), c_int64, POINTER(c_double))
+ROWS = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64, c_int64, POINTER(c_double))
 KERNEL = CFUNCTYPE(c_int, c_void_p, c_int64, c_int64, POINTER(c_double), c_int64, POINTER(c_double), POINTER(c_double), c_int64)
 
 
@@ -33,6 +35,19 @@ class Options(Structure):
 class ContextOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("allocate", c_void_p), ("allocate_user", c_void_p), ("log", LOG), ("log_user", c_void_p),
                 ("progress", PROGRESS), ("progress_user", c_void_p), ("memory_limit", c_uint64), ("threads", c_int32), ("reserved", c_int32)]
+
+
+class JacobianFunctions(Options):
+    _fields_ = [("struct_size", c_size_t), ("rows", c_int64), ("columns", c_int64), ("outputs", c_int64), ("user", c_void_p), ("jvp", PRODUCT),
+                ("vjp", PRODUCT), ("get_rows", ROWS)]
+
+
+class DifferenceOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("order", c_int32), ("reserved", c_int32), ("step", c_double)]
+
+
+class Range(Structure):
+    _fields_ = [("first", c_int64), ("count", c_int64)]
 
 
 class KernelOptions(Options):
@@ -93,7 +108,9 @@ class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
 
-STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_kernel_options": KernelOptions, "ntk_request": Request, "ntk_monte_carlo_options": MonteCarloOptions,
+STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacobian_functions": JacobianFunctions,
+           "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
+           "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions, "ntk_trainer_options": TrainerOptions,
@@ -118,6 +135,12 @@ CALLS = {
     "optimizer_get_diagonal": (_H, _A),
     "jacobian_from_network": (_H, _A, _A, _NEW),
     "jacobian_from_matrix": (_A, _I, _NEW),
+    "jacobian_from_callbacks": (POINTER(JacobianFunctions), _NEW),
+    "jacobian_from_function": (PRODUCT, c_void_p, _A, _I, _I, POINTER(DifferenceOptions), _NEW),
+    "jacobian_restrict": (_H, POINTER(Range), _I, _NEW),
+    "jacobian_restrict_layers": (_H, POINTER(c_char_p), _I, _NEW),
+    "jacobian_stack": (POINTER(c_void_p), _I, _NEW),
+    "jacobian_adjoint_error": (_H, c_uint64, POINTER(c_double)),
     "jacobian_apply": (_H, _A, _A),
     "jacobian_apply_transposed": (_H, _A, _A),
     "jacobian_get_rows": (_H, _I, _A),

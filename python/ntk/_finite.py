@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _abi
 from ._arrays import numbers, result, view
-from ._context import Handle, call
+from ._context import Handle, call, current
 
 
 class Network(Handle):
@@ -112,6 +112,35 @@ class Optimizer(Handle):
         return out
 
 
+def _into(function, out, *arguments):
+    """Runs the user's function in a callback and puts what it gives into `out`; the callback's code."""
+    def fill():
+        given = np.asarray(function(*arguments))
+        if given.size != out.size:
+            raise ValueError(f"{getattr(function, '__name__', 'the function')} gave shape {given.shape}; expected {out.shape}")
+        out[...] = given.reshape(out.shape)
+
+    _, failed = current().guarded(fill)
+    return int(failed)
+
+
+def _flat(pointer, *shape):
+    return np.ctypeslib.as_array(pointer, shape) if np.prod(shape) else np.empty(shape)
+
+
+def _product(function):
+    """The C callback around function(vector) -> vector."""
+    if function is None:
+        return _abi.PRODUCT()
+    return _abi.PRODUCT(lambda _, n, v, m, out: _into(function, _flat(out, m), _flat(v, n).copy()))
+
+
+def _rows(function):
+    if function is None:
+        return _abi.ROWS()
+    return _abi.ROWS(lambda _, first, count, p, out: _into(function, _flat(out, count, p), first, count))
+
+
 class Jacobian(Handle):
     """J of a network at theta on x, as an operator."""
 
@@ -125,6 +154,49 @@ class Jacobian(Handle):
     def from_matrix(cls, j, outputs=1):
         """The caller's own j [n o, p].  Borrowed: it must not change as long as anything made from it is in use."""
         return cls._made("jacobian_from_matrix", view(a := numbers(j)), outputs, keeps=(a,))
+
+    @classmethod
+    def from_functions(cls, shape, jvp=None, vjp=None, rows=None, outputs=1):
+        """J [n o, p] by functions of any framework: jvp(v [p]) -> J v, vjp(u [n o]) -> Jᵀ u, rows(first, count) -> rows of J.  One suffices; what is
+        not given is put together from another one.  What they raise comes out of the call that needed them.  Whether jvp and vjp belong
+        together, adjoint_error() says."""
+        thunks = _product(jvp), _product(vjp), _rows(rows)
+        functions = _abi.JacobianFunctions(rows=shape[0], columns=shape[1], outputs=outputs, jvp=thunks[0], vjp=thunks[1], get_rows=thunks[2])
+        return cls._made("jacobian_from_callbacks", functions, keeps=thunks)
+
+    @classmethod
+    def from_function(cls, function, theta, order=2, step=0.0):
+        """J of function(theta [p]) -> f [n, o] or [n] by central differences, 2 p calls (order 4: 4 p), all of them here."""
+        theta = numbers(theta)
+        f = np.asarray(function(theta.copy()))
+        thunk = _product(function)
+        return cls._made("jacobian_from_function", thunk, None, view(theta), f.size, f.shape[1] if f.ndim > 1 else 1,
+                         _abi.DifferenceOptions(order=order, step=step))
+
+    @classmethod
+    def stack(cls, parts):
+        """Jacobians of the same parameters, below each other."""
+        parts = tuple(parts)
+        return cls._made("jacobian_stack", (ctypes.c_void_p * len(parts))(*(part._handle for part in parts)), len(parts), keeps=parts)
+
+    def restrict(self, *ranges):
+        """The columns of slices, ascending and apart: j.restrict(slice(0, 10), slice(20, 30))."""
+        bounds = [s.indices(self.shape[1]) for s in ranges]
+        if any(step != 1 for _, _, step in bounds):
+            raise ValueError("columns are restricted to slices without steps")
+        array = (_abi.Range * max(len(bounds), 1))(*((start, max(stop - start, 0)) for start, stop, _ in bounds))
+        return self._made("jacobian_restrict", self, array, len(bounds), keeps=(self,))
+
+    def restrict_layers(self, *paths):
+        """The columns of layers of a network, "layers[2]" and what lies within."""
+        array = (ctypes.c_char_p * max(len(paths), 1))(*(path.encode() for path in paths))
+        return self._made("jacobian_restrict_layers", self, array, len(paths), keeps=(self,))
+
+    def adjoint_error(self, seed=0):
+        """How far <u, J v> and <Jᵀ u, v> are apart: rounding, or two functions that are not of one matrix."""
+        error = ctypes.c_double()
+        call("jacobian_adjoint_error", self, seed, error)
+        return error.value
 
     shape = property(lambda self: (self._get("rows"), self._get("columns")))
     outputs = property(lambda self: self._get("outputs"))

@@ -110,6 +110,51 @@ done:
     return status;
 }
 
+static int products(void *user, int64_t from, const double *in, int64_t to, double *out)
+{
+    (void)user;
+    for (int64_t i = 0; i < to; ++i) out[i] = in[i % from];
+    return 0;
+}
+
+static int some_rows(void *user, int64_t first, int64_t count, int64_t columns, double *out)
+{
+    (void)user;
+    for (int64_t i = 0; i < count * columns; ++i) out[i] = (double)(first + i);
+    return 0;
+}
+
+/* Jacobians of functions of the caller, by each way to put together what is missing; parts and stacks of them. */
+static ntk_status jacobians(ntk_context *ctx)
+{
+    ntk_status status = NTK_OK;
+    double theta[2 * P] = {0}, f[2 * ROWS] = {0}, g[2 * P], rows[2 * 4 * P], error;
+    ntk_array t = STRIDED(theta, P), flat = STRIDED(f, ROWS), gradient = STRIDED(g, P), out = STRIDED(rows, 4, P);
+    ntk_jacobian *j = NULL, *part = NULL, *stack = NULL;
+    for (int way = 0; way < 3; ++way) {
+        ntk_jacobian_functions functions = {NTK_JACOBIAN_FUNCTIONS_INIT, ROWS, P, O, NULL, way == 0 ? products : NULL, way == 1 ? products : NULL,
+                                            way == 2 ? some_rows : NULL};
+        TRY(ntk_jacobian_from_callbacks(ctx, &functions, &j));
+        TRY(ntk_jacobian_apply(ctx, j, &t, &flat));
+        TRY(ntk_jacobian_apply_transposed(ctx, j, &flat, &gradient));
+        TRY(ntk_jacobian_get_rows(ctx, j, 3, &out));
+        ntk_jacobian_destroy(j);
+        j = NULL;
+    }
+    TRY(ntk_jacobian_from_function(ctx, products, NULL, &t, ROWS, O, NULL, &j));
+    TRY(ntk_jacobian_stack(ctx, (const ntk_jacobian *const[]){j, w.jacobian}, 2, &stack));
+    TRY(ntk_jacobian_restrict(ctx, stack, (ntk_range[]){{1, 2}, {4, P - 4}}, 2, &part));
+    TRY(ntk_jacobian_adjoint_error(ctx, part, 1, &error));
+    ntk_jacobian_destroy(part);
+    part = NULL;
+    TRY(ntk_jacobian_restrict_layers(ctx, w.jacobian, (const char *const[]){"layers[0]"}, 1, &part));
+done:
+    ntk_jacobian_destroy(part);
+    ntk_jacobian_destroy(stack);
+    ntk_jacobian_destroy(j);
+    return status;
+}
+
 static ntk_status empirical(ntk_context *ctx)
 {
     static const ntk_outputs all[] = {NTK_OUTPUTS_FULL, NTK_OUTPUTS_TRACE, NTK_OUTPUTS_DIAGONAL};
@@ -490,7 +535,8 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
+    X(jacobians, 20)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

@@ -56,6 +56,32 @@ static int linear_kernel(void *user, int64_t d, int64_t n1, const double *x1, in
     return 0;
 }
 
+/* A Jacobian and a function of the caller whose numbers are all 1. */
+static int ones_rows(void *user, int64_t first, int64_t count, int64_t columns, double *out)
+{
+    (void)user;
+    (void)first;
+    for (int64_t i = 0; i < count * columns; ++i) out[i] = 1;
+    return 0;
+}
+
+static int ones(void *user, int64_t columns, const double *theta, int64_t rows, double *f)
+{
+    (void)theta;
+    return ones_rows(user, 0, rows, columns > 0, f);
+}
+
+static ntk_jacobian_functions jacobian_functions = {NTK_JACOBIAN_FUNCTIONS_INIT, .rows = ROWS, .columns = P, .outputs = O, .get_rows = ones_rows};
+static ntk_difference_options difference_options = {NTK_DIFFERENCE_OPTIONS_INIT, .order = 4};
+static ntk_range ranges[] = {{0, 3}, {5, 1}};
+static const char *paths[] = {"layers[2]"};
+
+/* A stack of one, or of nothing where its part is missing. */
+static ntk_status stack_of_one(ntk_context *ctx, const ntk_jacobian *part, ntk_jacobian **stack)
+{
+    return ntk_jacobian_stack(ctx, part ? &part : NULL, 1, stack);
+}
+
 /* Calls of the builder that need an open layer, and leave it closed. */
 static ntk_status begin_and_close(ntk_context *ctx, ntk_builder *b, const char *op, const ntk_attribute *attributes)
 {
@@ -156,6 +182,15 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_jacobian_from_network, , ntk_jacobian_from_network(ctx, p[0], p[1], p[2], p[3]), HANDLE("network", NETWORK), IN("theta", ALL, P),   \
       IN("x", AXIS(1), N, D), NEW(jacobian))                                                                                                  \
     X(ntk_jacobian_from_matrix, , ntk_jacobian_from_matrix(ctx, p[0], O, p[1]), IN("j", 0, ROWS, P), NEW(jacobian))                           \
+    X(ntk_jacobian_from_callbacks, , ntk_jacobian_from_callbacks(ctx, p[0], p[1]), NEEDED_OPTIONS("functions", jacobian_functions), NEW(jacobian)) \
+    X(ntk_jacobian_from_function, , ntk_jacobian_from_function(ctx, p[0] ? ones : NULL, p[1], p[2], ROWS, O, p[3], p[4]),                     \
+      POINTER("function", &calls_back), MAYBE_POINTER("user", text), IN("theta", 0, P), OPTIONS("options", difference_options), NEW(jacobian)) \
+    X(ntk_jacobian_restrict, , ntk_jacobian_restrict(ctx, p[0], p[1], 2, p[2]), HANDLE("jacobian", JACOBIAN), POINTER("ranges", ranges),      \
+      NEW_AS("restricted", jacobian))                                                                                                         \
+    X(ntk_jacobian_restrict_layers, , ntk_jacobian_restrict_layers(ctx, p[0], p[1], 1, p[2]), HANDLE("jacobian", JACOBIAN),                   \
+      POINTER("paths", paths), NEW_AS("restricted", jacobian))                                                                                \
+    X(ntk_jacobian_stack, , stack_of_one(ctx, p[0], p[1]), HANDLE("parts", JACOBIAN), NEW_AS("stack", jacobian))                              \
+    X(ntk_jacobian_adjoint_error, , ntk_jacobian_adjoint_error(ctx, p[0], 1, p[1]), HANDLE("jacobian", JACOBIAN), RESULT("error"))            \
     X(ntk_jacobian_apply, , ntk_jacobian_apply(ctx, p[0], p[1], p[2]), HANDLE("jacobian", JACOBIAN), IN("v", ALL, P), OUT("out", ALL, ROWS))  \
     X(ntk_jacobian_apply_transposed, , ntk_jacobian_apply_transposed(ctx, p[0], p[1], p[2]), HANDLE("jacobian", JACOBIAN),                    \
       IN("u", ALL, ROWS), OUT("out", ALL, P))                                                                                                 \

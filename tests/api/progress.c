@@ -47,6 +47,14 @@ MAKES(gram_create_empirical, gram, ntk_gram_create(ctx, w->empirical, &x, NULL, 
 MAKES(gram_from_matrix, gram, ntk_gram_from_matrix(ctx, AT(matrix(square, ROWS, ROWS)), &made))
 MAKES(gram_from_matrices, gram, ntk_gram_from_matrices(ctx, AT(matrix(square, ROWS, ROWS)), AT(matrix(square, ROWS, ROWS)), &made))
 MAKES(gram_from_jacobian, gram, ntk_gram_from_jacobian(ctx, w->jacobian, w->optimizer, &made))
+static int ones(void *user, int64_t columns, const double *v, int64_t rows, double *f)
+{
+    (void)user, (void)columns, (void)v;
+    for (int64_t i = 0; i < rows; ++i) f[i] = 1;
+    return 0;
+}
+
+MAKES(jacobian_from_function, jacobian, ntk_jacobian_from_function(ctx, ones, NULL, &theta, ROWS, O, NULL, &made))
 MAKES(spectrum_create, spectrum, ntk_spectrum_create(ctx, w->flow_gram, NULL, &made))
 MAKES(spectrum_from_jacobian, spectrum, ntk_spectrum_from_jacobian(ctx, w->jacobian, NULL, NULL, &made))
 MAKES(solver_create, solver, ntk_solver_create(ctx, w->gram, NULL, &made))
@@ -77,6 +85,7 @@ ANSWERS(vjp, ntk_network_vjp(ctx, w->network, &theta, &x, AT(world_y(w)), AT(ntk
 ANSWERS(jacobian_apply, ntk_jacobian_apply(ctx, w->jacobian, &theta, AT(ntk_vector_f64(numbers, ROWS))))
 ANSWERS(jacobian_transposed, ntk_jacobian_apply_transposed(ctx, w->jacobian, AT(ntk_vector_f64(vector, ROWS)), AT(ntk_vector_f64(numbers, P))))
 ANSWERS(jacobian_rows, ntk_jacobian_get_rows(ctx, w->jacobian, 0, AT(matrix(numbers, ROWS, P))))
+ANSWERS(jacobian_adjoint_error, ntk_jacobian_adjoint_error(ctx, w->jacobian, 1, &number))
 ANSWERS(kernel_eval, ntk_kernel_eval(ctx, w->kernel, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = AT(matrix(numbers, N, N))}))
 ANSWERS(kernel_eval_cross, ntk_kernel_eval(ctx, w->kernel, &x, &x_new, &(ntk_request){NTK_REQUEST_INIT, .nngp = AT(matrix(numbers, N, NEW_SAMPLES))}))
 ANSWERS(kernel_eval_empirical, ntk_kernel_eval(ctx, w->empirical, &x, &x_new, &(ntk_request){NTK_REQUEST_INIT, .ntk = AT(matrix(numbers, N, NEW_SAMPLES))}))
@@ -111,6 +120,7 @@ static const long_call calls[] = {
     CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
     CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2), CALL(trainer_run, 6),
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
+    CALL(jacobian_from_function, 20), CALL(jacobian_adjoint_error, 4),
     CALL(kernel_eval, 1), CALL(kernel_eval_cross, 1), CALL(kernel_eval_empirical, 4), CALL(kernel_diagonal, 1), CALL(kernel_diagonal_empirical, 4),
     CALL(gram_multiply, 1), CALL(parameter_vectors, 3), CALL(fisher_multiply, 4), CALL(fisher_norm, 3), CALL(solve, 1), CALL(backward_error, 1),
     CALL(mean, 2), CALL(covariance, 4), CALL(both_at, 4), CALL(dynamics_at, 2), CALL(dynamics_test_at, 3), CALL(dynamics_parameters_at, 4),
