@@ -1,6 +1,7 @@
 /*
  * What other implementations of these kernels get wrong, as tests that pass here: a diagonal of rectified monomials that is not a number,
- * polynomials of a zero input that are not, half of the digits of a diagonal of a deep chain, and indefinite grams in single precision.
+ * polynomials of a zero input that are not, half of the digits of a diagonal of a deep chain, and indefinite grams in single precision;
+ * weights scaled by the number of outputs; branches that share what they read, added as if they were independent.
  */
 #include "infinite/pairs.h"
 
@@ -76,9 +77,42 @@ static void a_single_precision_gram_is_definite(void **state)
     }
 }
 
+/* The variance of a unit is w² |x|² / fan_in + b², whatever the number of units, in both parameterizations. */
+static void weights_scale_by_their_inputs(void **state)
+{
+    static const char *const parameterizations[] = {"ntk", "standard"}, *const layers[] = {
+        "{\"op\": \"dense\", \"units\": 1, \"w_std\": 1.5, \"b_std\": 0.5}", "{\"op\": \"dense\", \"units\": 1000, \"w_std\": 1.5, \"b_std\": 0.5}"};
+    double q = 2.25 * (x[0] * x[0] + x[1] * x[1] + x[2] * x[2]) / D + 0.25;
+    for (int i = 0; i < 4; ++i) kit_near(kernels_of(*state, D, parameterizations[i / 2], layers[i % 2], x, x).nngp / q, 1, 4e-15);
+}
+
+/* Weights of their own: kernels add.  Branches that share what they read and have none, f + f or f + relu(f), are not
+ * independent, and adding their kernels would be wrong: a sentence. */
+static void branches_that_share_weights(void **state)
+{
+    static const char *const own = "{\"op\": \"dense\", \"units\": 8}", *const shared[] = {"", "{\"op\": \"relu\"}"};
+    const char *f = "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 8}";
+    char layers[900];
+    kernels one = kernels_of(*state, D, "ntk", f, x, x), two;
+    snprintf(layers, sizeof layers, "{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[%s], [%s]]}", f, f);
+    two = kernels_of(*state, D, "ntk", layers, x, x);
+    kit_near(two.nngp / one.nngp, 2, 4e-15);
+    kit_near(two.ntk / one.ntk, 2, 4e-15);
+    for (int i = 0; i < 2; ++i) {
+        ntk_network *network;
+        ntk_kernel *kernel = NULL;
+        snprintf(layers, sizeof layers, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [%s, "
+                 "{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [%s]]}]}", own, shared[i]);
+        network = kit_network(*state, layers);
+        kit_fails(*state, ntk_kernel_from_network(*state, network, NULL, &kernel), NTK_ERROR_NO_RULE, "layers[1]");
+        ntk_network_destroy(network);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {kit_test(a_diagonal_of_rectified_monomials), kit_test(a_polynomial_of_zero), kit_test(a_deep_diagonal),
-                                       kit_test(a_single_precision_gram_is_definite)};
+                                       kit_test(a_single_precision_gram_is_definite), kit_test(weights_scale_by_their_inputs),
+                                       kit_test(branches_that_share_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
