@@ -145,6 +145,7 @@ NTK_API int ntk_blas_is_slow(void);
     X(ERROR_NOT_POSITIVE_DEFINITE, 60, "the matrix is not positive definite")                    \
     X(ERROR_NOT_CONVERGED, 61, "an iteration did not converge")                                  \
     X(ERROR_UNSTABLE, 62, "the linear system has a mode that does not decay")                    \
+    X(ERROR_UNREACHABLE, 63, "no input brings the linear system to this state")                  \
     X(ERROR_CALLBACK, 80, "a callback reported a failure")                                       \
     X(ERROR_UNSUPPORTED, 81, "this combination is not implemented")                              \
     X(ERROR_INTERNAL, 82, "a defect of the library; please report it")
@@ -1276,11 +1277,12 @@ NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a
 /**
  * Training in parameter space, theta' = -D⁻¹Jᵀ(J theta - y) - weight_decay theta: A = -(D⁻¹JᵀJ + weight_decay), B = D⁻¹Jᵀ, C = J, with
  * the D of `optimizer` (NULL: identity) and weight_decay >= 0.  s = p; A is similar to a symmetric matrix and is never formed: kept
- * are the singular vectors of J D^-1/2, for Gramians, their factors and residuals; other calls are UNSUPPORTED.  Modes in the null
- * space of J are neither seen nor driven, and are left out whether they decay or not: the minimal solution (ntk_system_rank() < s
- * says that there are some).
+ * are the eigenvectors of K = J D⁻¹ Jᵀ while cond(K) <= 1e5, from one product of J with itself, else (or for more rows than columns) the
+ * singular vectors of J D^-1/2, which keep what K loses: results are good to about cond(K) eps, or eps.  For Gramians, their factors and
+ * residuals, responses and margins; other calls are UNSUPPORTED.  Modes in the null space of J are neither seen nor driven, and are
+ * left out whether they decay or not: the minimal solution (ntk_system_rank() < s says that there are some).
  * At infinity, D = 1: W_o = ½ P_row(J) without decay, 2 tr W_o = tr K (K + weight_decay)⁻¹ with it: the effective dimension.
- * Errors: ARGUMENT.  Cost: a singular value decomposition of J, O(N p min(N, p)) flop, 3 N p numbers.
+ * J is kept.  Errors: ARGUMENT.  Cost: N² p + 9 N³ flop, 4 N² numbers; for singular vectors O(N p min(N, p)) flop, 3 N p numbers.
  */
 NTK_API ntk_status ntk_system_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, double weight_decay,
                                             ntk_system **system);
@@ -1304,14 +1306,18 @@ NTK_API ntk_status ntk_system_get_matrices(ntk_context *ctx, const ntk_system *s
 
 /**
  * The Gramian `which`: w [s, s] over [0, horizon]; horizon > 0 or infinity.
- * Errors: UNSTABLE names the eigenvalue if at infinity a mode that does not decay is seen by C (driven by B; of a general A any such mode),
- * OVERFLOW.  Cost: two or three products, 2 s³ flop each; of a general A about 12 s³ flop at infinity (Bartels & Stewart 1972), else 6 s³
+ * At infinity, modes that do not decay and are not seen by C (driven by B) are left out: the minimal solution, see ntk_system_resting_modes().
+ * Errors: UNSTABLE names the eigenvalue of one that is seen, OVERFLOW.  Cost: two or three products, 2 s³ flop each; of a general A about 12 s³ flop at infinity (Bartels & Stewart 1972), else 6 s³
  * per doubling of a short horizon, log2(|A| T) times.
  */
 NTK_API ntk_status ntk_system_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *w);
 
+/** *count = the modes that do not decay and that C does not see (which = observability; else B does not drive): more than 0 says that the
+ *  Gramian at infinity is the minimal one of many solutions.  Errors: UNSTABLE, as there.  Cost: none where all modes decay; else s³. */
+NTK_API ntk_status ntk_system_resting_modes(ntk_context *ctx, const ntk_system *system, ntk_gramian which, int64_t *count);
+
 /** A factor f [p, rank] of the Gramian `which` of a system from a Jacobian over [0, horizon], W = f fᵀ, rank: ntk_system_rank().  Nothing p x p is
- *  formed.  Errors: ARGUMENT, UNSUPPORTED for other systems.  Cost: p rank. */
+ *  formed.  Errors: ARGUMENT, UNSUPPORTED for other systems.  Cost: 2 N p rank flop (p rank of singular vectors), and no memory where f is dense. */
 NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f);
 
 /** The Gramian `which` of gradient descent with a step, x_{k+1} = (I + step A) x_k: w [s, s] = sum_k (I + step A)ᵀ^k CᵀC (I + step A)^k, or
@@ -1327,6 +1333,59 @@ NTK_API ntk_status ntk_system_hankel(ntk_context *ctx, const ntk_system *system,
  *  ... + sigma_s) in the H-infinity norm (Glover 1984); bound may be NULL.  Errors: ARGUMENT (k beyond 1 ... s, or beyond the
  *  positive Hankel values), UNSTABLE.  Cost: as ntk_system_hankel(), and a Schur form of k states. */
 NTK_API ntk_status ntk_system_reduce(ntk_context *ctx, const ntk_system *system, int64_t k, double *bound, ntk_system **reduced);
+
+/** The free response z [times, outputs], z(t) = C exp(A t) x0, at times[0 ... n_times-1] >= 0, finite and ascending; x0 [s].  With A = -K and
+ *  x0 = f(0) - y: the errors of training.  Errors: ARGUMENT, OVERFLOW.  Cost: 2 s² (times + outputs) flop; of a general A an exponential
+ *  (16 products of s x s, and log2(|A| t) more) per length of a step. */
+NTK_API ntk_status ntk_system_response(ntk_context *ctx, const ntk_system *system, const ntk_array *x0, const double *times, int64_t n_times, ntk_array *z);
+
+/** Options of ntk_system_reconstruct(). */
+typedef struct ntk_reconstruct_options {
+    size_t struct_size;     /**< NTK_RECONSTRUCT_OPTIONS_INIT */
+    const ntk_array *noise; /**< [times] f64, the deviation > 0 of each sample's noise, the same for all outputs; NULL: 1 */
+    double prior;           /**< deviation of every number of x0 as known beforehand (mean 0); 0: nothing is known */
+    double tolerance;       /**< of directions that are shown, relative to the best; 0: s eps */
+} ntk_reconstruct_options;
+/** Opens every initialiser of an ntk_reconstruct_options. */
+#define NTK_RECONSTRUCT_OPTIONS_INIT sizeof(ntk_reconstruct_options)
+
+/**
+ * The initial state x0 [s] from samples z [times, outputs] of the outputs, z_k = C exp(A t_k) x0 + noise, at times[0 ... n_times-1], ascending: with
+ * the Gramian of the samples G = sum_k exp(Aᵀt_k) CᵀC exp(At_k)/s_k², x0 = G⁻¹ sum_k exp(Aᵀt_k) Cᵀ z_k/s_k², the weighted least squares estimate, and its
+ * covariance [s, s] = G⁻¹ (NULL: not wanted); a prior adds 1/prior² to G.  With s_k² = R/h_k, h_k the weights of a quadrature over [0, T], that is
+ * W_o(T)⁻¹ int exp(Aᵀt) Cᵀ z dt with its integrals so summed, and the covariance R W_o(T)⁻¹.  *rank (may be NULL): the directions that the samples
+ * show; without a prior the others are 0 in x0, and left out of the covariance.
+ * Errors: ARGUMENT, UNSUPPORTED in parameter space, OVERFLOW.  Cost: s² times + 15 s³ flop; of a general A 4 s² outputs per time and the exponentials.
+ */
+NTK_API ntk_status ntk_system_reconstruct(ntk_context *ctx, const ntk_system *system, const double *times, int64_t n_times, const ntk_array *z, const ntk_reconstruct_options *options, ntk_array *x0, ntk_array *covariance, int64_t *rank);
+
+/** The eigenvectors of the Gramian `which` over [0, horizon], columns of vectors [s, s] (NULL: not wanted), with its eigenvalues energies [s], largest
+ *  first, and shares [s] (NULL: not wanted) of what the same direction gives for ever, vᵀ W(T) v / vᵀ W(infinity) v; 0 for one that is never seen.  For
+ *  A = -K: 1 - exp(-2 lambda T), what of mode lambda is learnt by T; the error left is the root of the rest.
+ *  Errors: ARGUMENT, UNSTABLE, UNSUPPORTED in parameter space.  Cost: the Gramian (with shares two) and 9 s³ flop; none of a gram. */
+NTK_API ntk_status ntk_system_directions(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *vectors, ntk_array *energies, ntk_array *shares);
+
+/** *energy = xᵀ W_c(horizon)⁻¹ x, the least int |u|² dt of inputs that bring the state from 0 to x [s] in the time `horizon` (infinity is fine);
+ *  costate [s] = W_c⁻¹ x (NULL: not wanted) gives that input, u(t) = Bᵀ exp(Aᵀ(horizon - t)) costate.  Errors: UNREACHABLE, with the share of x that no input
+ *  reaches, ARGUMENT, UNSTABLE, UNSUPPORTED in parameter space, OVERFLOW.  Cost: as ntk_system_directions(). */
+NTK_API ntk_status ntk_system_minimum_energy(ntk_context *ctx, const ntk_system *system, double horizon, const ntk_array *x, double *energy, ntk_array *costate);
+
+/** values [s, 2] = real and imaginary parts of the eigenvalues of A, slowest (largest real part) first. */
+NTK_API ntk_status ntk_system_get_eigenvalues(ntk_context *ctx, const ntk_system *system, ntk_array *values);
+
+/** The eigenvalue of largest real part, *real + i *imaginary (imaginary >= 0), and a unit right eigenvector of it, mode [s, 2]: real and imaginary
+ *  part.  Any of the three may be NULL.  Errors: ARGUMENT without states, UNSUPPORTED in parameter space. */
+NTK_API ntk_status ntk_system_dominant_mode(ntk_context *ctx, const ntk_system *system, double *real, double *imaginary, ntk_array *mode);
+
+/** *time = ln(1/share)/(-a): when the slowest mode that moves is down to `share` in (0, 1), a its real part; infinity: never, 0: nothing moves.  *certain
+ *  (may be NULL) = a time after which |x(t)| <= share |x(0)| whatever the start: the same for a symmetric A, whose resting modes (eigenvalue 0) are
+ *  left out of both; of a general A, which may grow before it decays, by Lyapunov's function xᵀ P x, P the observability Gramian of C = 1; in
+ *  parameter space ½ ln cond(D)/(-a) later.  Errors: ARGUMENT.  Cost of *certain of a general A: 20 s³ flop. */
+NTK_API ntk_status ntk_system_settling_time(ntk_context *ctx, const ntk_system *system, double share, double *time, double *certain);
+
+/** Gradient descent x + h A x converges for steps 0 < h < this: the least of -2 Re lambda/|lambda|² over the eigenvalues of A (for A = -K: 2/lambda_max);
+ *  those that are 0 rest and set no limit; 0 if one grows or turns for ever, infinity if nothing moves, -1 for NULL. */
+NTK_API double ntk_system_largest_step(const ntk_system *system);
 
 /** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of w [s, s]
  *  as an infinite-horizon Gramian `which`: a few eps for that of ntk_system_gramian().  Cost: 4 s³ flop. */

@@ -14,8 +14,7 @@
 #include <float.h>
 #include <math.h>
 
-/* m = M. */
-static ntk_status modal_square(ntk_context *ctx, const ntk_system *s, const ntk_port *port, double *m)
+ntk_status ntk_gramian_modal_square(ntk_context *ctx, const ntk_system *s, const ntk_port *port, double *m)
 {
     ntk_status status;
     int64_t n = s->size;
@@ -35,11 +34,12 @@ static void clear_mode(int64_t n, int64_t i, double *m)
     for (int64_t j = 0; j < n; ++j) m[i * n + j] = m[j * n + i] = 0;
 }
 
-/* Restricts M to the modes that decay; UNSTABLE if another one is seen. */
-static ntk_status restrict_modes(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *m)
+/* Restricts M to the modes that decay, all but `count`; UNSTABLE if another one is seen. */
+static ntk_status restrict_modes(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *m, int64_t *count)
 {
     int64_t n = s->size;
     double trace = 0;
+    *count = 0;
     for (int64_t i = 0; i < n; ++i) trace += m[i * n + i];
     for (int64_t i = 0; i < n; ++i) {
         if (s->w[i] > s->tolerance) continue;
@@ -48,14 +48,15 @@ static ntk_status restrict_modes(ntk_context *ctx, const ntk_system *s, ntk_gram
                             "the eigenvalue %g of A does not decay and its mode is %s: at infinity there is no %s Gramian; take a finite horizon",
                             -s->w[i], which == NTK_GRAMIAN_OBSERVABILITY ? "seen by C" : "driven by B", ntk_gramian_name(which));
         clear_mode(n, i, m);
+        ++*count;
     }
     return NTK_OK;
 }
 
 /* What rounding made of 0 is 0, so that a long horizon does not amplify it. */
-static double rate_of(const ntk_system *s, int64_t i)
+double ntk_system_rate(const ntk_system *system, int64_t i)
 {
-    return fabs(s->w[i]) <= s->tolerance ? fmax(s->w[i], 0) : s->w[i];
+    return fabs(system->w[i]) <= system->tolerance ? fmax(system->w[i], 0) : system->w[i];
 }
 
 /* m_ij *= S(w_i + w_j), where there is something to multiply. */
@@ -66,7 +67,7 @@ static ntk_status integrate(ntk_context *ctx, const ntk_system *s, double horizo
     ntk_flow flow = {.s = horizon};
     for (int64_t i = 0; i < n; ++i) {
         for (int64_t j = 0; j <= i; ++j)
-            if (m[i * n + j] != 0) m[i * n + j] *= ntk_flow_learned(&flow, rate_of(s, i) + rate_of(s, j));
+            if (m[i * n + j] != 0) m[i * n + j] *= ntk_flow_learned(&flow, ntk_system_rate(s, i) + ntk_system_rate(s, j));
         NTK_TRY(ntk_progress(ctx, (double)(i + 1) / (double)n));
     }
 done:
@@ -93,14 +94,42 @@ ntk_status ntk_gramian_symmetric(ntk_context *ctx, const ntk_system *system, ntk
 {
     ntk_status status;
     double *m = NULL;
+    int64_t count;
     NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &m));
-    NTK_TRY_PART(ctx, 0, 0.4, modal_square(ctx, system, &system->ports[which], m));
-    if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m));
+    NTK_TRY_PART(ctx, 0, 0.4, ntk_gramian_modal_square(ctx, system, &system->ports[which], m));
+    if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m, &count));
     NTK_TRY_PART(ctx, 0.4, 0.5, integrate(ctx, system, horizon, m));
     NTK_TRY_PART(ctx, 0.5, 1, to_state_space(ctx, system, m, w));
 done:
     ntk_free(m);
     return status;
+}
+
+/* How many modes ntk_gramian_symmetric() leaves out. */
+static ntk_status count_symmetric(ntk_context *ctx, const ntk_system *system, ntk_gramian which, int64_t *count)
+{
+    ntk_status status = NTK_OK;
+    double *m = NULL;
+    if (system->size == 0 || system->w[system->size - 1] > system->tolerance) return NTK_OK;
+    NTK_TRY(NTK_NEW_RAW(ctx, system->size * system->size, &m));
+    NTK_TRY(ntk_gramian_modal_square(ctx, system, &system->ports[which], m));
+    NTK_TRY(restrict_modes(ctx, system, which, m, count));
+done:
+    ntk_free(m);
+    return status;
+}
+
+ntk_status ntk_system_resting_modes(ntk_context *ctx, const ntk_system *system, ntk_gramian which, int64_t *count)
+{
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    NTK_REQUIRE(ctx, count);
+    *count = 0;
+    if (ntk_gramian_check(ctx, which) != NTK_OK) return NTK_ERROR_ARGUMENT;
+    if (system->spectrum) *count = system->weight_decay > 0 ? 0 : system->size - system->spectrum->rank;
+    else if (system->w) return count_symmetric(ctx, system, which, count);
+    else if (system->abscissa >= -system->tolerance) return ntk_gramian_resting(ctx, system, which, NULL, count);
+    return NTK_OK;
 }
 
 ntk_status ntk_gramian_dense(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)

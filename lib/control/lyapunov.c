@@ -7,7 +7,7 @@
  *     observability     Aᵀ W + W A + CᵀC = 0      Rᵀ Y + Y R = -F
  *     controllability   A W + W Aᵀ + B Bᵀ = 0     R Y + Y Rᵀ = -F
  *
- * Finite horizon, any A: over a short h = T/2^k the integral by its Taylor series, then doubled,
+ * Finite horizon, any A: over a short h = T/2^k the integral by its Taylor series (exp(Ah): exponential.c), then doubled,
  *
  *     W(2h) = W(h) + exp(Aᵀh) W(h) exp(Ah),     exp(2Ah) = exp(Ah)²
  *
@@ -57,9 +57,6 @@ static ntk_status infinite_horizon(ntk_context *ctx, const ntk_system *s, ntk_gr
 {
     ntk_status status;
     int64_t n = s->size;
-    if (s->abscissa >= -s->tolerance)
-        return ntk_fail(ctx, NTK_ERROR_UNSTABLE, "A has an eigenvalue of real part %g, which does not decay: at infinity there is no Gramian; take a finite horizon",
-                        s->abscissa);
     NTK_TRY_PART(ctx, 0, 0.2, ntk_congruence(ctx, NTK_GRAMIAN_CONTROLLABILITY, n, s->vectors, w, room));
     for (int64_t i = 0; i < n * n; ++i) w[i] = -w[i];
     NTK_TRY_PART(ctx, 0.2, 0.8, ntk_lyapunov(ctx, n, s->r, which == NTK_GRAMIAN_OBSERVABILITY, w));
@@ -69,17 +66,6 @@ done:
 }
 
 /* ---- finite horizon ---- */
-
-static double one_norm(int64_t n, const double *a)
-{
-    double largest = 0;
-    for (int64_t j = 0; j < n; ++j) {
-        double sum = 0;
-        for (int64_t i = 0; i < n; ++i) sum += fabs(a[i * n + j]);
-        largest = fmax(largest, sum);
-    }
-    return largest;
-}
 
 typedef struct doubling {
     const ntk_system *s;
@@ -113,29 +99,14 @@ done:
     return status;
 }
 
-/* e = exp(Ah). */
-static ntk_status short_exponential(ntk_context *ctx, doubling *d)
-{
-    ntk_status status = NTK_OK;
-    int64_t n = d->s->size;
-    for (int64_t i = 0; i < n * n; ++i) d->e[i] = d->term[i] = i % (n + 1) == 0;
-    for (int j = 1; j <= TERMS; ++j) {
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, n, n, d->h / j, d->term, n, d->s->a, n, 0, d->room, n));
-        memcpy(d->term, d->room, (size_t)(n * n) * sizeof *d->term);
-        for (int64_t i = 0; i < n * n; ++i) d->e[i] += d->term[i];
-    }
-done:
-    return status;
-}
-
 static ntk_status finite_horizon(ntk_context *ctx, doubling *d, double horizon)
 {
     ntk_status status;
     int64_t n = d->s->size;
-    double size = one_norm(n, d->s->a) * horizon;
-    int doublings = size > 0.5 ? (int)ceil(log2(size)) + 1 : 0;
+    int doublings;
+    NTK_TRY(ntk_exponential_doublings(ctx, n, d->s->a, horizon, &doublings));
     d->h = ldexp(horizon, -doublings);
-    NTK_TRY_PART(ctx, 0, 0.1, short_exponential(ctx, d));
+    NTK_TRY_PART(ctx, 0, 0.1, ntk_exponential(ctx, n, d->s->a, d->h, d->e, d->term, d->room));
     NTK_TRY_PART(ctx, 0.1, 0.2, short_gramian(ctx, d));
     for (int i = 0; i < doublings; ++i) {
         NTK_TRY(ntk_gramian_double(ctx, d->which, n, d->w, d->e, d->term, d->room));
@@ -152,6 +123,8 @@ ntk_status ntk_gramian_general(ntk_context *ctx, const ntk_system *system, ntk_g
     int64_t n = system->size;
     const ntk_port *port = &system->ports[which];
     doubling d = {.s = system, .which = which, .w = w};
+    int64_t count;
+    if (isinf(horizon) && system->abscissa >= -system->tolerance) return ntk_gramian_resting(ctx, system, which, w, &count);
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
     NTK_TRY(ntk_port_square(ctx, port, n, port->h, w));
     if (isinf(horizon)) {

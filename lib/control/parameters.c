@@ -1,18 +1,30 @@
 /*
  * Training in parameter space: theta' = -D⁻¹Jᵀ(J theta - y) - lambda theta, that is A = -(D⁻¹JᵀJ + lambda), B = D⁻¹Jᵀ, C = J.
  *
- * A is similar to a symmetric matrix: with J D^-1/2 = Uᵀ diag(sigma) V (rows v_i), D^1/2 A D^-1/2 = -(Vᵀ diag(sigma²) V + lambda), so
+ * A is similar to a symmetric matrix: with J D^-1/2 = Uᵀ diag(sigma) V (rows u_i, v_i), D^1/2 A D^-1/2 = -(Vᵀ diag(sigma²) V + lambda), so
  *
  *     W(T) = D^±1/2 [ sum_i sigma_i² S(2 (sigma_i² + lambda)) v_i v_iᵀ ] D^±1/2 = F Fᵀ,     S(x) = (1 - exp(-x T))/x,
  *
  * + for observability, - for controllability: p x rank numbers, nothing p x p unless it is asked for.  A mode in the null space of J
  * does not decay where lambda = 0, and is neither seen nor driven: the Gramian on the rest is the minimal solution.
  * At infinity W_o = ½ P_row(J) for D = 1, lambda = 0, and 2 tr W_o = tr K (K + lambda)⁻¹ for any lambda (docs/mathematics.md §9.1).
+ *
+ * Two ways.  With v_i = D^-1/2 Jᵀ u_i/sigma_i the factor needs no v_i:
+ *
+ *     F = Jᵀ X  or  D⁻¹ Jᵀ X,     X = Uᵀ diag(S(2 (sigma_i² + lambda))^1/2)
+ *
+ * from the eigenvectors of K = J D⁻¹ Jᵀ alone: one product of J with itself, one of J with X [N, rank].  K is known to a few eps |K|, so v_iᵀ v_j
+ * is off by some eps sigma_max²/(sigma_i sigma_j): at most cond(K) eps, 2e-11 up to the LARGEST_CONDITION.  Beyond it, or with more rows than columns,
+ * the singular value decomposition has every v_i to a few eps, at several times the cost.
  */
 #include "control.h"
 
 #include <math.h>
 #include <string.h>
+
+#define LARGEST_CONDITION 1e5
+
+#define BLOCK ((double)((int64_t)512 << 20)) /* bytes of rows of J at once, where they are not at hand */
 
 /* The spectral abscissa: a mode in the null space of J decays by the weight decay alone. */
 static double slowest(const ntk_system *s)
@@ -29,6 +41,22 @@ ntk_status ntk_system_check_matrix(ntk_context *ctx, const ntk_system *system)
                     (long long)system->size);
 }
 
+/* The eigenvectors of K, if they are good enough; else *spectrum stays NULL. */
+static ntk_status try_gram(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_spectrum **spectrum)
+{
+    ntk_status status;
+    ntk_gram *gram = NULL;
+    if (jacobian->rows == 0 || jacobian->rows > jacobian->columns) return NTK_OK;
+    NTK_TRY_PART(ctx, 0, 0.7, ntk_gram_from_jacobian(ctx, jacobian, optimizer, &gram));
+    NTK_TRY_PART(ctx, 0.7, 1, ntk_spectrum_create(ctx, gram, NULL, spectrum));
+    if (ntk_spectrum_condition(*spectrum) <= LARGEST_CONDITION) goto done;
+    ntk_spectrum_destroy(*spectrum);
+    *spectrum = NULL;
+done:
+    ntk_gram_destroy(gram);
+    return status;
+}
+
 ntk_status ntk_system_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, double weight_decay,
                                     ntk_system **system)
 {
@@ -41,7 +69,8 @@ ntk_status ntk_system_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobi
     NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
     s->size = jacobian->columns;
     s->weight_decay = weight_decay;
-    NTK_TRY(ntk_spectrum_from_jacobian(ctx, jacobian, optimizer, NULL, &s->spectrum));
+    NTK_TRY_PART(ctx, 0, 0.5, try_gram(ctx, jacobian, optimizer, &s->spectrum));
+    NTK_TRY_PART(ctx, 0.5, 1, s->spectrum ? NTK_OK : ntk_spectrum_from_jacobian(ctx, jacobian, optimizer, NULL, &s->spectrum));
     s->abscissa = slowest(s);
     *system = s;
     s = NULL;
@@ -50,43 +79,101 @@ done:
     return status;
 }
 
-/* rows [rank, p]: Fᵀ. */
-static ntk_status factor_rows(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *rows)
+/* S(2 (sigma_i² + lambda)) */
+static double learned(const ntk_system *s, int64_t i, double horizon)
+{
+    ntk_flow flow = {.s = horizon};
+    return ntk_flow_learned(&flow, 2 * (s->spectrum->values[i] + s->weight_decay));
+}
+
+/* f [p, rank] from singular vectors: columns sigma_i S^1/2 D^±1/2 v_i. */
+static ntk_status factor_of_vectors(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
 {
     const ntk_spectrum *spectrum = s->spectrum;
     int64_t p = s->size, rank = spectrum->rank;
-    ntk_flow flow = {.s = horizon};
+    ntk_array columns = ntk_matrix_f64(f, p, rank), rows = ntk_array_flipped(&columns);
+    double *scaled = NULL;
+    ntk_status status = NTK_NEW_RAW(ctx, rank * p, &scaled);
+    if (status != NTK_OK) return status;
     for (int64_t i = 0; i < rank; ++i) {
-        double square = spectrum->values[i], rate = 2 * (square + s->weight_decay);
-        double weight = sqrt(square * ntk_flow_learned(&flow, rate));
-        for (int64_t j = 0; j < p; ++j) rows[i * p + j] = weight * spectrum->right[i * p + j];
+        double weight = sqrt(spectrum->values[i] * learned(s, i, horizon));
+        for (int64_t j = 0; j < p; ++j) scaled[i * p + j] = weight * spectrum->right[i * p + j];
     }
-    ntk_optimizer_scale(spectrum->optimizer, rank, p, rows, which == NTK_GRAMIAN_OBSERVABILITY ? -0.5 : 0.5);
-    return ntk_check_result(ctx, "the factor of w", NTK_F64, rows, rank * p);
+    ntk_optimizer_scale(spectrum->optimizer, rank, p, scaled, which == NTK_GRAMIAN_OBSERVABILITY ? -0.5 : 0.5);
+    ntk_store(&rows, scaled);
+    ntk_free(scaled);
+    return NTK_OK;
+}
+
+/* f = Jᵀ x, x [N, rank], over blocks of rows of J. */
+static ntk_status multiply_transposed(ntk_context *ctx, const ntk_jacobian *j, int64_t rank, const double *x, double *f)
+{
+    ntk_status status = NTK_OK;
+    int64_t n = j->rows, p = j->columns, step = j->matrix ? n : NTK_MIN(NTK_MAX((int64_t)(BLOCK / (8 * (double)NTK_MAX(p, 1))), 1), n);
+    double *room = NULL;
+    if (!j->matrix) NTK_TRY(NTK_NEW_RAW(ctx, step * p, &room));
+    for (int64_t first = 0; first < n; first += step) {
+        int64_t count = NTK_MIN(step, n - first);
+        double from = (double)first / (double)n, to = (double)(first + count) / (double)n;
+        if (room) NTK_TRY_PART(ctx, from, (from + to) / 2, ntk_jacobian_dense_rows(ctx, j, first, count, room));
+        NTK_TRY_PART(ctx, room ? (from + to) / 2 : from, to,
+                     ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, p, rank, count, 1, room ? room : j->matrix + first * p, p, x + first * rank, rank,
+                              first > 0, f, rank));
+    }
+done:
+    ntk_free(room);
+    return status;
+}
+
+/* f [p, rank] from eigenvectors of K. */
+static ntk_status factor_of_gram(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
+{
+    ntk_status status;
+    const ntk_spectrum *spectrum = s->spectrum;
+    int64_t n = spectrum->n, rank = spectrum->rank;
+    double *x = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, n * rank, &x));
+    for (int64_t i = 0; i < rank; ++i) {
+        double weight = sqrt(learned(s, i, horizon));
+        for (int64_t k = 0; k < n; ++k) x[k * rank + i] = weight * spectrum->vectors[i * n + k];
+    }
+    NTK_TRY(multiply_transposed(ctx, spectrum->jacobian, rank, x, f));
+    for (int64_t j = 0; which == NTK_GRAMIAN_CONTROLLABILITY && spectrum->optimizer && j < s->size; ++j)
+        for (int64_t i = 0; i < rank; ++i) f[j * rank + i] /= ntk_optimizer_d(spectrum->optimizer, j);
+done:
+    ntk_free(x);
+    return status;
+}
+
+/* f [p, rank], dense. */
+static ntk_status factor(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
+{
+    ntk_status status;
+    NTK_TRY_PART(ctx, 0, 1, (s->spectrum->right ? factor_of_vectors : factor_of_gram)(ctx, s, which, horizon, f));
+    NTK_TRY(ntk_check_result(ctx, "the factor of w", NTK_F64, f, s->size * s->spectrum->rank));
+done:
+    return status;
 }
 
 ntk_status ntk_parameters_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)
 {
     ntk_status status;
-    double *rows = NULL;
+    double *f = NULL;
     int64_t p = system->size, rank = system->spectrum->rank;
-    NTK_TRY(NTK_NEW_RAW(ctx, rank * p, &rows));
-    NTK_TRY(ntk_progress(ctx, 0));
-    NTK_TRY(factor_rows(ctx, system, which, horizon, rows));
-    NTK_TRY(ntk_syrk(ctx, NTK_F64, NTK_TRANSPOSED, p, rank, 1, rows, p, 0, w, p));
+    NTK_TRY(NTK_NEW_RAW(ctx, rank * p, &f));
+    NTK_TRY_PART(ctx, 0, 0.5, factor(ctx, system, which, horizon, f));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, p, rank, 1, f, rank, 0, w, p));
     ntk_mirror(ctx, NTK_F64, p, w, p);
-    NTK_TRY(ntk_progress(ctx, 1));
     NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, w, p * p));
 done:
-    ntk_free(rows);
+    ntk_free(f);
     return status;
 }
 
 ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f)
 {
     ntk_status status;
-    ntk_array flipped;
-    double *rows = NULL;
+    double *scratch = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
     NTK_TRY(ntk_gramian_check(ctx, which));
@@ -94,12 +181,11 @@ ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system,
     if (!system->spectrum)
         return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "only a system from a Jacobian keeps its Gramians as factors; ntk_system_gramian() has the matrix");
     NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(system->size, system->spectrum->rank)));
-    NTK_TRY(NTK_NEW_RAW(ctx, system->spectrum->rank * system->size, &rows));
-    NTK_TRY(factor_rows(ctx, system, which, horizon, rows));
-    flipped = ntk_array_flipped(f);
-    ntk_store(&flipped, rows);
+    if (!ntk_is_dense(f)) NTK_TRY(NTK_NEW_RAW(ctx, system->spectrum->rank * system->size, &scratch));
+    NTK_TRY_PART(ctx, 0, 1, factor(ctx, system, which, horizon, scratch ? scratch : f->data));
+    if (scratch) ntk_store(f, scratch);
 done:
-    ntk_free(rows);
+    ntk_free(scratch);
     return status;
 }
 

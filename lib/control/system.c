@@ -30,20 +30,18 @@ static ntk_status decompose_general(ntk_context *ctx, ntk_system *s)
 {
     ntk_status status;
     int64_t n = s->size;
-    double *real = NULL, *imaginary = NULL, largest = 0;
+    double largest = 0;
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &s->r));
-    NTK_TRY(NTK_NEW_RAW(ctx, n, &real));
-    NTK_TRY(NTK_NEW_RAW(ctx, n, &imaginary));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &s->real));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &s->imaginary));
     memcpy(s->r, s->a, (size_t)(n * n) * sizeof *s->r);
-    NTK_TRY(ntk_schur(ctx, n, s->r, s->vectors, real, imaginary));
+    NTK_TRY(ntk_schur(ctx, n, s->r, s->vectors, s->real, s->imaginary));
     for (int64_t i = 0; i < n; ++i) {
-        s->abscissa = fmax(s->abscissa, real[i]);
-        largest = fmax(largest, hypot(real[i], imaginary[i]));
+        s->abscissa = fmax(s->abscissa, s->real[i]);
+        largest = fmax(largest, hypot(s->real[i], s->imaginary[i]));
     }
     s->tolerance = (double)n * DBL_EPSILON * largest;
 done:
-    ntk_free(imaginary);
-    ntk_free(real);
     return status;
 }
 
@@ -144,6 +142,8 @@ void ntk_system_destroy(ntk_system *system)
     ntk_spectrum_destroy(system->spectrum);
     ntk_free(system->ports[0].h);
     ntk_free(system->ports[1].h);
+    ntk_free(system->imaginary);
+    ntk_free(system->real);
     ntk_free(system->r);
     ntk_free(system->w);
     ntk_free(system->vectors);
@@ -213,6 +213,13 @@ ntk_status ntk_gramian_check(ntk_context *ctx, ntk_gramian which)
 {
     if (ntk_gramian_name(which)) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "which is %d: no Gramian", (int)which);
+}
+
+const double *ntk_port_matrix(const ntk_port *port, int64_t size, double *room)
+{
+    if (port->h) return port->h;
+    for (int64_t i = 0; i < size * size; ++i) room[i] = i % (size + 1) == 0;
+    return room;
 }
 
 ntk_status ntk_port_square(ntk_context *ctx, const ntk_port *port, int64_t size, const double *h, double *q)

@@ -11,7 +11,7 @@
  *   packed half      ntk_packed_cholesky  ntk_packed_solve  ntk_packed_symm  ntk_packed_spread
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
- *   Schur form       ntk_schur  ntk_lyapunov      (f64)
+ *   Schur form       ntk_schur  ntk_schur_order  ntk_schur_vector  ntk_lyapunov      (f64)
  *   which kernels    ntk_blas_slower  ntk_blas_warn  (and those of ntk.h)
  */
 #ifndef NTK_LINALG_H
@@ -85,6 +85,12 @@ ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s,
 
 /** A [n, n] = Vᵀ R V: A becomes R, lower quasi-triangular (2 x 2 blocks show above the diagonal), v [n, n] V; eigenvalues in the order of R. */
 ntk_status ntk_schur(ntk_context *ctx, int64_t n, double *a, double *v, double *real, double *imaginary);
+
+/** The eigenvalues that `first` marks move to the leading block of R, the others behind it; r, v, real, imaginary are rewritten, A is still Vᵀ R V. */
+ntk_status ntk_schur_order(ntk_context *ctx, int64_t n, const bool *first, double *r, double *v, double *real, double *imaginary);
+
+/** A right eigenvector of eigenvalue `index` of A, or of the pair that it belongs to: A (x + i y) = (real + i |imaginary|) (x + i y), x, y [n], |x + i y| = 1. */
+ntk_status ntk_schur_vector(ntk_context *ctx, int64_t n, const double *r, const double *v, int64_t index, double *x, double *y);
 
 /** C [n, n], symmetric, becomes Y of Rᵀ Y + Y R = C (transposed) or R Y + Y Rᵀ = C.  UNSTABLE if two eigenvalues add up to 0. */
 ntk_status ntk_lyapunov(ntk_context *ctx, int64_t n, const double *r, bool transposed, double *c);

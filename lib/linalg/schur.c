@@ -13,6 +13,7 @@
 
 #include <lapack.h>
 #include <limits.h>
+#include <math.h>
 
 #define SMALL 48
 
@@ -40,6 +41,50 @@ ntk_status ntk_schur(ntk_context *ctx, int64_t n, double *a, double *v, double *
     NTK_TRY(ntk_progress(ctx, 1));
 done:
     ntk_free(work);
+    return status;
+}
+
+/* LAPACK moves one eigenvalue (or pair) at a time by swaps that are backward stable (dtrexc; Bai & Demmel 1993). */
+ntk_status ntk_schur_order(ntk_context *ctx, int64_t n, const bool *first, double *r, double *v, double *real, double *imaginary)
+{
+    ntk_status status;
+    lapack_int order = (lapack_int)n, kept, iwork, one = 1, lwork = (lapack_int)NTK_MAX(n, 1), info = 0;
+    lapack_logical *select = NULL;
+    double *work = NULL, nothing = 0;
+    if (n == 0) return NTK_OK;
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &select));
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &work));
+    for (int64_t i = 0; i < n; ++i) select[i] = first[i];
+    LAPACK_dtrsen("N", "V", select, &order, r, &order, v, &order, real, imaginary, &kept, &nothing, &nothing, work, &lwork, &iwork, &one, &info);
+    if (info > 0) NTK_TRY(ntk_fail(ctx, NTK_ERROR_NOT_CONVERGED, "dtrsen: eigenvalues of A are too close to be told apart"));
+    NTK_TRY(check_info(ctx, "dtrsen", info));
+done:
+    ntk_free(work);
+    ntk_free(select);
+    return status;
+}
+
+/* A left eigenvector of LAPACK's T, in the coordinates of its Schur vectors, is conjugate to a right one of ours. */
+ntk_status ntk_schur_vector(ntk_context *ctx, int64_t n, const double *r, const double *v, int64_t index, double *x, double *y)
+{
+    ntk_status status;
+    lapack_int order = (lapack_int)n, two = 2, found = 0, info = 0;
+    lapack_logical *select = NULL;
+    double *work = NULL, *left = NULL, norm;
+    NTK_TRY(NTK_NEW(ctx, n, &select));
+    NTK_TRY(NTK_NEW(ctx, 2 * n, &left));
+    NTK_TRY(NTK_NEW_RAW(ctx, 3 * n, &work));
+    select[index] = 1;
+    LAPACK_dtrevc("L", "S", select, &order, r, &order, left, &order, NULL, &order, &two, &found, work, &info);
+    NTK_TRY(check_info(ctx, "dtrevc", info));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, 1, n, 1, v, n, left, 1, 0, x, 1));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, 1, n, found == 2 ? -1 : 0, v, n, left + n, 1, 0, y, 1));
+    norm = hypot(ntk_norm(1, n, x), ntk_norm(1, n, y));
+    for (int64_t i = 0; i < n; ++i) x[i] /= norm, y[i] /= norm;
+done:
+    ntk_free(work);
+    ntk_free(left);
+    ntk_free(select);
     return status;
 }
 

@@ -108,12 +108,16 @@ class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
 
+class ReconstructOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("noise", ARRAY), ("prior", c_double), ("tolerance", c_double)]
+
+
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacobian_functions": JacobianFunctions,
            "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
            "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
-           "ntk_design_options": DesignOptions, "ntk_trainer_options": TrainerOptions,
+           "ntk_design_options": DesignOptions, "ntk_reconstruct_options": ReconstructOptions, "ntk_trainer_options": TrainerOptions,
            "ntk_learning_options": LearningOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
@@ -205,6 +209,14 @@ CALLS = {
     "system_hankel": (_H, _A),
     "system_reduce": (_H, _I, POINTER(c_double), _NEW),
     "system_residual": (_H, c_int, _A, POINTER(c_double)),
+    "system_resting_modes": (_H, c_int, POINTER(c_int64)),
+    "system_response": (_H, _A, POINTER(c_double), _I, _A),
+    "system_reconstruct": (_H, POINTER(c_double), _I, _A, POINTER(ReconstructOptions), _A, _A, POINTER(c_int64)),
+    "system_directions": (_H, c_int, _D, _A, _A, _A),
+    "system_minimum_energy": (_H, _D, _A, POINTER(c_double), _A),
+    "system_get_eigenvalues": (_H, _A),
+    "system_dominant_mode": (_H, POINTER(c_double), POINTER(c_double), _A),
+    "system_settling_time": (_H, _D, POINTER(c_double), POINTER(c_double)),
 }
 
 # The others: name -> (result, arguments).
@@ -227,6 +239,7 @@ GETTERS = {
     "system_inputs": (c_int64, (_H,)),
     "system_outputs": (c_int64, (_H,)),
     "system_abscissa": (c_double, (_H,)),
+    "system_largest_step": (c_double, (_H,)),
     "optimizer_parameters": (c_int64, (_H,)),
     "jacobian_rows": (c_int64, (_H,)),
     "jacobian_columns": (c_int64, (_H,)),

@@ -348,3 +348,61 @@ class System(Handle):
     def residual(self, w, which="observability"):
         w = numbers(w)
         return _number("system_residual", self, enumerator("gramian", which), view(w))
+
+    def resting_modes(self, which="observability"):
+        """The modes that do not decay and are not seen (driven): more than 0 says that the Gramian at infinity is the minimal one."""
+        count = ctypes.c_int64()
+        call("system_resting_modes", self, enumerator("gramian", which), count)
+        return count.value
+
+    def response(self, x0, times, out=None):
+        """z [times, outputs] = C exp(A t) x0, times ascending."""
+        x0, times = numbers(x0), np.ascontiguousarray(times, np.float64).ravel()
+        out = result(out, (len(times), self.outputs))
+        call("system_response", self, view(x0), _doubles(times), len(times), view(out))
+        return out
+
+    def reconstruct(self, times, z, noise=None, prior=0.0, tolerance=0.0):
+        """(x0, its covariance, directions shown) by weighted least squares from samples z [times, outputs]."""
+        times, z, noise = np.ascontiguousarray(times, np.float64).ravel(), numbers(z), _optional(noise)
+        x0, covariance, rank = np.empty(self.size), np.empty((self.size, self.size)), ctypes.c_int64()
+        options = _abi.ReconstructOptions(noise=_pointer(noise), prior=prior, tolerance=tolerance)
+        call("system_reconstruct", self, _doubles(times), len(times), view(z), options, view(x0), view(covariance), rank)
+        return x0, covariance, rank.value
+
+    def directions(self, which="observability", horizon=math.inf, shares=True):
+        """(vectors in columns, energies, shares or None) of the Gramian over [0, horizon]."""
+        s = self.size
+        vectors, energies, known = np.empty((s, s)), np.empty(s), np.empty(s) if shares else None
+        call("system_directions", self, enumerator("gramian", which), horizon, view(vectors), view(energies), view(known))
+        return vectors, energies, known
+
+    def minimum_energy(self, x, horizon=math.inf):
+        """(least energy that brings the state from 0 to x, costate W_c⁻¹ x)."""
+        x, energy, costate = numbers(x), ctypes.c_double(), np.empty(self.size)
+        call("system_minimum_energy", self, horizon, view(x), energy, view(costate))
+        return energy.value, costate
+
+    def eigenvalues(self):
+        """Of A, slowest first; complex."""
+        out = np.empty((self.size, 2))
+        call("system_get_eigenvalues", self, view(out))
+        return out[:, 0] + 1j * out[:, 1]
+
+    def dominant_mode(self):
+        """(eigenvalue of largest real part, a unit right eigenvector); complex."""
+        real, imaginary, mode = ctypes.c_double(), ctypes.c_double(), np.empty((self.size, 2))
+        call("system_dominant_mode", self, real, imaginary, view(mode))
+        return complex(real.value, imaginary.value), mode[:, 0] + 1j * mode[:, 1]
+
+    def settling_time(self, share=0.01):
+        """(when the slowest moving mode is down to share, a time after which |x(t)| <= share |x(0)| for certain)."""
+        time, certain = ctypes.c_double(), ctypes.c_double()
+        call("system_settling_time", self, share, time, certain)
+        return time.value, certain.value
+
+    largest_step = property(lambda self: self._get("largest_step"))
+
+
+def _doubles(times):
+    return times.ctypes.data_as(ctypes.POINTER(ctypes.c_double))

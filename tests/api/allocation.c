@@ -444,6 +444,42 @@ done:
     return status;
 }
 
+/* What one does with a general system of N states and one output. */
+static ntk_status control(ntk_context *ctx, const ntk_system *s)
+{
+    ntk_status status;
+    double numbers[3][4 * N * N] = {{0}}, energy, time, certain;
+    const double times[] = {0.1, 0.2, 0.5};
+    ntk_array x = STRIDED(numbers[0], N), z = STRIDED(numbers[1], 3, 1), g = STRIDED(numbers[2], N, N), mode = STRIDED(numbers[2], N, 2);
+    ntk_array noise = ntk_vector_f64(times, 3);
+    ntk_reconstruct_options o = {NTK_RECONSTRUCT_OPTIONS_INIT, .noise = &noise, .prior = 1};
+    for (int i = 0; i < N; ++i) numbers[0][2 * i] = 1;
+    TRY(ntk_system_response(ctx, s, &x, times, 3, &z));
+    TRY(ntk_system_reconstruct(ctx, s, times, 3, &z, &o, &x, &g, NULL));
+    TRY(ntk_system_minimum_energy(ctx, s, 1, &x, &energy, &x));
+    TRY(ntk_system_get_eigenvalues(ctx, s, &mode));
+    TRY(ntk_system_dominant_mode(ctx, s, NULL, NULL, &mode));
+    TRY(ntk_system_settling_time(ctx, s, 0.1, &time, &certain));
+done:
+    return status;
+}
+
+/* A mode that rests, and that C = (1, -1) does not see. */
+static ntk_status resting(ntk_context *ctx)
+{
+    ntk_status status;
+    double a[] = {-1, 1, 0, 0}, c[] = {1, -1}, out[4];
+    ntk_array aa = ntk_matrix_f64(a, 2, 2), cc = ntk_matrix_f64(c, 1, 2), ww = ntk_matrix_f64(out, 2, 2);
+    ntk_system *s = NULL;
+    int64_t count;
+    TRY(ntk_system_from_matrices(ctx, &aa, NULL, &cc, &s));
+    TRY(ntk_system_resting_modes(ctx, s, NTK_GRAMIAN_OBSERVABILITY, &count));
+    TRY(ntk_system_gramian(ctx, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, &ww));
+done:
+    ntk_system_destroy(s);
+    return status;
+}
+
 static ntk_status reductions(ntk_context *ctx)
 {
     ntk_status status;
@@ -460,6 +496,8 @@ static ntk_status reductions(ntk_context *ctx)
     TRY(ntk_system_hankel(ctx, s, &values));
     TRY(ntk_system_reduce(ctx, s, 2, &bound, &small));
     TRY(ntk_system_get_matrices(ctx, s, &a, &b, &c));
+    TRY(ntk_system_directions(ctx, s, NTK_GRAMIAN_OBSERVABILITY, 1, &g, &values, &values));
+    TRY(control(ctx, s));
 done:
     ntk_system_destroy(small);
     ntk_system_destroy(s);
@@ -535,7 +573,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
     X(jacobians, 20)
 
 /* The sweep, and afterwards the handles of the world answer as before. */

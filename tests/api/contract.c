@@ -42,6 +42,7 @@ static ntk_predictor_options predictor_options = {NTK_PREDICTOR_OPTIONS_INIT, .r
 static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5};
 static ntk_trainer_options trainer_options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_learning_options learning_options = {NTK_LEARNING_OPTIONS_INIT, .learning_rate = 0.5};
+static ntk_reconstruct_options reconstruct_options = {NTK_RECONSTRUCT_OPTIONS_INIT, .prior = 0.5};
 static ntk_dynamics_options dynamics_options = {NTK_DYNAMICS_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_test_set test_set = {NTK_TEST_SET_INIT, .x = &test_x, .f0 = &test_f0};
 
@@ -316,6 +317,20 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_system_reduce, , ntk_system_reduce(ctx, p[0], 2, p[1], p[2]), HANDLE("system", SYSTEM), MAYBE_RESULT("bound"), NEW_AS("reduced", system))         \
     X(ntk_system_gramian_factor, , ntk_system_gramian_factor(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", OF_PARAMETERS), \
       OUT("f", ALL, P, ROWS))                                                                                                                 \
+    X(ntk_system_resting_modes, , ntk_system_resting_modes(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1]), HANDLE("system", SYSTEM), RESULT("count")) \
+    X(ntk_system_response, , ntk_system_response(ctx, p[0], p[1], p[2], 2, p[3]), HANDLE("system", SYSTEM), IN("x0", ALL, N),                 \
+      POINTER("times", times), OUT("z", ALL, 2, N))                                                                                           \
+    X(ntk_system_reconstruct, , ntk_system_reconstruct(ctx, p[0], p[1], 2, p[2], p[3], p[4], p[5], p[6]), HANDLE("system", SYSTEM),           \
+      POINTER("times", times), IN("z", ALL, 2, N), OPTIONS("options", reconstruct_options), OUT("x0", ALL, N), MAYBE_OUT("covariance", ALL, N, N), \
+      MAYBE_RESULT("rank"))                                                                                                                   \
+    X(ntk_system_directions, , ntk_system_directions(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1], p[2], p[3]), HANDLE("system", SYSTEM),    \
+      MAYBE_OUT("vectors", ALL, N, N), OUT("energies", ALL, N), MAYBE_OUT("shares", ALL, N))                                                  \
+    X(ntk_system_minimum_energy, , ntk_system_minimum_energy(ctx, p[0], 2, p[1], p[2], p[3]), HANDLE("system", SYSTEM), IN("x", ALL, N),      \
+      RESULT("energy"), MAYBE_OUT("costate", ALL, N))                                                                                         \
+    X(ntk_system_get_eigenvalues, , ntk_system_get_eigenvalues(ctx, p[0], p[1]), HANDLE("system", SYSTEM), OUT("values", ALL, N, 2))          \
+    X(ntk_system_dominant_mode, , ntk_system_dominant_mode(ctx, p[0], p[1], p[2], p[3]), HANDLE("system", SYSTEM), MAYBE_RESULT("real"),      \
+      MAYBE_RESULT("imaginary"), MAYBE_OUT("mode", ALL, N, 2))                                                                                \
+    X(ntk_system_settling_time, , ntk_system_settling_time(ctx, p[0], 0.1, p[1], p[2]), HANDLE("system", SYSTEM), RESULT("time"), MAYBE_RESULT("certain")) \
     X(ntk_system_residual, , ntk_system_residual(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1], p[2]), HANDLE("system", SYSTEM),                 \
       IN_AS("w", FILL_SPD, ALL, N, N), RESULT("residual"))                                                                                    \
     X(ntk_spectrum_log_evidence, , ntk_spectrum_log_evidence(ctx, p[0], p[1], 0.5, p[2]), HANDLE("spectrum", SPECTRUM),                       \

@@ -1,5 +1,7 @@
 #include "control/integral.h"
 
+#include "control.h"
+
 #include <stdbool.h>
 
 enum { N = 4, P = 7 };
@@ -146,6 +148,28 @@ static void test_effective_dimension(void **state)
     }
 }
 
+/* K of condition 1e4 goes by its eigenvectors, good to some cond(K) eps, 1e6 by singular vectors, good to some eps: both within their bound. */
+static void test_two_ways(void **state)
+{
+    const double smallest[2] = {1e-2, 1e-3};
+    for (int way = 0; way < 2; ++way)
+        for (int adam = 0; adam < 2; ++adam) {
+            double q[P * P], w[P * P], jw[N * P], bound = (way == 0 ? 1e4 : 16 * P) * DBL_EPSILON;
+            scene x;
+            dense_orthogonal(46, P, q);
+            if (adam) kit_random(42, P, x.d);
+            for (int i = 0; i < N * P; ++i) x.j[i] = q[i] * (i / P == 3 ? smallest[way] : 1) * (adam ? sqrt(1.5 + x.d[i % P]) : 1);
+            scene_open(*state, adam, 0, &x);
+            assert_true((x.s->spectrum->right == NULL) == (way == 0));
+            assert_int_equal(ntk_system_rank(x.s), N);
+            gramian_of(*state, &x, NTK_GRAMIAN_OBSERVABILITY, INFINITY, w); /* J D⁻¹ W = ½ J */
+            for (int i = 0; i < P * P; ++i) w[i] /= x.d[i / P];
+            dense_multiply(N, P, P, x.j, w, jw);
+            for (int i = 0; i < N * P; ++i) kit_near(jw[i], x.j[i] / 2, 4 * bound);
+            scene_close(&x);
+        }
+}
+
 static void test_refusals(void **state)
 {
     double w[P * P];
@@ -180,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         kit_test(test_the_defining_integral), kit_test(test_the_general_system_agrees), kit_test(test_half_the_row_space),
-        kit_test(test_effective_dimension),   kit_test(test_refusals),
+        kit_test(test_effective_dimension),   kit_test(test_two_ways),                  kit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,8 +87,47 @@ static void test_singular(void **state)
     kit_ok(*state, ntk_schur(*state, 0, r, c, r, r));
 }
 
+/* The eigenvalues that were marked stand first, A is still Vᵀ R V. */
+static void test_order(void **state)
+{
+    scene *s = calloc(1, sizeof *s);
+    bool first[N];
+    int count = 0;
+    schur_form(*state, 3, 0, s);
+    for (int i = 0; i < N; ++i) count += first[i] = s->re[i] < 0;
+    kit_ok(*state, ntk_schur_order(*state, N, first, s->r, s->v, s->re, s->im));
+    assert_true(count > 20 && count < N - 20);
+    for (int i = 0; i < N; ++i) assert_true((s->re[i] < 0) == (i < count));
+    multiply(true, s->v, false, s->r, s->x);
+    multiply(false, s->x, false, s->v, s->y);
+    kit_close(N * N, s->y, s->a, 60 * N * DBL_EPSILON);
+    multiply(false, s->v, true, s->v, s->x);
+    for (int i = 0; i < N; ++i)
+        for (int j = 0; j < N; ++j) kit_near(s->x[i * N + j], i == j, 20 * N * DBL_EPSILON);
+    free(s);
+}
+
+/* A (x + iy) = lambda (x + iy), of unit length, for every eigenvalue, the second of a pair giving the first's. */
+static void test_vectors(void **state)
+{
+    scene *s = calloc(1, sizeof *s);
+    schur_form(*state, 4, 0, s);
+    for (int k = 0; k < N; ++k) {
+        double norm = 0, *x = s->x, *y = s->x + N;
+        kit_ok(*state, ntk_schur_vector(*state, N, s->r, s->v, k, x, y));
+        for (int i = 0; i < N; ++i) {
+            double re = -s->re[k] * x[i] + fabs(s->im[k]) * y[i], im = -s->re[k] * y[i] - fabs(s->im[k]) * x[i];
+            for (int j = 0; j < N; ++j) re += s->a[i * N + j] * x[j], im += s->a[i * N + j] * y[j];
+            kit_near(re, 0, 1e-12), kit_near(im, 0, 1e-12);
+            norm += x[i] * x[i] + y[i] * y[i];
+        }
+        kit_near(norm, 1, 1e-14);
+    }
+    free(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(test_schur_form), kit_test(test_lyapunov), kit_test(test_singular)};
+    const struct CMUnitTest tests[] = {kit_test(test_order), kit_test(test_vectors), kit_test(test_schur_form), kit_test(test_lyapunov), kit_test(test_singular)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

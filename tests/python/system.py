@@ -7,6 +7,12 @@ from kit import Case, close, data
 import ntk
 
 
+def expm(a):
+    """By the eigenvectors of a."""
+    values, vectors = np.linalg.eig(a)
+    return ((vectors * np.exp(values)) @ np.linalg.inv(vectors)).real
+
+
 class Systems(Case):
     def setUp(self):
         self.a, self.b, self.c = data(6, 6) / 3 - 2 * np.eye(6), data(6, 2, seed=1), data(3, 6, seed=2)
@@ -28,6 +34,39 @@ class Systems(Case):
         for own, given in zip(self.system.matrices(), (self.a, self.b, self.c)):
             close(own, given, 0)
         self.fails("ERROR_ARGUMENT", "k is 7", self.system.reduce, 7)
+
+    def test_uses(self):
+        times = np.linspace(0, 3, 31)
+        e = np.array([np.linalg.matrix_power(expm(self.a * 0.1), k) for k in range(31)])
+        x0 = data(6, 1, seed=3)[:, 0]
+        z = self.system.response(x0, times)
+        close(z, (self.c @ e) @ x0, 1e-11)
+        h, noise = (self.c @ e).reshape(-1, 6), 0.1 + times
+        got, covariance, rank = self.system.reconstruct(times, z, noise=noise)
+        scaled = h / np.repeat(noise, 3)[:, None]
+        self.assertEqual(rank, 6)
+        close(got, x0, 1e-8)
+        close(covariance, np.linalg.inv(scaled.T @ scaled), 1e-8)
+        vectors, energies, shares = self.system.directions(horizon=2.0)
+        w = self.system.gramian(horizon=2.0)
+        close(w @ vectors, vectors * energies, 1e-12)
+        self.assertTrue((shares > 0).all() and (shares <= 1).all())
+        energy, costate = self.system.minimum_energy(x0, 2.0)
+        close(self.system.gramian("controllability", 2.0) @ costate, x0, 1e-7)
+        self.assertAlmostEqual(energy / (x0 @ costate), 1, places=12)
+        self.assertEqual(self.system.resting_modes(), 0)
+
+    def test_margins(self):
+        values = np.linalg.eigvals(self.a)
+        close(np.sort_complex(self.system.eigenvalues()), np.sort_complex(values), 1e-12)
+        value, mode = self.system.dominant_mode()
+        close(self.a @ mode, value * mode, 1e-12)
+        self.assertAlmostEqual(self.system.largest_step, (-2 * values.real / abs(values)**2).min(), places=12)
+        time, certain = self.system.settling_time(0.1)
+        self.assertAlmostEqual(time, np.log(10) / -values.real.max(), places=11)
+        self.assertLessEqual(np.linalg.norm(expm(self.a * certain), 2), 0.1)
+        small = ntk.System.from_matrices(np.diag([-1.0, -2.0]), np.array([[1.0], [0.0]]))
+        self.fails("ERROR_UNREACHABLE", "x cannot be reached", small.minimum_energy, np.array([0.0, 1.0]))
 
     def test_steps(self):
         d = ntk.Dynamics(ntk.Gram.from_matrix(np.diag([4.0, 1.0])), np.ones(2), learning_rate=0.1, discrete=True)
