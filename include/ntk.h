@@ -189,6 +189,11 @@ typedef enum ntk_algorithm {
     NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers without positions, D an outer product per layer */
     NTK_ALGORITHM_CONTRACTION = 2 /**< the rows of J: always */
 } ntk_algorithm;
+/** How dropout is read at infinite width; a finite network reads it at inference. */
+typedef enum ntk_dropout {
+    NTK_DROPOUT_TRAINING = 0, /**< K and Theta of a sample with itself, at one position, over keep */
+    NTK_DROPOUT_INFERENCE = 1 /**< it changes nothing */
+} ntk_dropout;
 /** How a gram keeps its N x N entries. */
 typedef enum ntk_storage {
     NTK_STORAGE_AUTO = 0,   /**< the library chooses: packed for a gram of a kernel */
@@ -260,6 +265,8 @@ NTK_API const char *ntk_outputs_name(ntk_outputs value);
 NTK_API int ntk_outputs_from_name(const char *name, ntk_outputs *value);
 NTK_API const char *ntk_algorithm_name(ntk_algorithm value);
 NTK_API int ntk_algorithm_from_name(const char *name, ntk_algorithm *value);
+NTK_API const char *ntk_dropout_name(ntk_dropout value);
+NTK_API int ntk_dropout_from_name(const char *name, ntk_dropout *value);
 NTK_API const char *ntk_storage_name(ntk_storage value);
 NTK_API int ntk_storage_from_name(const char *name, ntk_storage *value);
 NTK_API const char *ntk_posterior_name(ntk_posterior value);
@@ -738,6 +745,8 @@ typedef struct ntk_kernel_options {
     int32_t reserved;    /**< 0 */
     ntk_algorithm algorithm; /**< empirical kernels only */
     int32_t reserved_2;      /**< 0 */
+    ntk_dropout dropout;     /**< infinite-width kernels only: training (default) or inference */
+    int32_t reserved_3;      /**< 0 */
 } ntk_kernel_options;
 /** Opens every initialiser of an ntk_kernel_options. */
 #define NTK_KERNEL_OPTIONS_INIT sizeof(ntk_kernel_options)
@@ -745,7 +754,8 @@ typedef struct ntk_kernel_options {
 /**
  * The infinite-width kernels of a network: NNGP K and NTK Theta, one number per pair (for o outputs they stand for
  * K x I_o).  Distances are propagated, not covariances (docs/mathematics.md §4), so that nearly equal inputs lose no
- * digits.  Works in NTK_F64 and NTK_F32.
+ * digits.  Works in NTK_F64 and NTK_F32.  Dropout is that of training (options), where a sample is itself only as the same row
+ * of one data set: two equal rows are two samples.
  * Errors: NO_RULE with the layer's path and the reason where no exact rule exists; UNSUPPORTED for inputs with more than one axis.
  * Source: Jacot, Gabriel & Hongler 2018; Lee et al. 2018; the duals of the activations in lib/infinite.
  */

@@ -31,6 +31,7 @@ static const name_row kind_rows[] = {{NTK_KIND_NTK, "ntk"}, {NTK_KIND_NNGP, "nng
 static const name_row outputs_rows[] = {{NTK_OUTPUTS_FULL, "full"}, {NTK_OUTPUTS_TRACE, "trace"}, {NTK_OUTPUTS_DIAGONAL, "diagonal"}};
 static const name_row algorithm_rows[] = {
     {NTK_ALGORITHM_AUTO, "auto"}, {NTK_ALGORITHM_STRUCTURED, "structured"}, {NTK_ALGORITHM_CONTRACTION, "contraction"}};
+static const name_row dropout_rows[] = {{NTK_DROPOUT_TRAINING, "training"}, {NTK_DROPOUT_INFERENCE, "inference"}};
 static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE_FULL, "full"}, {NTK_STORAGE_PACKED, "packed"}};
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};
 static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}};
@@ -71,6 +72,7 @@ NAME_PAIR(dtype)
 NAME_PAIR(kind)
 NAME_PAIR(outputs)
 NAME_PAIR(algorithm)
+NAME_PAIR(dropout)
 NAME_PAIR(storage)
 NAME_PAIR(posterior)
 NAME_PAIR(decomposition)

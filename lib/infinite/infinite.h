@@ -3,7 +3,8 @@
  *
  *   reading.c      may this network be read so, and if not, why; where each value of the program lives
  *   affine.c activation.c branch.c layer_norm.c    one op each: its plan, its norms, its pairs
- *   conv.c pool.c                      ops that mix positions
+ *   dropout.c      one sample with itself is another pair than two equal samples
+ *   conv.c pool.c blend.c              ops that mix positions
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
@@ -46,6 +47,7 @@ typedef struct ntk_run {
     int64_t row_stride, column_stride; /* numbers from one table column to the next */
     int64_t only;            /* keep the own term of this parametric layer alone; -1: all */
     bool wants_nngp;         /* rho of the result will be read */
+    int64_t own;             /* the pair of one sample (and position) with itself; -1, or beyond count: none */
 } ntk_run;
 
 /** Hot loops come in one variant per type (f64, f32) and instruction set. */
@@ -154,6 +156,8 @@ struct ntk_reading {
     ntk_cpu cpu;
     bool spatial;         /* values have positions, or an op mixes them: spatial.c runs it, else tile.c */
     bool across;          /* an op needs pairs of different positions */
+    bool inference;       /* dropout changes nothing */
+    bool noisy;           /* dropout draws: equal samples differ */
     int64_t positions;    /* the most that a value has */
     ntk_chain *chain;     /* the whole as one function of the angle, or NULL */
 };
@@ -169,7 +173,7 @@ typedef struct ntk_branch_nature {
 ntk_branch_nature ntk_branch_nature_of(const ntk_reading *reading, const ntk_step *s);
 
 /** NO_RULE with the layer's path where no exact rule exists. */
-ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading);
+ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading);
 void ntk_reading_destroy(ntk_reading *reading);
 
 /** Per-sample start: the length |x| of each row of x [n, d] and 1/|x| (0 for a zero row), without overflow. */
@@ -211,7 +215,8 @@ ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtyp
 typedef struct ntk_field {
     int n_slots;
     bool across;     /* else position p meets p alone: the only pair of run p */
-    bool itself;     /* the two samples are equal */
+    bool itself;     /* the two samples are equal, what was drawn for them included */
+    bool own;        /* they are one sample: as itself, but for equal samples between which dropout draws */
     int64_t chunks;  /* runs per position of the row sample */
     int64_t only;    /* as in ntk_run */
     char *slots;     /* [run, slot, 3, NTK_RUN] */

@@ -122,7 +122,7 @@ static void survey_positions(ntk_reading *r)
     }
 }
 
-ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_reading **reading)
+ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading)
 {
     ntk_status status;
     ntk_reading *r = NULL;
@@ -131,6 +131,7 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     NTK_TRY(NTK_NEW(ctx, 1, &r));
     r->network = ntk_retain(network);
     r->cpu = ctx->cpu;
+    r->inference = dropout == NTK_DROPOUT_INFERENCE;
     r->columns = (int)network->n_values;
     NTK_TRY(NTK_NEW(ctx, network->n_values, &r->natures));
     NTK_TRY(NTK_NEW(ctx, network->n_steps, &r->plans));

@@ -61,7 +61,7 @@ static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, i
         int64_t count = NTK_MIN((int64_t)NTK_RUN, end - q);
         ntk_run run = {.count = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES, .slots = f->slots + (p * f->chunks + c) * bytes,
                        .row = numbers(f->row, p, dtype), .column = numbers(f->column, q, dtype), .row_stride = f->stride,
-                       .column_stride = f->stride, .only = f->only, .wants_nngp = true};
+                       .column_stride = f->stride, .only = f->only, .wants_nngp = true, .own = f->own ? p - q : -1};
         plan->pairs[dtype](plan, &run);
     }
 }
@@ -158,7 +158,7 @@ static void some_tables(void *user, int64_t begin, int64_t end, int worker)
     int64_t size = ntk_spatial_table_size(j->r);
     double *table = (double *)(void *)(j->scratch + worker * j->scratch_size), *x = table + size;
     ntk_field f = field_of(j->r);
-    f.itself = true;
+    f.itself = f.own = true;
     f.row = f.column = table;
     f.slots = (char *)(x + j->r->network->values[0].size);
     for (int64_t i = begin; i < end; ++i) {
@@ -258,7 +258,8 @@ static void one_pair(tile_job *j, int64_t row, int64_t column, int64_t where, nt
     const ntk_results *out = j->out;
     f->row = numbers(j->rows->tables, row * table, j->dtype);
     f->column = numbers(j->columns->tables, column * table, j->dtype);
-    f->itself = memcmp(x, y, (size_t)size * ntk_dtype_size(j->dtype)) == 0;
+    f->own = j->each || (j->diagonal != NTK_ALL_PAIRS && column == row + j->diagonal);
+    f->itself = f->own || (!j->r->noisy && memcmp(x, y, (size_t)size * ntk_dtype_size(j->dtype)) == 0);
     f->only = -1;
     if (out->ntk || out->nngp) run_field(j, x, y, f);
     if (out->ntk) put(j, out->ntk, where, pair, result_of(j, f, 2));

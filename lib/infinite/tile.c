@@ -85,9 +85,14 @@ static const void *products_of(const tile_job *j, int64_t i, int64_t first, char
     return at(inner_products(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size);
 }
 
+/* The pair of row i with itself in the run at `first`, or a number that is none of it. */
+static int64_t own_pair(const tile_job *j, int64_t i, int64_t first)
+{
+    return j->diagonal == NTK_ALL_PAIRS ? -1 : i + j->diagonal - first;
+}
+
 static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
 {
-    int64_t itself = j->diagonal == NTK_ALL_PAIRS ? -1 : i + j->diagonal - first;
     ntk_start s = {
         .count = count,
         .d = j->d,
@@ -97,7 +102,7 @@ static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count
         .inverse = j->rows->inverse[i],
         .inverses = j->columns->inverse + first,
         .near = j->near,
-        .itself = itself,
+        .itself = own_pair(j, i, first),
         .rho = slots,
         .gap = at(slots, NTK_RUN, j->size),
         .theta = at(slots, 2 * NTK_RUN, j->size),
@@ -158,7 +163,7 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
     char *start = slot_of(j, slots, j->r->slots);
     int64_t whole = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES;
     ntk_run run = {.count = whole, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
-                   .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1, .wants_nngp = j->out->nngp};
+                   .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1, .wants_nngp = j->out->nngp, .own = own_pair(j, i, first)};
     start_run(j, i, first, count, slots);
     if (j->out->layers) memcpy(start, slots, 3 * NTK_RUN * j->size);
     run_program(j, &run);

@@ -20,6 +20,8 @@ static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *optio
     if (status != NTK_OK) return status;
     if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
     if (o->reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o->reserved_2);
+    if (!ntk_dropout_name(o->dropout)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.dropout is %d; expected training or inference", (int)o->dropout);
+    if (o->reserved_3 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_3 is %d; expected 0", (int)o->reserved_3);
     if (!ntk_algorithm_name(o->algorithm))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.algorithm is %d; expected auto, structured or contraction", (int)o->algorithm);
     if (ntk_outputs_name(o->outputs)) return NTK_OK;
@@ -42,7 +44,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_REQUIRE(ctx, network);
     NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(make_kernel(ctx, &ntk_infinite_kernel, &k));
-    NTK_TRY(ntk_reading_create(ctx, network, &k->reading));
+    NTK_TRY(ntk_reading_create(ctx, network, o.dropout, &k->reading));
     k->wide = wide_tile(k->reading);
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
     if (k->reading->spatial) k->tile = k->wide = SPATIAL_TILE;

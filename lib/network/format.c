@@ -49,7 +49,8 @@ static void write_numbers(writer *w, const ntk_key *key, const double *numbers)
     write_text(w, "[");
     for (int64_t i = 1; i <= (int64_t)numbers[0]; ++i) {
         if (i > 1) write_text(w, ", ");
-        if (key->type == NTK_KEY_INTEGERS) write_integer(w, numbers[i]);
+        if (isnan(numbers[i])) write_text(w, "null");
+        else if (key->type == NTK_KEY_INTEGERS) write_integer(w, numbers[i]);
         else write_number(w, numbers[i]);
     }
     write_text(w, "]");

@@ -6,6 +6,7 @@
 #include "network.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,7 +61,7 @@ static ntk_status read_inner_lists(ntk_context *ctx, const json_t *json, ntk_lay
     return status;
 }
 
-/* A list of numbers, in `given` and *memory (to be freed); any other list stays "a list". */
+/* A list of numbers and nulls (NaN), in `given` and *memory (to be freed); any other list stays "a list". */
 static ntk_status gather_numbers(ntk_context *ctx, const json_t *json, ntk_given *given, double **memory)
 {
     size_t count = json_array_size(json);
@@ -68,12 +69,12 @@ static ntk_status gather_numbers(ntk_context *ctx, const json_t *json, ntk_given
     given->kind = NTK_GIVEN_INTEGERS;
     for (size_t i = 0; i < count && status == NTK_OK; ++i) {
         const json_t *entry = json_array_get(json, i);
-        if (!json_is_number(entry)) {
+        (*memory)[i] = json_is_null(entry) ? NAN : json_number_value(entry);
+        if (!json_is_number(entry) && !json_is_null(entry)) {
             given->kind = NTK_GIVEN_OTHER;
             return status;
         }
         if (json_is_real(entry)) given->kind = NTK_GIVEN_REALS;
-        (*memory)[i] = json_number_value(entry);
     }
     given->list = *memory;
     given->count = (int64_t)count;

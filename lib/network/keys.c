@@ -135,8 +135,11 @@ static ntk_status read_entries(ntk_context *ctx, const char *path, const ntk_key
     char should[EXPECTED_TEXT];
     for (int64_t i = 0; i < count; ++i) {
         ntk_given entry = {.kind = NTK_GIVEN_NUMBER, .number = list[i]};
+        entries[i] = list[i];
+        if (key->nullable && isnan(list[i])) continue;
         if (types[key->type].read(key, &entry, &entries[i])) continue;
         types[key->type].describe(should, key);
+        if (isnan(list[i])) return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s[%lld] is null; expected %s", key->name, (long long)i, should);
         return ntk_fail_at(ctx, NTK_ERROR_NETWORK, path, "%s[%lld] is %.15g; expected %s", key->name, (long long)i, list[i], should);
     }
     return NTK_OK;

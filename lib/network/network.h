@@ -8,6 +8,8 @@
  *   ops.c          the table of ops           dense.c activation.c branch.c repeat.c identity.c   one op each
  *   window.c       which positions a window reads: sizes, padding, strides, dilation
  *                  conv.c pool.c global_pool.c flatten.c layer_norm.c   the ops over positions
+ *   blend.c        ops whose outputs are fixed mixtures of input positions, axis by axis      slice.c resize.c   of that kind
+ *   dropout.c
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
  *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
@@ -45,6 +47,7 @@ typedef struct ntk_key {
     double least;               /* smallest value allowed; -INFINITY: any finite one */
     const char *const *choices; /* NULL-terminated, for NTK_KEY_CHOICE */
     double most;                /* largest value allowed; 0: any finite one */
+    bool nullable;              /* of a list: entries may be null, kept as NaN */
 } ntk_key;
 
 /** Where a value comes from says what it may mean: JSON tells integers, reals and booleans apart, the builder does not. */
@@ -146,6 +149,8 @@ typedef struct ntk_op {
     const struct ntk_window_keys *window; /* where its keys of a window stand; NULL: it has none */
     /** How often the lists are compiled in sequence; NULL: once. */
     int64_t (*copies)(const ntk_layer *layer);
+    /** Of a blend: row `o` of the weights [out, in] along a spatial axis, in + 0 ... in - 1 to `w`.  NULL: it is none. */
+    void (*weights)(const ntk_layer *layer, int axis, int64_t in, int64_t out, int64_t o, double *w);
     const struct ntk_finite_op *finite;     /* NULL: it leaves no step (identity, repeat), or this reading refuses it */
     const struct ntk_infinite_op *infinite; /* the same */
 } ntk_op;
@@ -154,12 +159,15 @@ extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_f
 extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy;
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
+extern const struct ntk_finite_op ntk_finite_blend;
+extern const struct ntk_infinite_op ntk_infinite_blend, ntk_infinite_dropout;
 extern const struct ntk_infinite_op ntk_infinite_conv, ntk_infinite_conv_local, ntk_infinite_pool, ntk_infinite_max_pool, ntk_infinite_global_pool, ntk_infinite_flatten;
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
 extern const ntk_op ntk_op_conv, ntk_op_conv_local, ntk_op_conv_transpose;
 extern const ntk_op ntk_op_avg_pool, ntk_op_sum_pool, ntk_op_max_pool, ntk_op_global_avg_pool, ntk_op_global_sum_pool, ntk_op_flatten;
+extern const ntk_op ntk_op_slice, ntk_op_resize, ntk_op_dropout;
 
 /** Indices into ntk_layer.value of the parametric ops.  Every parametric op opens its key table with these. */
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
@@ -173,6 +181,9 @@ enum { NTK_POOL_WINDOW, NTK_POOL_STRIDES, NTK_POOL_PADDING, NTK_POOL_NORMALIZE_E
 enum { NTK_BRANCH_MERGE, NTK_BRANCH_AXIS };
 enum { NTK_REPEAT_TIMES };
 enum { NTK_LAYER_NORM_AXES, NTK_LAYER_NORM_EPSILON };
+enum { NTK_SLICE_START, NTK_SLICE_STOP, NTK_SLICE_STEP };
+enum { NTK_RESIZE_SHAPE, NTK_RESIZE_METHOD };
+enum { NTK_DROPOUT_KEEP };
 typedef enum ntk_merge { NTK_MERGE_SUM, NTK_MERGE_PRODUCT, NTK_MERGE_CONCAT } ntk_merge;
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
@@ -338,6 +349,28 @@ int64_t ntk_window_read(const ntk_window *w, int axis, int64_t o, int64_t t);
 
 /** The window of a compiled step whose op has one. */
 ntk_window ntk_step_window(const ntk_network *network, const ntk_step *step);
+
+/* ---- blends ---------------------------------------------------------------------------------------------------- */
+
+/** Output position o is the sum over t of weight[o, t] times input position input[o, t] (-1: nothing), channel by channel. */
+typedef struct ntk_blend {
+    int64_t outputs, count;
+    int64_t *input; /* [outputs, count] */
+    double *weight;
+} ntk_blend;
+
+/** The blend of a compiled step whose op is one.  On failure there is nothing to close. */
+ntk_status ntk_blend_open(ntk_context *ctx, const ntk_network *network, const ntk_step *step, ntk_blend *blend);
+void ntk_blend_close(ntk_blend *blend);
+
+/** Compiles a blend: the step from [extents..., channels of the input]. */
+ntk_status ntk_compile_blend(ntk_compiler *c, const ntk_layer *layer, int input, const int64_t *extents, int *output);
+
+/** NETWORK unless `input` has spatial axes, and the list of key `key`, if given, one entry or one for each of them. */
+ntk_status ntk_compile_spatial_list(const ntk_compiler *c, const ntk_layer *layer, int key, int input);
+
+/** Entry `axis` of a list key; a list of one stands for all axes.  `otherwise`: not given, or null. */
+double ntk_layer_entry(const ntk_layer *layer, int key, int axis, double otherwise);
 
 /** Which axes (counted from the front) a layer_norm takes its mean over; false if they do not suit. */
 bool ntk_layer_norm_axes(const ntk_layer *layer, int ndim, bool chosen[NTK_MAX_NDIM]);

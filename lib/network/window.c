@@ -72,12 +72,10 @@ int64_t ntk_window_read(const ntk_window *w, int axis, int64_t o, int64_t t)
 
 /* ---- of a layer ------------------------------------------------------------------------------------------------ */
 
-/* Entry i of a list key; a list of one stands for all axes, no list for 1. */
+/* Entry i of a list key; no list stands for 1. */
 static int64_t entry(const ntk_layer *layer, int key, int i)
 {
-    const double *list = key < 0 ? NULL : layer->numbers[key];
-    if (!list) return 1;
-    return (int64_t)list[list[0] == 1 ? 1 : 1 + i];
+    return key < 0 ? 1 : (int64_t)ntk_layer_entry(layer, key, i, 1);
 }
 
 /* Of sizes and keys that fit: the window of a compiled step, or the start of a check. */
@@ -104,14 +102,6 @@ ntk_window ntk_step_window(const ntk_network *network, const ntk_step *step)
     return w;
 }
 
-static ntk_status check_list(const ntk_compiler *c, const ntk_layer *layer, int key, int ndim)
-{
-    const double *list = key < 0 ? NULL : layer->numbers[key];
-    if (!list || list[0] == 1 || list[0] == ndim) return NTK_OK;
-    return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path, "%s has %.15g entries; expected one, or one for each of the %d spatial axes",
-                       ntk_layer_keys(layer)[key].name, list[0], ndim);
-}
-
 ntk_status ntk_compile_window(const ntk_compiler *c, const ntk_layer *layer, int input, ntk_window *window)
 {
     const ntk_window_keys *keys = layer->op->window;
@@ -119,11 +109,10 @@ ntk_status ntk_compile_window(const ntk_compiler *c, const ntk_layer *layer, int
     const int lists[] = {keys->extents, keys->strides, keys->dilation};
     char shape[NTK_SHAPE_TEXT];
     ntk_status status = NTK_OK;
-    ntk_shape_text(shape, in->ndim, in->shape);
-    if (in->ndim < 2) return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path, "%s needs spatial axes; its input is %s", layer->op->name, shape);
-    for (size_t i = 0; i < NTK_ARRAY_LENGTH(lists); ++i) NTK_TRY(check_list(c, layer, lists[i], in->ndim - 1));
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(lists); ++i)
+        if (lists[i] >= 0) NTK_TRY(ntk_compile_spatial_list(c, layer, lists[i], input));
     if (!fill(layer, in, window))
-        return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path, "the %s does not fit its input %s", ntk_layer_keys(layer)[keys->extents].name, shape);
+        return ntk_fail_at(c->ctx, NTK_ERROR_NETWORK, layer->path, "the %s does not fit its input %s", ntk_layer_keys(layer)[keys->extents].name, ntk_shape_text(shape, in->ndim, in->shape));
 done:
     return status;
 }

@@ -51,7 +51,7 @@ class Range(Structure):
 
 
 class KernelOptions(Options):
-    _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32), ("algorithm", c_int), ("reserved_2", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32), ("algorithm", c_int), ("reserved_2", c_int32), ("dropout", c_int), ("reserved_3", c_int32)]
 
 
 class Request(Options):
@@ -260,7 +260,7 @@ GETTERS = {
     "kappa1": (c_double, (_D,)),
 }
 NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm", "dropout")
 
 
 def _open():

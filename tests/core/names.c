@@ -46,6 +46,7 @@ CHECK_UNKNOWN(dtype)
 CHECK_UNKNOWN(kind)
 CHECK_UNKNOWN(outputs)
 CHECK_UNKNOWN(algorithm)
+CHECK_UNKNOWN(dropout)
 CHECK_UNKNOWN(storage)
 CHECK_UNKNOWN(posterior)
 CHECK_UNKNOWN(decomposition)
@@ -64,6 +65,7 @@ CHECK_ENUM(dtype, {0, "f64"}, {1, "f32"}, {2, "i64"}, {3, "u8"})
 CHECK_ENUM(kind, {0, "ntk"}, {1, "nngp"})
 CHECK_ENUM(outputs, {0, "full"}, {1, "trace"}, {2, "diagonal"})
 CHECK_ENUM(algorithm, {0, "auto"}, {1, "structured"}, {2, "contraction"})
+CHECK_ENUM(dropout, {0, "training"}, {1, "inference"})
 CHECK_ENUM(storage, {0, "auto"}, {1, "full"}, {2, "packed"})
 CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
 CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
@@ -94,6 +96,7 @@ int main(void)
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
         cmocka_unit_test(loss_scale_names), cmocka_unit_test(loss_names), cmocka_unit_test(descent_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
         cmocka_unit_test(algorithm_names),  cmocka_unit_test(storage_names),       cmocka_unit_test(every_status_has_a_sentence),
+        cmocka_unit_test(dropout_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

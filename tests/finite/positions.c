@@ -141,6 +141,8 @@ static const char *const networks[] = {
     HEAD("[5, 4, 2]") FIRST "{\"op\": \"avg_pool\", \"window\": 2, \"strides\": [2, 1], \"padding\": \"same\", \"normalize_edges\": true}]}",
     HEAD("[5, 4, 2]") FIRST "{\"op\": \"avg_pool\", \"window\": 3, \"padding\": \"same\"}, {\"op\": \"sum_pool\", \"window\": [2, 1], \"padding\": \"circular\"}]}",
     HEAD("[5, 4, 2]") FIRST "{\"op\": \"max_pool\", \"window\": 2, \"strides\": [2, 1], \"padding\": \"same\"}, {\"op\": \"global_sum_pool\"}]}",
+    HEAD("[5, 4, 2]") FIRST "{\"op\": \"slice\", \"start\": [1, null], \"stop\": [null, 0], \"step\": [2, -1]}, {\"op\": \"dropout\", \"keep\": 0.5}]}",
+    HEAD("[5, 4, 2]") FIRST "{\"op\": \"resize\", \"shape\": [3, 7]}, {\"op\": \"resize\", \"shape\": [2, 9], \"method\": \"nearest\"}]}",
     HEAD("[4, 2]") FIRST "{\"op\": \"layer_norm\", \"axes\": [-2, -1], \"epsilon\": 0.01}]}",
     HEAD("[3, 4, 2]") FIRST "{\"op\": \"layer_norm\", \"axes\": [0, -1], \"epsilon\": 0.01}, {\"op\": \"flatten\"}, {\"op\": \"dense\", \"units\": 2}]}",
     HEAD("[3, 4, 2]") FIRST "{\"op\": \"branch\", \"merge\": \"concat\", \"axis\": 0, \"branches\": [[], [{\"op\": \"avg_pool\", \"window\": [2, 1]}]]}]}",

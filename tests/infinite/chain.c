@@ -17,7 +17,7 @@ static ntk_reading *reading_of(ntk_context *ctx, const char *layers)
     ntk_reading *r = NULL;
     snprintf(json, sizeof json, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [2], \"layers\": [%s]}", layers);
     net = kit_network(ctx, json);
-    kit_ok(ctx, ntk_reading_create(ctx, net, &r));
+    kit_ok(ctx, ntk_reading_create(ctx, net, NTK_DROPOUT_TRAINING, &r));
     ntk_network_destroy(net);
     return r;
 }

@@ -35,7 +35,7 @@ static int slots_of(ntk_context *ctx, const char *json)
     ntk_network *net = kit_network(ctx, json);
     ntk_reading *r = NULL;
     int slots;
-    kit_ok(ctx, ntk_reading_create(ctx, net, &r));
+    kit_ok(ctx, ntk_reading_create(ctx, net, NTK_DROPOUT_TRAINING, &r));
     slots = r->slots;
     ntk_reading_destroy(r);
     ntk_network_destroy(net);
