@@ -1,0 +1,59 @@
+"""The library against values.py's files: errors relative to sqrt(K11 K22), as shares of the bound.  Needs the Python package, not mpmath."""
+import os
+from decimal import Decimal
+
+import numpy as np
+
+import points
+
+def allowed(dtype, name, depth):
+    """What an error may be.  Two layers of sign see the last bit of near inputs; gelu of lengths beyond 1e16 is a little over after 100 layers."""
+    if name == "sign" and depth > 1:
+        return float("inf")
+    return points.BASE[dtype] * (1 + depth / 10) * (1.2 if name == "gelu" and depth == 100 else 1)
+
+
+KINKED_AFTER_GABOR = (3, 9)  # random networks that lose digits: gabor takes its distance from its moments
+NETWORK_BOUND = 1e-14  # of random networks, times the condition number
+NORMAL = {"f64": (1e-290, 1e300), "f32": (1e-30, 1e36)}
+
+
+class Row:
+    def __init__(self, line):
+        self.a, self.b, *numbers = line.rstrip("\n").split("\t")
+        self.values, self.scales, self.condition = numbers[:2], [Decimal(n) for n in numbers[2:4]], float(numbers[4])
+
+
+def read(dtype):
+    """(name, depth, bias) -> rows."""
+    result = {}
+    with open(os.path.join(os.path.dirname(__file__), "truth_%s.tsv" % dtype)) as lines:
+        for line in lines:
+            if line.startswith("# "):
+                name, depth, bias = line[2:].rstrip("\n").split("\t")
+                rows = result.setdefault((name, int(depth), None if bias == "None" else float(bias)), [])
+            else:
+                rows.append(Row(line))
+    return result
+
+
+def errors(kernel, row, vectors, dtype):
+    """(kind, error) of each kernel whose size is a normal number."""
+    x, y = vectors[row.a], vectors[row.b]
+    low, high = NORMAL[dtype]
+    if any(not low <= s <= high and s for s in row.scales):
+        return
+    got = kernel(x[None], None if row.a == row.b else y[None], want=("nngp", "ntk"))
+    for kind, value, scale in zip(("nngp", "ntk"), row.values, row.scales):
+        number = float(got[kind][0, 0])
+        if not np.isfinite(number):
+            yield kind, np.inf
+        yield kind, float(abs(Decimal(number) - Decimal(value)) / (scale if scale else 1))
+
+
+def worst(rows, name, depth, bias, dtype):
+    """The worst error, of a network that amplifies divided by the condition number, and where."""
+    import ntk
+    kernel, vectors = ntk.Kernel(ntk.Network(points.chain(name, depth, bias))), points.points(dtype)
+    found = [(error / row.condition, row.a, row.b, kind) for row in rows for kind, error in errors(kernel, row, vectors, dtype)]
+    return max(found), len(found)
