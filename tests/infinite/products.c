@@ -103,7 +103,7 @@ static void check_gram(ntk_context *ctx, const data *rows, ntk_dtype dtype, cons
     ntk_kernel *kernel = NULL;
     ntk_array ax = dtype == NTK_F64 ? ntk_matrix_f64(rows->x, N, D) : ntk_matrix_f32(rows->single, N, D);
     ntk_array ak = dtype == NTK_F64 ? ntk_matrix_f64(k, N, N) : ntk_matrix_f32(k, N, N), at = dtype == NTK_F64 ? ntk_matrix_f64(t, N, N) : ntk_matrix_f32(t, N, N);
-    ntk_request r = {NTK_REQUEST_INIT, &ak, &at, NULL};
+    ntk_request r = {NTK_REQUEST_INIT, .nngp = &ak, .ntk = &at};
     double worst, bound = (dtype == NTK_F64 ? 4e-15 : 1e-6) * (1 + depth / 10.0);
     assert_true(k && t);
     for (int l = 0; l < depth; ++l) duals[l] = dual;
