@@ -50,12 +50,18 @@ static const command_entry commands[] = {
      "ranking by one of them.  With test data also the score there, which the ranking does not see, and how well the two orders agree.\n\n"
      "  ntk compare shallow.json deep.json --x x.npy --y y.npy --ridge-relative 1e-3\n",
      compare_flags, run_compare},
+    {"train", "trains a finite network for real, and the linearised one beside it",
+     "All samples in every step, from --params on: by gradient descent, momentum or Adam.  With --out-linearised the network that is linear in\n"
+     "its parameters, f(P) + J(P) (p - P), is trained beside it: theory is exact for that one, and width makes the two agree.  With --checkpoint\n"
+     "a run that was interrupted or killed goes on where it stood, to the same bits, and one that is done can be made longer.\n\n"
+     "  ntk network init --network net.json --seed 1 --out p.npy\n"
+     "  ntk train --network net.json --params p.npy --x x.npy --y y.npy --optimizer adam --learning-rate 1e-3 --steps 1000 --out p2.npy\n",
+     train_flags, run_train},
     {"doctor", "versions, processor, BLAS kernels and their speed, limits",
      "Takes about a second.  If blas_is_slow says yes, OpenBLAS runs kernels for an older processor than this one: unset OPENBLAS_CORETYPE, or\n"
      "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as half a kernel matrix, which its\n"
      "factor overwrites (ntk fit).\n",
      doctor_flags, run_doctor},
-    {"train", NULL, NULL, NULL, NULL},
     {"tune", NULL, NULL, NULL, NULL},
 };
 

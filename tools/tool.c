@@ -61,10 +61,27 @@ static void clear_bar(tool *t)
     t->bar_percent = -1;
 }
 
+static bool stops(const tool *t)
+{
+    return interrupted && !t->held;
+}
+
 static int on_progress(void *user, double done)
 {
-    draw_bar(user, done);
-    return interrupted;
+    tool *t = user;
+    draw_bar(t, t->part_to > 0 ? t->part_from + done * (t->part_to - t->part_from) : done);
+    return stops(t);
+}
+
+void tool_part(tool *t, double from, double to)
+{
+    t->part_from = from;
+    t->part_to = to;
+}
+
+void tool_hold(tool *t, bool held)
+{
+    t->held = held;
 }
 
 static void on_log(void *user, const char *sentence)
@@ -111,9 +128,9 @@ static bool is_failure(ntk_status status)
 int tool_check(tool *t, const char *subject, ntk_status status)
 {
     const char *message = ntk_context_error_message(t->context);
-    if (status == NTK_OK && !interrupted) return 0;
+    if (status == NTK_OK && !stops(t)) return 0;
     clear_bar(t);
-    if (status == NTK_ERROR_CANCELLED || interrupted) return tool_fail(EXIT_CANCELLED, "%s: interrupted", t->arguments.command);
+    if (status == NTK_ERROR_CANCELLED || stops(t)) return tool_fail(EXIT_CANCELLED, "%s: interrupted", t->arguments.command);
     return tool_fail(is_failure(status) ? EXIT_FAILED : EXIT_INPUT, "%s: %s", subject ? subject : t->arguments.command,
                      *message ? message : ntk_status_message(status));
 }

@@ -36,6 +36,8 @@ typedef struct tool {
     double started;    /* of the clock that runs; see tool_start_clock */
     double seconds;    /* computation alone */
     int bar_percent;   /* last drawn; -1: none */
+    double part_from, part_to; /* of the whole, what the next calls of the library do; 0, 0: all */
+    bool held;         /* Ctrl-C waits */
 } tool;
 
 typedef struct command_entry {
@@ -56,6 +58,12 @@ int tool_check(tool *t, const char *subject, ntk_status status);
 
 /* Runs one command from its argument vector and returns its exit code. */
 int tool_run(const command_entry *c, int argc, char **argv);
+
+/* The next calls do the share [from, to] of the work, as the bar shows it. */
+void tool_part(tool *t, double from, double to);
+
+/* While held, Ctrl-C waits: for what must be saved all the same. */
+void tool_hold(tool *t, bool held);
 
 /* The time between the two counts as computation; a name reports it on its own too. */
 void tool_start_clock(tool *t);
@@ -172,7 +180,7 @@ int blas_threads(void); /* 0: unknown */
 /* ---- cmd_*.c ---- */
 
 extern const flag_entry kernel_flags[], network_show_flags[], network_init_flags[], network_forward_flags[], network_jacobian_flags[],
-    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], compare_flags[], doctor_flags[];
+    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], compare_flags[], train_flags[], doctor_flags[];
 int run_kernel(tool *t);
 int run_network_show(tool *t);
 int run_network_init(tool *t);
@@ -184,6 +192,7 @@ int run_spectrum(tool *t);
 int run_dynamics(tool *t);
 int run_gramian(tool *t);
 int run_compare(tool *t);
+int run_train(tool *t);
 int run_doctor(tool *t);
 
 /* Flags that mean the same in several commands. */

@@ -7,7 +7,7 @@ import numpy as np
 import kit
 from kit import network, save
 
-COMMANDS = ["kernel", "network show", "network init", "network forward", "network jacobian", "fit", "predict", "spectrum", "dynamics", "gramian", "compare", "doctor"]
+COMMANDS = ["kernel", "network show", "network init", "network forward", "network jacobian", "fit", "predict", "spectrum", "dynamics", "gramian", "compare", "train", "doctor"]
 REFUSED = {
     "kernel": ["--mask1", "--mask2", "--graph1", "--graph2"],
     "network forward": ["--mask1", "--graph1"],
@@ -43,7 +43,7 @@ class Usage(kit.ToolTest):
             for flag in flags:
                 self.ntk(*command.split(), flag, "1", code=2, saying=flag + " is not in this version")
                 self.ntk(*command.split(), flag + "=1", code=2, saying=flag + " is not in this version")
-        for command in ("train", "tune"):
+        for command in ("tune",):
             self.ntk(command, "--x", "y", code=2, saying="not in this version")
         self.ntk("dynamics", "--gram", "a", "--y", "b", "--times", "c", "--out", "d.npy", "--loss", "cross-entropy", code=2, saying="not in this version")
 
