@@ -62,6 +62,15 @@ class MonteCarloOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("samples", c_int64), ("width", c_int64), ("seed", c_uint64)]
 
 
+class Job(Options):
+    _fields_ = [("struct_size", c_size_t), ("n1", c_int64), ("n2", c_int64), ("inputs", c_int64), ("dtype", c_int), ("no_ntk", c_int32), ("nngp", c_int32),
+                ("layers", c_int32), ("diagonal", c_int32), ("gram", c_int32), ("storage", c_int), ("reserved", c_int32)]
+
+
+class Estimate(Structure):
+    _fields_ = [("bytes", c_double), ("result_bytes", c_double), ("flops", c_double), ("reserved", c_double * 5)]
+
+
 class GramOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32), ("storage", c_int), ("reserved", c_int32)]
 
@@ -115,7 +124,7 @@ class ReconstructOptions(Options):
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacobian_functions": JacobianFunctions,
            "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_request": Request,
            "ntk_monte_carlo_options": MonteCarloOptions,
-           "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
+           "ntk_job": Job, "ntk_estimate": Estimate, "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions, "ntk_reconstruct_options": ReconstructOptions, "ntk_trainer_options": TrainerOptions,
            "ntk_learning_options": LearningOptions}
@@ -152,6 +161,7 @@ CALLS = {
     "kernel_empirical": (_H, _A, _H, POINTER(KernelOptions), _NEW),
     "kernel_monte_carlo": (_H, POINTER(MonteCarloOptions), _NEW),
     "kernel_from_callback": (KERNEL, c_void_p, c_int, _NEW),
+    "kernel_estimate": (_H, POINTER(Job), POINTER(Estimate)),
     "kernel_eval": (_H, _A, _A, POINTER(Request)),
     "kernel_diagonal": (_H, _A, POINTER(Request)),
     "gram_create": (_H, _A, POINTER(GramOptions), _NEW),

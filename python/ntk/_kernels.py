@@ -99,6 +99,15 @@ class Kernel(Handle):
         return self._answer(arrays, want)
 
 
+    def estimate(self, n1, n2=0, want="ntk", dtype="f64", diagonal=False, gram=False, storage="auto", inputs=0):
+        """What a job would take: {"bytes", "result_bytes", "flops"}, see ntk_kernel_estimate in ntk.h; n2 = 0: x1 with itself."""
+        names, estimate = (want,) if isinstance(want, str) else tuple(want), _abi.Estimate()
+        job = _abi.Job(n1=n1, n2=n2, inputs=inputs, dtype=enumerator("dtype", dtype), no_ntk="ntk" not in names, nngp="nngp" in names,
+                       layers="layers" in names, diagonal=diagonal, gram=gram, storage=enumerator("storage", storage))
+        call("kernel_estimate", self, job, estimate)
+        return {name: getattr(estimate, name) for name in ("bytes", "result_bytes", "flops")}
+
+
 class Gram(Handle):
     """A kernel on one data set, as a symmetric operator K."""
 

@@ -25,6 +25,14 @@ class Kernels(Case):
         close(layers.sum(0), theta, 1e-13)
         close(kernel.diagonal(x1), np.diag(kernel(x1)), 1e-14)
 
+    def test_estimate(self):
+        kernel = ntk.Kernel(ntk.Network(NET))
+        e = kernel.estimate(1000, 500, want=("ntk", "nngp"), dtype="f32")
+        self.assertEqual(e["result_bytes"], 1000 * 500 * 4 * 2)
+        self.assertGreater(kernel.estimate(1000, gram=True)["bytes"], 1000 * 1001 / 2 * 8)
+        with self.assertRaisesRegex(ntk.Error, "n1"):
+            kernel.estimate(-1)
+
     def test_gram(self):
         x = data(6)
         kernel = ntk.Kernel(ntk.Network(NET))
