@@ -1,5 +1,5 @@
-/* ntk gramian: what is observable of, and reachable by, the linearised training x' = A x + B u, y = C x. */
-#include "tool.h"
+/* ntk gramian: what is observable of, and reachable by, the linearised training x' = A x + B u, z = C x.  Its flags, the system and W. */
+#include "gramian.h"
 
 #include <math.h>
 
@@ -19,20 +19,26 @@ const flag_entry gramian_flags[] = {
     {.name = "out-a", .type = FLAG_OUTPUT, .value = "A.npy", .help = "A of it [k, k]", .needs = "reduce"},
     {.name = "out-b", .type = FLAG_OUTPUT, .value = "B.npy", .help = "B of it [k, i]", .needs = "reduce"},
     {.name = "out-c", .type = FLAG_OUTPUT, .value = "C.npy", .help = "C of it [q, k]", .needs = "reduce"},
+    {.name = "settle", .type = FLAG_POSITIVE, .value = "SHARE", .help = "when the slowest mode that moves is down to this share; when any state is"},
+    {.name = "out-directions", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Gramian in columns, most energy first [s, s]"},
+    {.name = "out-shares", .type = FLAG_OUTPUT, .value = "F.npy", .help = "of what each gives for ever, the share until T: 1 - exp(-2 lambda T) of --gram [s]"},
+    {.name = "times", .type = FLAG_INPUT, .value = "T", .help = "ascending times of outputs"},
+    {.name = "start", .type = FLAG_INPUT, .value = "X0", .help = "a state [s] at time 0", .needs = "out-response"},
+    {.name = "out-response", .type = FLAG_OUTPUT, .value = "Z.npy", .help = "its outputs C exp(A t) x0 [times, q]", .needs = "start"},
+    {.name = "samples", .type = FLAG_INPUT, .value = "Z", .help = "measured outputs [times, q]: what the state was at time 0", .needs = "out-state"},
+    {.name = "noise", .type = FLAG_INPUT, .value = "N", .help = "deviation of the noise of each sample [times] (default: 1)", .needs = "samples"},
+    {.name = "prior", .type = FLAG_NUMBER, .value = "P", .help = "deviation of the state, as known beforehand (default: nothing is)", .needs = "samples"},
+    {.name = "out-state", .type = FLAG_OUTPUT, .value = "X0.npy", .help = "the state at time 0 by weighted least squares [s]", .needs = "samples"},
+    {.name = "out-covariance", .type = FLAG_OUTPUT, .value = "V.npy", .help = "its covariance [s, s]", .needs = "samples"},
+    {.name = "reach", .type = FLAG_INPUT, .value = "X", .help = "a state [s]: the least energy of inputs that lead there from 0 until T"},
+    {.name = "out-costate", .type = FLAG_OUTPUT, .value = "P.npy", .help = "p of the input B' exp(A'(T - t)) p that does it [s]", .needs = "reach"},
+    FLAG_PLOT("the eigenvalues of the Gramian, and the Hankel values if asked for"),
     FLAGS_COMMON,
 };
 
 enum { LARGEST_MATRIX = 10000 }; /* p: beyond, W is a factor */
 
-typedef struct job {
-    array gram, a, b, c, w, j, d;
-    ntk_jacobian *jacobian;
-    ntk_optimizer *optimizer;
-    ntk_gram *operator;
-    ntk_system *system;
-} job;
-
-static int read_all(tool *t, job *j)
+static int read_all(tool *t, gramian_job *j)
 {
     int failed;
     bool a = arguments_has(&t->arguments, "a"), jacobian = arguments_has(&t->arguments, "jacobian");
@@ -45,11 +51,12 @@ static int read_all(tool *t, job *j)
     TRY(tool_read_matrix(t, "a", &j->a));
     TRY(tool_read_matrix(t, "b", &j->b));
     TRY(tool_read_matrix(t, "c", &j->c));
+    TRY(gramian_read_uses(t, j));
 done:
     return failed;
 }
 
-static int make_parameters(tool *t, job *j)
+static int make_parameters(tool *t, gramian_job *j)
 {
     double decay = arguments_number(&t->arguments, "weight-decay", 0);
     int failed;
@@ -60,7 +67,7 @@ done:
     return failed;
 }
 
-static int make_system(tool *t, job *j)
+static int make_system(tool *t, gramian_job *j)
 {
     int failed;
     if (j->j.block) return make_parameters(t, j);
@@ -73,7 +80,7 @@ done:
 }
 
 /* The residual of the Lyapunov equation, which only the infinite horizon satisfies. */
-static int report_residual(tool *t, const job *j, ntk_gramian which)
+static int report_residual(tool *t, const gramian_job *j, ntk_gramian which)
 {
     double residual;
     int failed;
@@ -83,8 +90,19 @@ done:
     return failed;
 }
 
+/* Of several solutions at infinity W is the smallest: that there are others is said. */
+static int report_resting(tool *t, const gramian_job *j, ntk_gramian which)
+{
+    int64_t count = 0;
+    int failed;
+    TRY(tool_check(t, NULL, ntk_system_resting_modes(t->context, j->system, which, &count)));
+    if (count > 0) report_integer(t, "resting_modes", count);
+done:
+    return failed;
+}
+
 /* The matrix, or the factor of a large one. */
-static int make_gramian(tool *t, job *j, ntk_gramian which, double horizon)
+static int make_gramian(tool *t, gramian_job *j, ntk_gramian which, double horizon)
 {
     int64_t s = ntk_system_size(j->system), rank = ntk_system_rank(j->system);
     bool factor = j->jacobian && s > LARGEST_MATRIX;
@@ -95,60 +113,13 @@ static int make_gramian(tool *t, job *j, ntk_gramian which, double horizon)
     tool_stop_clock(t, NULL);
     report_text(t, "which", ntk_gramian_name(which));
     if (j->jacobian) report_integer(t, "rank", rank);
+    else if (isinf(horizon)) TRY(report_resting(t, j, which));
     if (isinf(horizon) && !factor) TRY(report_residual(t, j, which));
 done:
     return failed;
 }
 
-/* ---- what both Gramians say together ---- */
-
-static int save_hankel(tool *t, const job *j)
-{
-    array values = {0};
-    int failed;
-    if (!arguments_has(&t->arguments, "hankel")) return 0;
-    TRY(array_new(NTK_F64, 1, (int64_t[]){ntk_system_size(j->system)}, &values));
-    TRY(tool_check(t, NULL, ntk_system_hankel(t->context, j->system, &values.view)));
-    TRY(tool_save(t, "hankel", &values));
-done:
-    array_free(&values);
-    return failed;
-}
-
-static int save_matrices(tool *t, const ntk_system *s)
-{
-    int64_t k = ntk_system_size(s);
-    array a = {0}, b = {0}, c = {0};
-    int failed;
-    TRY(array_new(NTK_F64, 2, (int64_t[]){k, k}, &a));
-    TRY(array_new(NTK_F64, 2, (int64_t[]){k, ntk_system_inputs(s)}, &b));
-    TRY(array_new(NTK_F64, 2, (int64_t[]){ntk_system_outputs(s), k}, &c));
-    TRY(tool_check(t, NULL, ntk_system_get_matrices(t->context, s, &a.view, &b.view, &c.view)));
-    if (arguments_has(&t->arguments, "out-a")) TRY(tool_save(t, "out-a", &a));
-    if (arguments_has(&t->arguments, "out-b")) TRY(tool_save(t, "out-b", &b));
-    if (arguments_has(&t->arguments, "out-c")) TRY(tool_save(t, "out-c", &c));
-done:
-    array_free(&c);
-    array_free(&b);
-    array_free(&a);
-    return failed;
-}
-
-static int save_reduced(tool *t, const job *j)
-{
-    ntk_system *reduced = NULL;
-    double bound;
-    int failed;
-    if (!arguments_has(&t->arguments, "reduce")) return 0;
-    TRY(tool_check(t, NULL, ntk_system_reduce(t->context, j->system, (int64_t)arguments_count(&t->arguments, "reduce", 1), &bound, &reduced)));
-    report_number(t, "bound", bound);
-    TRY(save_matrices(t, reduced));
-done:
-    ntk_system_destroy(reduced);
-    return failed;
-}
-
-static int run_steps(tool *t, job *j)
+static int run_steps(tool *t, gramian_job *j)
 {
     double horizon = arguments_number(&t->arguments, "horizon", INFINITY);
     ntk_gramian which = NTK_GRAMIAN_OBSERVABILITY;
@@ -159,15 +130,17 @@ static int run_steps(tool *t, job *j)
     TRY(make_system(t, j));
     TRY(make_gramian(t, j, which, horizon));
     TRY(tool_save(t, "out", &j->w));
-    TRY(save_hankel(t, j));
-    TRY(save_reduced(t, j));
+    TRY(gramian_save_hankel(t, j));
+    TRY(gramian_save_reduced(t, j));
+    TRY(gramian_use(t, j, which, horizon));
+    TRY(gramian_draw(t, j));
 done:
     return failed;
 }
 
 int run_gramian(tool *t)
 {
-    job j = {0};
+    gramian_job j = {0};
     int failed = run_steps(t, &j);
     ntk_system_destroy(j.system);
     ntk_gram_destroy(j.operator);
@@ -180,5 +153,6 @@ int run_gramian(tool *t)
     array_free(&j.b);
     array_free(&j.c);
     array_free(&j.w);
+    gramian_free_uses(&j);
     return failed;
 }

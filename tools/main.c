@@ -43,7 +43,10 @@ static const command_entry commands[] = {
      run_dynamics},
     {"gramian", "observability and controllability of the training",
      "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram), any A (--a), or in parameter space (--jacobian):\n"
-     "A = -(J'J/D + L), B = J'/D, C = J, where W is [p, p] up to p = 10000 and above that a factor F [p, rank], W = F F'.  For --horizon inf every mode must decay.\n",
+     "A = -(J'J/D + L), B = J'/D, C = J, where W is [p, p] up to p = 10000 and above that a factor F [p, rank], W = F F'.  For --horizon inf a mode\n"
+     "that does not decay must not be seen by C (driven by B).\n\n"
+     "  ntk gramian --gram k.npy --which observability --horizon 10 --out w.npy --out-shares learnt.npy --plot w.png\n"
+     "  ntk gramian --a a.npy --c c.npy --which observability --out w.npy --times t.npy --samples z.npy --out-state x0.npy\n",
      gramian_flags, run_gramian},
     {"compare", "which design suits these data, without training any",
      "Of each network, infinitely wide, on (x, y): condition, rank, evidence, leave-one-out error and more (enum ntk_measure of ntk.h), and a\n"

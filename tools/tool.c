@@ -118,7 +118,7 @@ void tool_stop_clock(tool *t, const char *name)
 static bool is_failure(ntk_status status)
 {
     static const ntk_status failures[] = {NTK_ERROR_MEMORY,        NTK_ERROR_MEMORY_LIMIT, NTK_ERROR_NOT_POSITIVE_DEFINITE,
-                                          NTK_ERROR_NOT_CONVERGED, NTK_ERROR_UNSTABLE,     NTK_ERROR_OVERFLOW,
+                                          NTK_ERROR_NOT_CONVERGED, NTK_ERROR_UNSTABLE, NTK_ERROR_UNREACHABLE,     NTK_ERROR_OVERFLOW,
                                           NTK_ERROR_INTERNAL};
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; ++i)
         if (failures[i] == status) return true;

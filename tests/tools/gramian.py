@@ -77,6 +77,60 @@ class Gramian(kit.ToolTest):
         self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--out-a", "x.npy", code=2, saying="--out-a needs --reduce")
         self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--out", "w.npy", "--hankel", "s.npy", code=2, saying="keeps no A")
 
+    def test_uses(self):
+        a, b, c = self.a + np.triu(kit.random(67, 6, 6), 1) / 10, kit.random(68, 6, 6), kit.random(69, 3, 6)
+        values, vectors = np.linalg.eig(a)
+        e = lambda t: ((vectors * np.exp(values * t)) @ np.linalg.inv(vectors)).real
+        base = ["gramian", "--a", save("a.npy", a), "--b", save("b.npy", b), "--c", save("c.npy", c), "--which", "observability", "--out", "w.npy", "--json"]
+        times, x0, noise = np.linspace(0, 2, 21), kit.random(70, 6), np.linspace(0.1, 0.2, 21)
+        wide = base + ["--times", save("t.npy", times)]
+        self.ntk(*wide, "--start", save("x.npy", x0), "--out-response", "z.npy")
+        h = np.array([c @ e(t) for t in times])
+        self.close(np.load("z.npy"), h @ x0, 1e-12)
+        said = json.loads(self.ntk(*wide, "--samples", "z.npy", "--noise", save("n.npy", noise), "--out-state", "s.npy", "--out-covariance", "v.npy"))
+        scaled = (h / noise[:, None, None]).reshape(-1, 6)
+        self.assertEqual(said["shown_directions"], 6)
+        self.close(np.load("s.npy"), x0, 1e-8)
+        self.close(np.load("v.npy"), np.linalg.inv(scaled.T @ scaled), 1e-8)
+        self.ntk(*wide, "--samples", "z.npy", "--noise", "n.npy", "--prior", "0.5", "--out-state", "s.npy", "--out-covariance", "v.npy")
+        self.close(np.load("v.npy"), np.linalg.inv(scaled.T @ scaled + 4 * np.eye(6)), 1e-8)
+        said = json.loads(self.ntk(*base, "--reach", "x.npy", "--out-costate", "p.npy", "--settle", "0.1"))
+        wc = self.result("gramian", "--a", "a.npy", "--b", "b.npy", "--which", "controllability")
+        self.close(wc @ np.load("p.npy"), x0, 1e-8)
+        self.assertAlmostEqual(said["least_energy"] / (x0 @ np.linalg.solve(wc, x0)), 1, 8)
+        self.assertAlmostEqual(said["abscissa"], values.real.max(), 10)
+        self.assertAlmostEqual(said["largest_step"], (-2 * values.real / abs(values)**2).min(), 10)
+        self.assertAlmostEqual(said["settling_time"], np.log(10) / -values.real.max(), 9)
+        self.assertLessEqual(np.linalg.norm(e(said["settled_for_certain"]), 2), 0.1)
+        self.ntk(*base[:3], "--b", save("b1.npy", np.zeros((6, 1))), *base[5:-1], "--reach", "x.npy", code=1, saying=["x.npy: x cannot be reached", "0 directions of 6"])
+        self.ntk(*base, "--start", "x.npy", "--out-response", "z.npy", code=2, saying="need --times")
+        self.ntk(*wide, code=2, saying="--times needs")
+        self.ntk(*base, "--settle", "1", code=2, saying="share is 1")
+
+    def test_directions(self):
+        self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--horizon", "0.4", "--out", "w.npy", "--out-directions", "v.npy", "--out-shares", "f.npy")
+        values, v = np.linalg.eigvalsh(-self.a), np.load("v.npy")
+        self.close(np.load("f.npy"), -np.expm1(-0.8 * values), 1e-13)
+        self.close(-self.a @ v, v * values, 1e-13)
+
+    def test_what_rests(self):
+        base = ["gramian", "--a", save("r.npy", np.array([[-1.0, 1], [0, 0]])), "--which", "observability", "--out", "w.npy", "--json"]
+        self.assertEqual(json.loads(self.ntk(*base, "--c", save("u.npy", np.array([[1.0, -1]]))))["resting_modes"], 1)
+        self.close(np.load("w.npy"), np.array([[0.5, -0.5], [-0.5, 0.5]]), 1e-15)
+        self.ntk(*base, code=1, saying=["the eigenvalue", "does not decay"])
+
+    def test_picture(self):
+        base = ["gramian", "--which", "observability", "--out", "w.npy"]
+        self.ntk(*base, "--gram", "k.npy", "--hankel", "s.npy", "--plot", "p.svg")
+        text = open("p.svg").read()
+        self.assertTrue("<svg" in text and "Hankel values" in text and "eigenvalues of the Gramian" in text)
+        j = np.cos(np.arange(3 * 10001.0) ** 1.5).reshape(3, 10001)
+        self.ntk(*base, "--jacobian", save("j.npy", j), "--plot", "q.png")
+        self.assertEqual(open("q.png", "rb").read(4), b"\x89PNG")
+        os.remove("w.npy")
+        self.ntk(*base, "--gram", "k.npy", "--plot", "none.png", saying="gnuplot is not installed", env=dict(os.environ, PATH="/nonexistent"))
+        self.assertTrue(os.path.exists("w.npy") and not os.path.exists("none.png"))
+
     def test_residual(self):
         report = json.loads(self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--json"))
         self.assertLess(report["residual"], 1e-14)
