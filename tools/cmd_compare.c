@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const flag_entry compare_flags[] = {
     {.name = "networks", .type = FLAG_WORDS, .value = "NET1.json NET2.json ...", .required = true},
@@ -18,12 +19,14 @@ const flag_entry compare_flags[] = {
     {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N samples of x and y"},
     {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"},
     FLAG_REGRESSION,
+    FLAG_PLOT("the errors, each sample left out: of n/2, of n, and foretold of 2n"),
     FLAGS_COMMON,
 };
 
 typedef struct design {
     const char *path;
     double ridge, measures[NTK_MEASURE_COUNT];
+    double half;        /* loo_error of the first n/2 samples */
     double score;       /* on held-out data */
     double seconds;
     int64_t parameters;
@@ -81,14 +84,15 @@ static int predict_error(tool *t, const job *j, const ntk_gram *gram, design *d)
     ntk_gram *half = NULL;
     array k = {0};
     int failed;
-    d->measures[NTK_MEASURE_PREDICTED_ERROR] = NAN;
+    d->half = d->measures[NTK_MEASURE_PREDICTED_ERROR] = NAN;
     if (n < 2) return 0;
     y.shape[0] = n;
     TRY(array_new(NTK_F64, 2, (int64_t[]){n, n}, &k));
     TRY(tool_check(t, d->path, ntk_gram_get_block(t->context, gram, tool_kind(t), 0, 0, &k.view)));
     TRY(tool_check(t, d->path, ntk_gram_from_matrix(t->context, &k.view, &half)));
     TRY(measure(t, half, NTK_KIND_NTK, &y, d, NTK_MEASURE_LOO_ERROR + 1, left_out));
-    if (left_out[NTK_MEASURE_LOO_ERROR] > 0) d->measures[NTK_MEASURE_PREDICTED_ERROR] = whole * (whole / left_out[NTK_MEASURE_LOO_ERROR]);
+    d->half = left_out[NTK_MEASURE_LOO_ERROR];
+    if (d->half > 0) d->measures[NTK_MEASURE_PREDICTED_ERROR] = whole * (whole / d->half);
 done:
     ntk_gram_destroy(half);
     array_free(&k);
@@ -226,6 +230,31 @@ static int report_designs(tool *t, const job *j)
     return report_ranking(t, j);
 }
 
+/* ---- the picture ----------------------------------------------------------------------------------------------- */
+
+enum { POINTS = 3 };
+
+static int draw(tool *t, const job *j)
+{
+    double n = (double)j->x.view.shape[0], samples[POINTS] = {floor(n / 2), n, 2 * n}, *errors;
+    curve *curves;
+    int failed;
+    if (!arguments_has(&t->arguments, "plot")) return 0;
+    curves = calloc((size_t)j->count + 1, sizeof *curves);
+    errors = calloc((size_t)j->count * POINTS, sizeof *errors);
+    if (!curves || !errors) TRY(tool_fail(EXIT_FAILED, "compare: out of memory"));
+    for (int i = 0; i < j->count; ++i) {
+        const design *d = &j->designs[i];
+        memcpy(errors + i * POINTS, (double[]){d->half, d->measures[NTK_MEASURE_LOO_ERROR], d->measures[NTK_MEASURE_PREDICTED_ERROR]}, POINTS * sizeof *errors);
+        curves[i] = (curve){.name = d->path, .x = samples, .y = errors + i * POINTS, .count = POINTS};
+    }
+    TRY(tool_plot(t, &(plot){.title = "leave-one-out error", .x_label = "samples (the last is foretold)", .log_x = true, .log_y = true, .curves = curves}));
+done:
+    free(errors);
+    free(curves);
+    return failed;
+}
+
 /* ---- the command ----------------------------------------------------------------------------------------------- */
 
 static int read_data(tool *t, job *j)
@@ -260,6 +289,7 @@ int run_compare(tool *t)
         TRY(examine(t, &j, &j.designs[i]));
     }
     TRY(report_designs(t, &j));
+    TRY(draw(t, &j));
 done:
     free(j.designs);
     targets_free(&j.y);

@@ -11,6 +11,7 @@ const flag_entry spectrum_flags[] = {
     {.name = "out-vectors", .type = FLAG_OUTPUT, .value = "U.npy", .help = "eigenvectors of K in columns [n, k]"},
     {.name = "out-parameter-vectors", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Fisher matrix [p, k], of at most the rank", .needs = "jacobian"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "S.npy", .help = "eigenvalues, largest first [k]", .required = true},
+    FLAG_PLOT("the eigenvalues"),
     FLAGS_LATER_POSITIONS,
     FLAGS_COMMON,
 };
@@ -98,6 +99,21 @@ done:
     return failed;
 }
 
+static int draw(tool *t, const ntk_spectrum *spectrum)
+{
+    int64_t size = ntk_spectrum_size(spectrum), k = (int64_t)arguments_count(&t->arguments, "top", (uint64_t)size);
+    array values = {0};
+    int failed;
+    if (!arguments_has(&t->arguments, "plot")) return 0;
+    TRY(array_new(NTK_F64, 1, &size, &values));
+    TRY(tool_check(t, NULL, ntk_spectrum_get_values(t->context, spectrum, &values.view)));
+    TRY(tool_plot(t, &(plot){.title = "eigenvalues", .x_label = "index", .log_x = true, .log_y = true,
+                             .curves = (curve[]){{.name = "K", .y = values.view.data, .count = k, .points = true}, {.name = NULL}}}));
+done:
+    array_free(&values);
+    return failed;
+}
+
 int run_spectrum(tool *t)
 {
     job j = {0};
@@ -110,6 +126,7 @@ int run_spectrum(tool *t)
     report_integer(t, "rank", ntk_spectrum_rank(j.spectrum));
     report_number(t, "condition", ntk_spectrum_condition(j.spectrum));
     TRY(save_all(t, &j));
+    TRY(draw(t, j.spectrum));
 done:
     ntk_spectrum_destroy(j.spectrum);
     ntk_gram_destroy(j.gram);

@@ -49,6 +49,12 @@ class Compare(kit.ToolTest):
             self.assertEqual(report["rank_by"], measure)
             self.assertEqual(report["ranking"], [d["network"] for d in sorted(report["designs"], key=lambda d: sign * d[measure])])
 
+    def test_picture(self):
+        self.compare("--plot", "p.svg")
+        picture = open("p.svg").read()
+        for name in self.nets:
+            self.assertIn(">%s<" % name, picture)
+
     def test_held_out(self):
         x, y = data(300, 2)
         save("xt.npy", x)

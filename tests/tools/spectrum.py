@@ -24,6 +24,10 @@ class Spectrum(kit.ToolTest):
         self.close(self.result("spectrum", "--gram", "k.npy", "--top", "3", "--out-vectors", "v.npy"), got[:3], 20 * kit.EPS)
         self.same(np.load("v.npy"), u[:, :3].copy())
 
+    def test_picture(self):
+        self.result("spectrum", "--gram", "k.npy", "--plot", "p.png", "--top", "4")
+        self.assertEqual(open("p.png", "rb").read(4), b"\x89PNG")
+
     def test_jacobian(self):
         j = kit.random(42, 5, 12)
         j[4] = j[3]
