@@ -249,6 +249,12 @@ typedef enum ntk_measure {
     NTK_MEASURE_TIME_TO_LOSS = 10,       /**< t with L(t) = options.fraction L(0), L = ½|f - y|², f(0) = 0; infinity: never */
     NTK_MEASURE_LARGEST_STEP = 11        /**< 2 / lambda_max: gradient descent on that loss diverges beyond */
 } ntk_measure;
+/** What ntk_tuner_evaluate() makes large. */
+typedef enum ntk_objective {
+    NTK_OBJECTIVE_EVIDENCE = 0, /**< log p(y), see ntk_spectrum_log_evidence() */
+    NTK_OBJECTIVE_LOO = 1,      /**< mean log density of a target given all other samples */
+    NTK_OBJECTIVE_LOO_ERROR = 2 /**< minus the mean squared error of each sample predicted from the others */
+} ntk_objective;
 /** Number of measures in this version. */
 #define NTK_MEASURE_COUNT 12
 
@@ -281,6 +287,8 @@ NTK_API const char *ntk_descent_name(ntk_descent value);
 NTK_API int ntk_descent_from_name(const char *name, ntk_descent *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
+NTK_API const char *ntk_objective_name(ntk_objective value);
+NTK_API int ntk_objective_from_name(const char *name, ntk_objective *value);
 NTK_API const char *ntk_measure_name(ntk_measure value);
 NTK_API int ntk_measure_from_name(const char *name, ntk_measure *value);
 /** @} */
@@ -382,6 +390,8 @@ typedef struct ntk_dynamics ntk_dynamics;
 typedef struct ntk_trainer ntk_trainer;
 /** Training on any loss as a function of time.  Immutable: where training stands is the caller's array. */
 typedef struct ntk_learning ntk_learning;
+/** A network whose scales are parameters, joined with data.  Immutable. */
+typedef struct ntk_tuner ntk_tuner;
 /** Training as a linear system x' = A x + B u, y = C x.  Immutable. */
 typedef struct ntk_system ntk_system;
 
@@ -1510,7 +1520,58 @@ NTK_API ntk_status ntk_trainer_get_loss(ntk_context *ctx, ntk_trainer *trainer, 
 
 /* ================================================================================================================= */
 /**
- * @defgroup scalar 19  Scalar mathematics
+ * @defgroup tune 19  Tuning a design
+ *
+ * What the data say of every w_std, b_std, lr and of the noise, and in which direction it grows: the gradient, by the adjoint of the kernel's
+ * recursion, costs a few kernels whatever the number of parameters.  Any optimizer of functions with gradients can take it from there, best in
+ * the logarithms of the values.  For chains of dense layers and activations on vectors; of the activations relu, leaky_relu, abrelu, abs,
+ * erf, sigmoid_like, sin, cos, rbf, exp and gelu.
+ * @{
+ */
+
+/** Options of ntk_tuner_create(). */
+typedef struct ntk_tuner_options {
+    size_t struct_size;      /**< NTK_TUNER_OPTIONS_INIT */
+    ntk_kind kind;           /**< the kernel; lr is a parameter of the NTK alone */
+    ntk_objective objective; /**< what shall grow */
+    double noise;            /**< first value of the variance added to the diagonal, > 0; 0 means 0.01 */
+} ntk_tuner_options;
+/** Opens every initialiser of an ntk_tuner_options. */
+#define NTK_TUNER_OPTIONS_INIT sizeof(ntk_tuner_options)
+
+/**
+ * Joins a network with inputs x [n] + input (f64, read now) and targets y [n, m] (copied), n >= 2; A = K + noise I, each column of y on its own.
+ * Errors: UNSUPPORTED with the path of the layer, SHAPE.  Cost: n² d flop and n² numbers.
+ */
+NTK_API ntk_status ntk_tuner_create(ntk_context *ctx, const ntk_network *network, const ntk_array *x, const ntk_array *y, const ntk_tuner_options *options, ntk_tuner **tuner);
+
+/** Gives the tuner back.  NULL: nothing happens. */
+NTK_API void ntk_tuner_destroy(ntk_tuner *tuner);
+
+/** Number of parameters k: w_std, b_std (where it is positive) and lr (where it counts and is positive) of each dense layer in order, the noise
+ *  last; -1 for NULL.  The layers of a repeat are one each. */
+NTK_API int64_t ntk_tuner_parameters(const ntk_tuner *tuner);
+
+/** "layers[0].w_std", ..., "noise": the name of parameter `index`, into text [size].  Errors: ARGUMENT. */
+NTK_API ntk_status ntk_tuner_get_name(ntk_context *ctx, const ntk_tuner *tuner, int64_t index, char *text, size_t size);
+
+/** The network's own values [k]. */
+NTK_API ntk_status ntk_tuner_get_values(ntk_context *ctx, const ntk_tuner *tuner, ntk_array *values);
+
+/**
+ * The objective at values [k] > 0 and, unless NULL, its gradient [k] with respect to them: value and gradient are written.
+ * Errors: ARGUMENT, NOT_POSITIVE_DEFINITE, OVERFLOW.  Cost: two kernels; n³/3 + 2 n³ flop (without a gradient, and for the evidence, n³/3), 3 n² numbers.
+ */
+NTK_API ntk_status ntk_tuner_evaluate(ntk_context *ctx, const ntk_tuner *tuner, const ntk_array *values, double *value, ntk_array *gradient);
+
+/** The network with values [k]; the noise is not part of it. */
+NTK_API ntk_status ntk_tuner_network(ntk_context *ctx, const ntk_tuner *tuner, const ntk_array *values, ntk_network **network);
+
+/** @} */
+
+/* ================================================================================================================= */
+/**
+ * @defgroup scalar 20  Scalar mathematics
  * @{
  */
 

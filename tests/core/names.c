@@ -54,6 +54,7 @@ CHECK_UNKNOWN(loss_scale)
 CHECK_UNKNOWN(loss)
 CHECK_UNKNOWN(descent)
 CHECK_UNKNOWN(gramian)
+CHECK_UNKNOWN(objective)
 CHECK_UNKNOWN(measure)
 
 /* The numbers are spelt out: they are part of the ABI. */
@@ -73,6 +74,7 @@ CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
 CHECK_ENUM(loss, {0, "mse"}, {1, "cross-entropy"}, {2, "logistic"}, {3, "huber"})
 CHECK_ENUM(descent, {0, "gd"}, {1, "momentum"}, {2, "adam"})
 CHECK_ENUM(gramian, {0, "observability"}, {1, "controllability"})
+CHECK_ENUM(objective, {0, "evidence"}, {1, "loo"}, {2, "loo_error"})
 CHECK_ENUM(measure, {0, "condition"}, {1, "rank"}, {2, "unreachable"}, {3, "effective_dimension"}, {4, "alignment"}, {5, "log_evidence"},
            {6, "loo_error"}, {7, "loo_log_score"}, {8, "loo_accuracy"}, {9, "predicted_error"}, {10, "time_to_loss"}, {11, "largest_step"})
 

@@ -8,7 +8,7 @@ import re
 import sys
 
 LEVELS = [["core"], ["linalg"], ["network"], ["optimizer"], ["finite", "infinite"], ["kernel"], ["duality"], ["solve"], ["predict"],
-          ["dynamics", "control", "train"], ["design"]]
+          ["dynamics", "control", "train"], ["design"], ["tune"]]
 ONLY_LINALG = {"cblas.h", "lapack.h", "lapacke.h", "f77blas.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
