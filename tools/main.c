@@ -39,7 +39,7 @@ static const command_entry commands[] = {
      "network on inputs (--network and --x1).  K = J J' and the Fisher matrix J' J share the eigenvalues above 0.\n",
      spectrum_flags, run_spectrum},
     {"dynamics", "outputs as a function of training time",
-     "Gradient flow on the squared error, exactly: f(t) = y + exp(-E t K) (f(0) - y), and the same on test inputs.\n", dynamics_flags,
+     "Gradient flow on the squared error, exactly: f(t) = y + exp(-E t K) (f(0) - y), and the same on test inputs; on other losses by an integrator.\n", dynamics_flags,
      run_dynamics},
     {"gramian", "observability and controllability of the training",
      "Training as a linear system x' = A x + B u, y = C x, with A = -K (--gram), any A (--a), or in parameter space (--jacobian):\n"
@@ -60,12 +60,18 @@ static const command_entry commands[] = {
      "  ntk network init --network net.json --seed 1 --out p.npy\n"
      "  ntk train --network net.json --params p.npy --x x.npy --y y.npy --optimizer adam --learning-rate 1e-3 --steps 1000 --out p2.npy\n",
      train_flags, run_train},
+    {"tune", "scales, rates and noise of a network from the data",
+     "The w_std, b_std and lr of every dense layer, and the noise, that make the evidence of (x, y) or the leave-one-out score largest, by L-BFGS on\n"
+     "exact gradients, from several starts.  Chains of dense layers and activations.  For example:\n\n"
+     "  ntk tune --network net.json --x x.npy --y y.npy --objective evidence --out tuned.json\n"
+     "  ntk fit --network tuned.json --x x.npy --y y.npy --x-test t.npy --y-test u.npy --ridge 0.003\n\n"
+     "where 0.003 is the noise that tune has reported.\n",
+     tune_flags, run_tune},
     {"doctor", "versions, processor, BLAS kernels and their speed, limits",
      "Takes about a second.  If blas_is_slow says yes, OpenBLAS runs kernels for an older processor than this one: unset OPENBLAS_CORETYPE, or\n"
      "set it to blas_kernels_should_be.  samples_at_most is what fits this machine's memory as half a kernel matrix, which its\n"
      "factor overwrites (ntk fit).\n",
      doctor_flags, run_doctor},
-    {"tune", NULL, NULL, NULL, NULL},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

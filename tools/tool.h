@@ -180,7 +180,7 @@ int blas_threads(void); /* 0: unknown */
 /* ---- cmd_*.c ---- */
 
 extern const flag_entry kernel_flags[], network_show_flags[], network_init_flags[], network_forward_flags[], network_jacobian_flags[],
-    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], compare_flags[], train_flags[], doctor_flags[];
+    fit_flags[], predict_flags[], spectrum_flags[], dynamics_flags[], gramian_flags[], compare_flags[], train_flags[], doctor_flags[], tune_flags[];
 int run_kernel(tool *t);
 int run_network_show(tool *t);
 int run_network_init(tool *t);
@@ -194,6 +194,7 @@ int run_gramian(tool *t);
 int run_compare(tool *t);
 int run_train(tool *t);
 int run_doctor(tool *t);
+int run_tune(tool *t);
 
 /* Flags that mean the same in several commands. */
 #define FLAG_NETWORK {.name = "network", .type = FLAG_INPUT, .value = "NET.json", .help = "description of the network", .required = true}

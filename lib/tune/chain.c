@@ -20,12 +20,12 @@ static ntk_status check_step(ntk_context *ctx, const ntk_network *network, int64
 static ntk_status check_network(ntk_context *ctx, const ntk_network *network)
 {
     ntk_status status = NTK_OK;
-    ntk_reading *reading = NULL;
+    ntk_kernel *kernel = NULL;
     if (network->ndim != 1) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "tuning takes networks of vectors; this one's input has %d axes", network->ndim);
     for (int64_t i = 0; i < network->n_steps; ++i) NTK_TRY(check_step(ctx, network, i));
-    NTK_TRY(ntk_reading_create(ctx, network, &reading)); /* has it a rule at all? */
+    NTK_TRY(ntk_kernel_from_network(ctx, network, NULL, &kernel)); /* has it a rule at all? */
 done:
-    ntk_reading_destroy(reading);
+    ntk_kernel_destroy(kernel);
     return status;
 }
 

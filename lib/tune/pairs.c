@@ -67,7 +67,7 @@ static void pull_activation(const ntk_moments *m, const pair_state *p, pair_stat
 
 /* ---- a pair ------------------------------------------------------------------------------------------------------ */
 
-/* Of one job: all that is the same for every pair; states and moments are of one worker. */
+/* Of one job: all that is the same for every pair; states and moments have room for every worker. */
 typedef struct job {
     const ntk_chain_of_layers *chain;
     const affine *affines;      /* [n_steps] */
@@ -76,7 +76,7 @@ typedef struct job {
     double *k;                  /* or NULL: pull */
     pair_state *states;         /* [workers, n_steps + 1] */
     ntk_moments *moments;       /* [workers, n_steps] */
-    double *gradients;          /* [workers, count] */
+    double *gradients;          /* [rows together, count]: summed in their order, whoever computed them */
 } job;
 
 static pair_state forwards(const job *j, pair_state start, pair_state *states, ntk_moments *moments)
@@ -123,8 +123,8 @@ static void some_rows(void *user, int64_t begin, int64_t end, int worker)
     const job *j = user;
     pair_state *states = j->states + worker * (j->chain->n_steps + 1);
     ntk_moments *moments = j->moments + worker * j->chain->n_steps;
-    double *gradient = j->gradients + worker * j->chain->count;
     for (int64_t r = begin; r < end; ++r) {
+        double *gradient = j->gradients + r * j->chain->count;
         one_row(j, r, states, moments, gradient);
         if (j->n - 1 - r != r) one_row(j, j->n - 1 - r, states, moments, gradient);
     }
@@ -135,16 +135,17 @@ static ntk_status run(ntk_context *ctx, job *j, const double *values, double *gr
     ntk_status status;
     affine *affines = NULL;
     int64_t steps = j->chain->n_steps;
+    int64_t together = (j->n + 1) / 2, count = j->chain->count;
     int workers = ntk_parallel_workers(ctx);
     NTK_TRY(NTK_NEW(ctx, steps, &affines));
     NTK_TRY(NTK_NEW_RAW(ctx, workers * (steps + 1), &j->states));
     NTK_TRY(NTK_NEW_RAW(ctx, workers * steps, &j->moments));
-    NTK_TRY(NTK_NEW(ctx, workers * j->chain->count, &j->gradients));
+    NTK_TRY(NTK_NEW(ctx, together * count, &j->gradients));
     for (int64_t i = 0; i < steps; ++i)
         if (!j->chain->steps[i].moments) affines[i] = affine_of(&j->chain->steps[i], values);
     j->affines = affines;
-    ntk_parallel(ctx, (j->n + 1) / 2, 8, some_rows, j);
-    for (int i = 0; gradient && i < workers * j->chain->count; ++i) gradient[i % j->chain->count] += j->gradients[i];
+    ntk_parallel(ctx, together, 8, some_rows, j);
+    for (int64_t i = 0; gradient && i < together * count; ++i) gradient[i % count] += j->gradients[i];
 done:
     ntk_free(j->gradients);
     ntk_free(j->moments);

@@ -12,9 +12,10 @@ from ._finite import Jacobian, Network, Optimizer
 from ._kernels import Gram, Kernel
 from ._models import Dynamics, Learning, Predictor, Solver, Spectrum, System
 from ._train import Trainer
+from ._tune import Tuner
 
 __all__ = ["Context", "Dynamics", "Error", "Gram", "Jacobian", "Kernel", "Learning", "Network", "Optimizer", "Predictor", "Solver", "Spectrum", "System",
-           "Trainer", "kappa0", "kappa1", "library_version"]
+           "Trainer", "Tuner", "kappa0", "kappa1", "library_version"]
 __version__ = "0.1.0"
 
 

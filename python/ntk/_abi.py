@@ -113,6 +113,10 @@ class LearningOptions(Options):
                 ("max_steps", c_int64), ("f0", ARRAY), ("callback", LOSS), ("user", c_void_p), ("curvature", c_double)]
 
 
+class TunerOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("objective", c_int), ("noise", c_double)]
+
+
 class DesignOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("ridge", c_double), ("fraction", c_double), ("samples", c_int64)]
 
@@ -127,7 +131,7 @@ STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacob
            "ntk_job": Job, "ntk_estimate": Estimate, "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions, "ntk_reconstruct_options": ReconstructOptions, "ntk_trainer_options": TrainerOptions,
-           "ntk_learning_options": LearningOptions}
+           "ntk_learning_options": LearningOptions, "ntk_tuner_options": TunerOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
 _H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
@@ -187,6 +191,11 @@ CALLS = {
     "solver_backward_error": (_H, _A, _A, POINTER(c_double)),
     "predictor_create": (_H, _A, POINTER(PredictorOptions), _NEW),
     "predictor_at": (_H, POINTER(TestSet), _D, _A, _A),
+    "tuner_create": (_H, _A, _A, POINTER(TunerOptions), _NEW),
+    "tuner_get_name": (_H, _I, c_char_p, c_size_t),
+    "tuner_get_values": (_H, _A),
+    "tuner_evaluate": (_H, _A, POINTER(c_double), _A),
+    "tuner_network": (_H, _A, _NEW),
     "learning_create": (_H, _A, POINTER(LearningOptions), _NEW),
     "learning_weights_at": (_H, _A, POINTER(c_double), _I, _A),
     "learning_train": (_H, _A, _A),
@@ -260,6 +269,7 @@ GETTERS = {
     "spectrum_rank": (c_int64, (_H,)),
     "spectrum_condition": (c_double, (_H,)),
     "solver_ridge": (c_double, (_H,)),
+    "tuner_parameters": (c_int64, (_H,)),
     "learning_state_size": (c_int64, (_H,)),
     "dynamics_rank": (c_int64, (_H,)),
     "dynamics_largest_step": (c_double, (_H,)),
@@ -269,8 +279,8 @@ GETTERS = {
     "kappa0": (c_double, (_D,)),
     "kappa1": (c_double, (_D,)),
 }
-NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "storage", "algorithm", "dropout")
+NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer", "tuner")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "objective", "storage", "algorithm", "dropout")
 
 
 def _open():

@@ -388,6 +388,25 @@ done:
     return status;
 }
 
+static ntk_status tuning(ntk_context *ctx)
+{
+    ntk_status status;
+    double numbers[2 * 7], slope[2 * 7], xs[2 * N * D], ys[2 * N * 2], value;
+    ntk_array values = STRIDED(numbers, 7), gradient = STRIDED(slope, 7), x = STRIDED(xs, N, D), y = STRIDED(ys, N, 2);
+    ntk_tuner *tuner = NULL;
+    ntk_network *network = NULL;
+    kit_random(4, 2 * N * D, xs);
+    kit_random(5, 2 * N * 2, ys);
+    TRY(ntk_tuner_create(ctx, w.network, &x, &y, &(ntk_tuner_options){NTK_TUNER_OPTIONS_INIT, .objective = NTK_OBJECTIVE_LOO}, &tuner));
+    TRY(ntk_tuner_get_values(ctx, tuner, &values));
+    TRY(ntk_tuner_evaluate(ctx, tuner, &values, &value, &gradient));
+    TRY(ntk_tuner_network(ctx, tuner, &values, &network));
+done:
+    ntk_network_destroy(network);
+    ntk_tuner_destroy(tuner);
+    return status;
+}
+
 static ntk_status learnings(ntk_context *ctx)
 {
     ntk_status status = NTK_OK;
@@ -573,7 +592,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
     X(jacobians, 20)
 
 /* The sweep, and afterwards the handles of the world answer as before. */

@@ -15,7 +15,7 @@ enum { ARGUMENTS = 7, CAPACITY = 1024, AXES = 3 };
 
 /* ---- what the rows refer to ------------------------------------------------------------------------------------- */
 
-enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, LEARNING, HANDLES };
+enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, LEARNING, TUNER, HANDLES };
 
 static ntk_context *ctx_of_test;
 static world w;
@@ -29,6 +29,8 @@ static ntk_array test_x, test_f0;
 static ntk_system *of_parameters;
 static ntk_trainer *trainer; /* by Adam: keeps both moments */
 static ntk_learning *learning;
+static ntk_tuner *tuner;
+static char parameter_name[64];
 static int calls_back; /* its address stands for "a callback is given" */
 
 static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
@@ -43,6 +45,7 @@ static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.
 static ntk_trainer_options trainer_options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_learning_options learning_options = {NTK_LEARNING_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_reconstruct_options reconstruct_options = {NTK_RECONSTRUCT_OPTIONS_INIT, .prior = 0.5};
+static ntk_tuner_options tuner_options = {NTK_TUNER_OPTIONS_INIT, .noise = 0.5};
 static ntk_dynamics_options dynamics_options = {NTK_DYNAMICS_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_test_set test_set = {NTK_TEST_SET_INIT, .x = &test_x, .f0 = &test_f0};
 
@@ -128,7 +131,7 @@ typedef struct row {
 #define DESTROYER(noun) \
     static void destroy_##noun(void *handle) { ntk_##noun##_destroy(handle); }
 DESTROYER(network) DESTROYER(builder) DESTROYER(optimizer) DESTROYER(jacobian) DESTROYER(kernel) DESTROYER(gram)
-DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(learning) DESTROYER(system) DESTROYER(trainer)
+DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) DESTROYER(learning) DESTROYER(tuner) DESTROYER(system) DESTROYER(trainer)
 
 #define AXIS(i) (1u << (i))
 #define ALL 7u
@@ -303,6 +306,13 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OUT("out", ALL, 3))                                                                                                                     \
     X(ntk_learning_parameters, , ntk_learning_parameters(ctx, p[0], p[1], p[2]), HANDLE("learning", LEARNING),                                \
       IN("weights", ALL & ~1u, 3, N, O), OUT("out", ALL, 3, P))                                                                               \
+    X(ntk_tuner_create, , ntk_tuner_create(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("network", NETWORK), IN("x", AXIS(1), N, D),             \
+      IN("y", AXIS(0), N, 2), OPTIONS("options", tuner_options), NEW(tuner))                                                                  \
+    X(ntk_tuner_get_name, , ntk_tuner_get_name(ctx, p[0], 0, p[1], sizeof parameter_name), HANDLE("tuner", TUNER), POINTER("text", parameter_name)) \
+    X(ntk_tuner_get_values, , ntk_tuner_get_values(ctx, p[0], p[1]), HANDLE("tuner", TUNER), OUT("values", ALL, 7))                            \
+    X(ntk_tuner_evaluate, , ntk_tuner_evaluate(ctx, p[0], p[1], p[2], p[3]), HANDLE("tuner", TUNER), IN_AS("values", FILL_POSITIVE, ALL, 7),  \
+      RESULT("value"), MAYBE_OUT("gradient", ALL, 7))                                                                                         \
+    X(ntk_tuner_network, , ntk_tuner_network(ctx, p[0], p[1], p[2]), HANDLE("tuner", TUNER), IN_AS("values", FILL_POSITIVE, ALL, 7), NEW(network)) \
     X(ntk_system_from_gram, , ntk_system_from_gram(ctx, p[0], NTK_KIND_NTK, p[1]), HANDLE("gram", GRAM), NEW(system))                         \
     X(ntk_system_from_matrices, , ntk_system_from_matrices(ctx, p[0], p[1], p[2], p[3]), IN_AS("a", FILL_SPD, ALL, N, N),                     \
       MAYBE_IN("b", AXIS(0), N, 2), MAYBE_IN("c", AXIS(1), 2, N), NEW(system))                                                                \
@@ -939,7 +949,7 @@ static void make_trainer(void)
 
 static void list_handles(void)
 {
-    ntk_array y = world_y(&w);
+    ntk_array x = world_x(&w), y = world_y(&w);
     handles[NETWORK] = w.network;
     handles[OPTIMIZER] = w.optimizer;
     handles[JACOBIAN] = w.jacobian;
@@ -958,6 +968,8 @@ static void list_handles(void)
     handles[TRAINER] = trainer;
     kit_ok(ctx_of_test, ntk_learning_create(ctx_of_test, w.flow_gram, &y, NULL, &learning));
     handles[LEARNING] = learning;
+    kit_ok(ctx_of_test, ntk_tuner_create(ctx_of_test, w.network, &x, &y, NULL, &tuner));
+    handles[TUNER] = tuner;
 }
 
 static int setup(void **state)
@@ -985,6 +997,7 @@ static int teardown(void **state)
 {
     ntk_builder_destroy(handles[BUILDER]);
     ntk_trainer_destroy(trainer);
+    ntk_tuner_destroy(tuner);
     ntk_learning_destroy(learning);
     ntk_system_destroy(of_parameters);
     world_destroy(&w);

@@ -96,7 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_names),     cmocka_unit_test(dtype_names),         cmocka_unit_test(kind_names),
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
-        cmocka_unit_test(loss_scale_names), cmocka_unit_test(loss_names), cmocka_unit_test(descent_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
+        cmocka_unit_test(loss_scale_names), cmocka_unit_test(loss_names), cmocka_unit_test(objective_names), cmocka_unit_test(objective_names), cmocka_unit_test(descent_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
         cmocka_unit_test(algorithm_names),  cmocka_unit_test(storage_names),       cmocka_unit_test(every_status_has_a_sentence),
         cmocka_unit_test(dropout_names),
     };

@@ -114,6 +114,19 @@ class Fit(Case):
         with self.assertRaisesRegex(ntk.Error, "callback of the loss returned 1"):
             ntk.Learning(self.gram, y, loss=lambda f, t: 1 / 0)
 
+    def test_tuner(self):
+        """Values, their gradient by differences, and the network that they make."""
+        tuner = ntk.Tuner(self.net, self.x, self.y, objective="loo", noise=0.1)
+        values, names = tuner.values(), tuner.names()
+        self.assertEqual((names[0], names[-1], len(names)), ("layers[0].w_std", "noise", len(tuner)))
+        value, gradient = tuner.evaluate(values)
+        for i in range(len(values)):
+            step = np.where(np.arange(len(values)) == i, 1e-6, 0)
+            self.assertAlmostEqual(gradient[i], (tuner.evaluate(values + step)[0] - tuner.evaluate(values - step)[0]) / 2e-6, 7)
+        self.assertAlmostEqual(tuner.negative_logs(np.log(values))[0], -value, 12)
+        other = ntk.Tuner(tuner.network(1.1 * values), self.x, self.y)
+        close(other.values()[:-1], 1.1 * values[:-1], 1e-15)
+
     def test_system(self):
         system = ntk.System(self.gram)
         w = system.gramian()

@@ -43,8 +43,6 @@ class Usage(kit.ToolTest):
             for flag in flags:
                 self.ntk(*command.split(), flag, "1", code=2, saying=flag + " is not in this version")
                 self.ntk(*command.split(), flag + "=1", code=2, saying=flag + " is not in this version")
-        for command in ("tune",):
-            self.ntk(command, "--x", "y", code=2, saying="not in this version")
 
     def test_values(self):
         for flag, value in [("ridge", "-1"), ("ridge", "nan"), ("ridge", "inf"), ("ridge", "1x"), ("ridge", ""), ("time", "-1"), ("time", "nan"),
