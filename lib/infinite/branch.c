@@ -46,4 +46,4 @@ static const ntk_pairs_variants *branch_pairs(const ntk_plan *plan)
     return merge_of(plan)->pairs(plan);
 }
 
-const ntk_infinite_op ntk_infinite_branch = {branch_plan, branch_norms, branch_pairs, NULL};
+const ntk_infinite_op ntk_infinite_branch = {branch_plan, branch_norms, branch_pairs, ntk_concat_taps};

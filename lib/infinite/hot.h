@@ -146,5 +146,15 @@ static inline void after_smooth(real a, real b, real k, real d2, real *rho, real
     NTK_DECLARE_VARIANTS_(name, f32)      \
     static const ntk_pairs_variants name = {{[NTK_F64] = NTK_VARIANT_ROW(name, f64), [NTK_F32] = NTK_VARIANT_ROW(name, f32)}};
 
+/** The same of a loop over a whole field, by type and instruction set: NTK_FIELD_VARIANTS(mix) makes ntk_mix_variants. */
+#define NTK_FIELD_DECLARE_(name, type)                                  \
+    void ntk_##name##_##type##_c(const ntk_plan *, const ntk_field *);      \
+    void ntk_##name##_##type##_avx2(const ntk_plan *, const ntk_field *);   \
+    void ntk_##name##_##type##_avx512(const ntk_plan *, const ntk_field *);
+#define NTK_FIELD_VARIANTS(name)      \
+    NTK_FIELD_DECLARE_(name, f64)     \
+    NTK_FIELD_DECLARE_(name, f32)     \
+    const ntk_spread_fn ntk_##name##_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(name, f64), [NTK_F32] = NTK_VARIANT_ROW(name, f32)};
+
 #endif
 #endif

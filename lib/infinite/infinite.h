@@ -14,6 +14,7 @@
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   taps.c         ops that mix positions: which inputs every output reads
  *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
+ *   field.h mix.c concat.c attention.c aggregate.c   ops over the whole field of pairs, with weights that a sample brings along
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
  *   hot.h          how the hot loops are compiled: once per type and instruction set
  *
@@ -85,16 +86,36 @@ typedef enum ntk_taps_kind {
     NTK_TAPS_ALONE,    /* the same, and different outputs are independent */
     NTK_TAPS_ACROSS,   /* fixed weights, every tap meets every tap:              M'(o, o') = sum_t sum_t' w w' M(i_t, i'_t') */
 } ntk_taps_kind;
+struct ntk_whole;
 typedef struct ntk_taps {
     ntk_taps_kind kind;
     int64_t outputs, count;
     int32_t *input;
     double *weight;
+    const struct ntk_whole *whole; /* of an op that reads these taps its own way, over the whole field; else NULL */
 } ntk_taps;
 
 /** Empty taps: all outside. */
 ntk_status ntk_taps_open(ntk_context *ctx, ntk_taps_kind kind, int64_t outputs, int64_t count, ntk_taps *taps);
 void ntk_taps_close(ntk_taps *taps);
+
+struct ntk_field;
+typedef void (*ntk_spread_fn)(const ntk_plan *plan, const struct ntk_field *f);
+
+/** An op over the whole field of pairs: the norms of a sample (with the field of the sample with itself as far as the program has
+ *  come, if pairs of different positions count), and the hot loop. */
+typedef struct ntk_whole {
+    void (*norms)(const ntk_plan *plan, const struct ntk_field *own, double *table);
+    const ntk_spread_fn (*run)[NTK_CPU_COUNT]; /* by dtype */
+} ntk_whole;
+
+/** concat of positions as taps; ntk_infinite_branch hands them on. */
+ntk_status ntk_concat_taps(ntk_context *ctx, const ntk_reading *reading, const ntk_plan *plan, ntk_taps *taps);
+
+/** Mixtures whose weights stand in the plan's own columns (mix.c): what they read of the plan beside an affine layer's constants. */
+enum { NTK_MIX_A = NTK_AFFINE_BIAS + 1, NTK_MIX_B, NTK_MIX_RATE, NTK_MIX_END };
+extern const ntk_spread_fn ntk_mix_variants[2][NTK_CPU_COUNT];
+void ntk_mix_norms(const ntk_plan *plan, const struct ntk_field *own, double *table);
 
 /** The input position that tap `tap` of output position `output` reads, all counted row-major; -1: outside. */
 int32_t ntk_window_position(const ntk_window *w, int64_t output, int64_t tap);
@@ -211,6 +232,9 @@ ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtyp
 
 /* ---- inputs with positions (spatial.c) --------------------------------------------------------------------------- */
 
+/** Rows of ntk_field.work. */
+#define NTK_WORK_ROWS 5
+
 /** All pairs of positions (or, where no op needs others, each position with itself) of two samples, in runs of NTK_RUN. */
 typedef struct ntk_field {
     int n_slots;
@@ -222,16 +246,28 @@ typedef struct ntk_field {
     char *slots;     /* [run, slot, 3, NTK_RUN] */
     const void *row, *column; /* tables of the two samples, [columns, stride] */
     int64_t stride;
+    const ntk_reading *readings[2]; /* of the two samples: of their own sizes */
+    void *work;      /* NTK_WORK_ROWS rows of chunks * NTK_RUN numbers */
+
+    /* while a step runs: its positions, and those of its first input, by sample */
+    int64_t rows, columns, rows_in, columns_in;
+    const ntk_taps *row_taps, *column_taps;
 } ntk_field;
+
+/** rho of a pair of positions in a field of double. */
+static inline double ntk_field_rho(const ntk_field *f, int slot, int64_t p, int64_t q)
+{
+    const double *slots = (const double *)(const void *)f->slots;
+    return slots[((p * f->chunks + q / NTK_RUN) * f->n_slots + slot) * 3 * NTK_RUN + q % NTK_RUN];
+}
 
 /** The first state of a field from the samples [positions, channels]. */
 typedef struct ntk_field_start {
-    int64_t positions, channels;
+    int64_t rows, columns, channels; /* positions of the two */
     const void *row, *column;
 } ntk_field_start;
 
 typedef void (*ntk_field_start_fn)(const ntk_field_start *start, const ntk_field *field);
-typedef void (*ntk_spread_fn)(const ntk_plan *plan, const ntk_field *field);
 extern const ntk_field_start_fn ntk_field_start_variants[2][NTK_CPU_COUNT];
 extern const ntk_spread_fn ntk_spread_variants[2][NTK_CPU_COUNT];
 

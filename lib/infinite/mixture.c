@@ -51,14 +51,18 @@ void NTK_HOT_NAME(mixture_pairs)(const ntk_plan *plan, const ntk_run *run)
 
 NTK_VARIANTS(mixture_pairs)
 
+static ntk_status refuse_cross_moments(ntk_context *ctx, const ntk_step *s, const char *merge, int count)
+{
+    return ntk_fail(ctx, NTK_ERROR_NO_RULE,
+                    "%s: %d branches of the %s do not end in a parametric layer of their own; their cross moments do not vanish, "
+                    "and an exact rule is known for at most one such branch", s->layer->path, count, merge);
+}
+
 static ntk_status sum_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
 {
     const ntk_step *s = plan->step;
     ntk_branch_nature b = ntk_branch_nature_of(reading, s);
-    if (b.not_fresh > 1)
-        return ntk_fail(ctx, NTK_ERROR_NO_RULE,
-                        "%s: %d branches of the sum do not end in a parametric layer of their own; their cross moments do not vanish, "
-                        "and an exact rule is known for at most one such branch", s->layer->path, b.not_fresh);
+    if (b.not_fresh > 1) return refuse_cross_moments(ctx, s, "sum", b.not_fresh);
     reading->natures[s->output].gaussian = b.gaussian;
     reading->natures[s->output].zero_mean = b.all_zero_mean;
     reading->natures[s->output].root = b.root;
@@ -66,14 +70,14 @@ static ntk_status sum_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *pla
     return NTK_OK;
 }
 
-/* Channels of different branches are never multiplied with each other, so no independence is asked for; their mixture is not Gaussian. */
+/* Positions of different branches meet in all that follows: the rule of the sum.  Channels of different branches are never multiplied with each other, so no independence is asked for; their mixture is not Gaussian. */
 static ntk_status concat_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
 {
     const ntk_step *s = plan->step;
     ntk_branch_nature b = ntk_branch_nature_of(reading, s);
-    if (s->axis != reading->network->values[s->output].ndim - 1)
-        return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "concat of positions (axis %d) has no infinite-width reading in this version", s->axis);
-    reading->natures[s->output].gaussian = false;
+    bool positions = s->axis != reading->network->values[s->output].ndim - 1;
+    if (positions && b.not_fresh > 1) return refuse_cross_moments(ctx, s, "concat of positions", b.not_fresh);
+    reading->natures[s->output].gaussian = positions && b.gaussian;
     reading->natures[s->output].zero_mean = b.all_zero_mean;
     reading->natures[s->output].root = b.root;
     plan->columns = PER_BRANCH * s->n_inputs;

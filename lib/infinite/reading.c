@@ -21,12 +21,18 @@ static int take_slot(slot_pool *pool, int value)
     return s;
 }
 
+/* Does the step mix positions?  Of branches, concat along a spatial axis does. */
+static bool mixes(const ntk_reading *r, const ntk_step *s)
+{
+    return s->op->infinite->taps && (s->op != &ntk_op_branch || s->axis < r->network->values[s->output].ndim - 1);
+}
+
 /* An output may take the place of the step's first input (loops are elementwise), never of another one. */
 static void assign_slot(ntk_reading *r, slot_pool *pool, int64_t index)
 {
     const ntk_step *s = &r->network->steps[index];
     int first = r->natures[s->inputs[0]].slot;
-    bool in_place = r->network->values[s->inputs[0]].last_use == index && !s->op->infinite->taps;
+    bool in_place = r->network->values[s->inputs[0]].last_use == index && !mixes(r, s);
     r->natures[s->output].slot = in_place ? first : take_slot(pool, s->output);
     if (in_place) pool->owner[first] = s->output;
     for (int i = in_place; i < s->n_inputs; ++i) {
@@ -69,7 +75,7 @@ static ntk_status make_plan(ntk_context *ctx, ntk_reading *r, ntk_plan *plan)
     plan->first_column = r->columns;
     NTK_TRY(op->plan(ctx, r, plan));
     r->columns += plan->columns;
-    if (op->taps) return op->taps(ctx, r, plan, &plan->taps);
+    if (mixes(r, plan->step)) return op->taps(ctx, r, plan, &plan->taps);
     plan->pairs[NTK_F64] = op->pairs(plan)->of[NTK_F64][r->cpu];
     plan->pairs[NTK_F32] = op->pairs(plan)->of[NTK_F32][r->cpu];
 done:
@@ -117,8 +123,8 @@ static void survey_positions(ntk_reading *r)
         r->positions = NTK_MAX(r->positions, net->values[v].size / net->values[v].shape[net->values[v].ndim - 1]);
     r->spatial = net->ndim > 1;
     for (int64_t i = 0; i < net->n_steps; ++i) {
-        r->spatial |= net->steps[i].op->infinite->taps != NULL;
-        r->across |= net->steps[i].op->infinite->taps && r->plans[i].taps.kind == NTK_TAPS_ACROSS;
+        r->spatial |= mixes(r, &net->steps[i]);
+        r->across |= mixes(r, &net->steps[i]) && r->plans[i].taps.kind == NTK_TAPS_ACROSS;
     }
 }
 

@@ -39,13 +39,26 @@ int64_t ntk_spatial_table_size(const ntk_reading *r)
 
 static ntk_field field_of(const ntk_reading *r)
 {
-    return (ntk_field){.n_slots = r->slots, .across = r->across, .chunks = r->across ? (r->positions + NTK_RUN - 1) / NTK_RUN : 1, .only = -1, .stride = r->positions};
+    return (ntk_field){.n_slots = r->slots, .across = r->across, .chunks = r->across ? (r->positions + NTK_RUN - 1) / NTK_RUN : 1, .only = -1, .stride = r->positions,
+                       .readings = {r, r}};
 }
 
-int64_t ntk_spatial_field_size(const ntk_reading *r)
+static int64_t slots_size(const ntk_reading *r)
 {
     ntk_field f = field_of(r);
     return r->positions * f.chunks * f.n_slots * 3 * NTK_RUN;
+}
+
+/* Behind the slots comes the work. */
+int64_t ntk_spatial_field_size(const ntk_reading *r)
+{
+    return slots_size(r) + NTK_WORK_ROWS * field_of(r).chunks * NTK_RUN;
+}
+
+static void place_field(const ntk_reading *r, ntk_dtype dtype, char *memory, ntk_field *f)
+{
+    f->slots = memory;
+    f->work = memory + slots_size(r) * (int64_t)ntk_dtype_size(dtype);
 }
 
 static const void *numbers(const void *base, int64_t index, ntk_dtype dtype)
@@ -54,9 +67,9 @@ static const void *numbers(const void *base, int64_t index, ntk_dtype dtype)
 }
 
 /* An op that acts on each position, on the runs of position p. */
-static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, int64_t p, int64_t positions)
+static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, int64_t p)
 {
-    int64_t bytes = (int64_t)f->n_slots * 3 * NTK_RUN * (int64_t)ntk_dtype_size(dtype), end = f->across ? positions : p + 1;
+    int64_t bytes = (int64_t)f->n_slots * 3 * NTK_RUN * (int64_t)ntk_dtype_size(dtype), end = f->across ? f->columns : p + 1;
     for (int64_t q = f->across ? 0 : p, c = 0; q < end; q += NTK_RUN, ++c) {
         int64_t count = NTK_MIN((int64_t)NTK_RUN, end - q);
         ntk_run run = {.count = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES, .slots = f->slots + (p * f->chunks + c) * bytes,
@@ -66,17 +79,33 @@ static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, i
     }
 }
 
-static void run_step(const ntk_reading *r, const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f)
+/* The field as step i sees it. */
+static ntk_field at_step(const ntk_field *f, int64_t i)
 {
-    int64_t positions = positions_of(r, plan->step->output);
-    if (plan->taps.input) ntk_spread_variants[dtype][r->cpu](plan, f);
+    ntk_field g = *f;
+    const ntk_plan *row = &f->readings[0]->plans[i], *column = &f->readings[1]->plans[i];
+    g.rows = positions_of(f->readings[0], row->step->output);
+    g.rows_in = positions_of(f->readings[0], row->step->inputs[0]);
+    g.columns = positions_of(f->readings[1], column->step->output);
+    g.columns_in = positions_of(f->readings[1], column->step->inputs[0]);
+    g.row_taps = &row->taps;
+    g.column_taps = &column->taps;
+    return g;
+}
+
+static void run_step(const ntk_reading *r, int64_t i, ntk_dtype dtype, const ntk_field *field)
+{
+    const ntk_plan *plan = &r->plans[i];
+    ntk_field f = at_step(field, i);
+    if (plan->taps.whole) plan->taps.whole->run[dtype][r->cpu](plan, &f);
+    else if (plan->taps.input) ntk_spread_variants[dtype][r->cpu](plan, &f);
     else
-        for (int64_t p = 0; p < positions; ++p) step_at(plan, dtype, f, p, positions);
+        for (int64_t p = 0; p < f.rows; ++p) step_at(plan, dtype, &f, p);
 }
 
 static void start_field(const ntk_reading *r, ntk_dtype dtype, const void *row, const void *column, const ntk_field *f)
 {
-    ntk_field_start s = {input_positions(r), channels_of(r), row, column};
+    ntk_field_start s = {input_positions(f->readings[0]), input_positions(f->readings[1]), channels_of(r), row, column};
     ntk_field_start_variants[dtype][r->cpu](&s, f);
 }
 
@@ -92,12 +121,6 @@ static double length_together(const ntk_plan *plan, const double *in, int64_t ou
     return length;
 }
 
-static double own_rho(const ntk_field *f, int slot, int64_t p, int64_t q)
-{
-    const double *slots = (const double *)(const void *)f->slots;
-    return slots[((p * f->chunks + q / NTK_RUN) * f->n_slots + slot) * 3 * NTK_RUN + q % NTK_RUN];
-}
-
 /* alpha'² = sum w w' K(i, i') of the sample with itself */
 static double length_across(const ntk_plan *plan, const double *in, const ntk_field *f, int64_t output)
 {
@@ -107,7 +130,7 @@ static double length_across(const ntk_plan *plan, const double *in, const ntk_fi
     double sum = 0;
     for (int64_t i = 0; i < t->count; ++i)
         for (int64_t j = 0; input[i] >= 0 && j < t->count; ++j)
-            if (input[j] >= 0) sum += weight[i] * in[input[i]] * weight[j] * in[input[j]] * (i == j ? 1 : own_rho(f, plan->input_slot, input[i], input[j]));
+            if (input[j] >= 0) sum += weight[i] * in[input[i]] * weight[j] * in[input[j]] * (i == j ? 1 : ntk_field_rho(f, plan->input_slot, input[i], input[j]));
     return sum > 0 ? sqrt(sum) : 0;
 }
 
@@ -146,9 +169,11 @@ static void fill_table(const ntk_reading *r, const double *x, ntk_field *f, doub
     if (r->across) start_field(r, NTK_F64, x, x, f);
     for (int64_t i = 0; i < r->network->n_steps; ++i) {
         const ntk_plan *plan = &r->plans[i];
-        if (plan->taps.input) spread_norms(r, plan, f, table);
+        ntk_field own = at_step(f, i);
+        if (plan->taps.whole) plan->taps.whole->norms(plan, &own, table);
+        else if (plan->taps.input) spread_norms(r, plan, f, table);
         else plan->step->op->infinite->norms(plan, r->positions, table);
-        if (r->across) run_step(r, plan, NTK_F64, f);
+        if (r->across) run_step(r, i, NTK_F64, f);
     }
 }
 
@@ -160,7 +185,7 @@ static void some_tables(void *user, int64_t begin, int64_t end, int worker)
     ntk_field f = field_of(j->r);
     f.itself = f.own = true;
     f.row = f.column = table;
-    f.slots = (char *)(x + j->r->network->values[0].size);
+    place_field(j->r, NTK_F64, (char *)(x + j->r->network->values[0].size), &f);
     for (int64_t i = begin; i < end; ++i) {
         char *to = j->tables + i * size * (int64_t)ntk_dtype_size(j->dtype);
         to_double(j, i, x);
@@ -228,7 +253,7 @@ typedef struct tile_job {
 static void run_field(const tile_job *j, const void *x, const void *y, const ntk_field *f)
 {
     start_field(j->r, j->dtype, x, y, f);
-    for (int64_t i = 0; i < j->r->network->n_steps; ++i) run_step(j->r, &j->r->plans[i], j->dtype, f);
+    for (int64_t i = 0; i < j->r->network->n_steps; ++i) run_step(j->r, i, j->dtype, f);
 }
 
 /* Number `what` (0 rho, 2 theta) of the result's only pair. */
@@ -276,7 +301,7 @@ static void some_pairs(void *user, int64_t begin, int64_t end, int worker)
     tile_job *j = user;
     int64_t n = j->columns->n;
     ntk_field f = field_of(j->r);
-    f.slots = j->scratch + worker * j->scratch_size;
+    place_field(j->r, j->dtype, j->scratch + worker * j->scratch_size, &f);
     for (int64_t i = begin; i < end; ++i) {
         if (j->each) one_pair(j, i, i, i, &f);
         else if (j->diagonal == NTK_ALL_PAIRS || i % n <= i / n + j->diagonal) one_pair(j, i / n, i % n, i / n * j->out->ld + i % n, &f);

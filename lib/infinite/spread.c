@@ -10,25 +10,11 @@
  *
  * Taps that meet each other add correlated vectors:  K' = sum w w' K,  gap' = 1 - |rho'|, and exactly 0 of a position with itself.
  */
-#include "hot.h"
+#include "field.h"
 
 enum { GAIN2 = NTK_AFFINE_GAIN2, OWN_K = NTK_AFFINE_OWN_K, OWN_1 = NTK_AFFINE_OWN_1, GAIN = NTK_AFFINE_GAIN, BIAS = NTK_AFFINE_BIAS };
 
 #if defined(NTK_HOT)
-
-/* rho, gap and theta of the pair of positions (p, q) stand NTK_RUN apart. */
-static inline real *cell(const ntk_field *f, int slot, int64_t p, int64_t q)
-{
-    int64_t run = f->across ? p * f->chunks + q / NTK_RUN : p, lane = f->across ? q % NTK_RUN : 0;
-    return (real *)(void *)f->slots + (run * f->n_slots + slot) * 3 * NTK_RUN + lane;
-}
-
-static inline void store(real *to, real rho, real gap, real theta)
-{
-    to[0] = rho;
-    to[NTK_RUN] = gap;
-    to[2 * NTK_RUN] = theta;
-}
 
 /* ---- the first state ------------------------------------------------------------------------------------------- */
 
@@ -64,9 +50,9 @@ void NTK_HOT_NAME(field_start)(const ntk_field_start *s, const ntk_field *f);
 void NTK_HOT_NAME(field_start)(const ntk_field_start *s, const ntk_field *f)
 {
     const real *x = s->row, *y = s->column;
-    for (int64_t p = 0; p < s->positions; ++p) {
+    for (int64_t p = 0; p < s->rows; ++p) {
         unit u = unit_of(s->channels, x + p * s->channels);
-        for (int64_t q = f->across ? 0 : p; q < (f->across ? s->positions : p + 1); ++q)
+        for (int64_t q = f->across ? 0 : p; q < (f->across ? s->columns : p + 1); ++q)
             start_pair(s->channels, x + p * s->channels, u, y + q * s->channels, unit_of(s->channels, y + q * s->channels), cell(f, 0, p, q));
     }
 }
@@ -77,21 +63,12 @@ typedef struct side {
     const real *in, *out; /* alpha before and after */
     const int32_t *input;
     const double *weight;
+    int64_t count; /* taps of an output; where a tap meets only itself, those of both sides are as many */
 } side;
 
-static inline const real *table(const void *t, int64_t stride, int column)
+static inline side side_of(const ntk_plan *plan, const ntk_field *f, const void *t, const ntk_taps *taps)
 {
-    return (const real *)t + column * stride;
-}
-
-static inline side side_of(const ntk_plan *plan, const ntk_field *f, const void *t)
-{
-    return (side){table(t, f->stride, plan->input_alpha), table(t, f->stride, plan->output_alpha), plan->taps.input, plan->taps.weight};
-}
-
-static inline real inverse_of(real a)
-{
-    return a > 0 ? 1 / a : 0;
+    return (side){table(t, f->stride, plan->input_alpha), table(t, f->stride, plan->output_alpha), taps->input, taps->weight, taps->count};
 }
 
 typedef struct sums {
@@ -140,35 +117,31 @@ static void together(const ntk_plan *plan, const ntk_field *f, const side *x, co
 
 static void across(const ntk_plan *plan, const ntk_field *f, const side *x, const side *y, int64_t o, int64_t q)
 {
-    const int64_t count = plan->taps.count;
-    real k = 0, theta = 0, rho;
-    for (int64_t i = 0; i < count; ++i) {
-        int64_t m = x->input[o * count + i];
-        real w = REAL(x->weight[o * count + i]), row_k = 0, row_theta = 0;
+    real k = 0, theta = 0;
+    for (int64_t i = 0; i < x->count; ++i) {
+        int64_t m = x->input[o * x->count + i];
+        real w = REAL(x->weight[o * x->count + i]), row_k = 0, row_theta = 0;
         if (m < 0) continue;
-        for (int64_t j = 0; j < count; ++j) {
-            int64_t n = y->input[q * count + j];
+        for (int64_t j = 0; j < y->count; ++j) {
+            int64_t n = y->input[q * y->count + j];
             const real *in = n < 0 ? NULL : cell(f, plan->input_slot, m, n);
             if (!in) continue;
-            row_k += REAL(y->weight[q * count + j]) * y->in[n] * in[0];
-            row_theta += REAL(y->weight[q * count + j]) * in[2 * NTK_RUN];
+            row_k += REAL(y->weight[q * y->count + j]) * y->in[n] * in[0];
+            row_theta += REAL(y->weight[q * y->count + j]) * in[2 * NTK_RUN];
         }
         k += w * x->in[m] * row_k;
         theta += w * row_theta;
     }
-    rho = k * inverse_of(x->out[o]) * inverse_of(y->out[q]);
-    if (f->itself && o == q) rho = x->out[o] > 0 ? 1 : 0;
-    rho = rho > 1 ? 1 : rho < -1 ? -1 : rho;
-    store(cell(f, plan->output_slot, o, q), rho, 1 - ntk_abs(rho), theta);
+    store_moment(f, plan->output_slot, o, q, k, x->out[o], y->out[q], theta);
 }
 
 void NTK_HOT_NAME(spread)(const ntk_plan *plan, const ntk_field *f);
 void NTK_HOT_NAME(spread)(const ntk_plan *plan, const ntk_field *f)
 {
-    side x = side_of(plan, f, f->row), y = side_of(plan, f, f->column);
+    side x = side_of(plan, f, f->row, f->row_taps), y = side_of(plan, f, f->column, f->column_taps);
     const ntk_taps *taps = &plan->taps;
-    for (int64_t o = 0; o < taps->outputs; ++o)
-        for (int64_t q = f->across ? 0 : o; q < (f->across ? taps->outputs : o + 1); ++q) {
+    for (int64_t o = 0; o < f->rows; ++o)
+        for (int64_t q = f->across ? 0 : o; q < (f->across ? f->columns : o + 1); ++q) {
             if (taps->kind == NTK_TAPS_ACROSS) across(plan, f, &x, &y, o, q);
             else if (taps->kind == NTK_TAPS_ALONE && o != q) store(cell(f, plan->output_slot, o, q), 0, 1, 0);
             else together(plan, f, &x, &y, o, q);
@@ -180,14 +153,11 @@ void NTK_HOT_NAME(spread)(const ntk_plan *plan, const ntk_field *f)
 #define SPREAD_VARIANTS(type)                                                     \
     void ntk_field_start_##type##_c(const ntk_field_start *, const ntk_field *);      \
     void ntk_field_start_##type##_avx2(const ntk_field_start *, const ntk_field *);   \
-    void ntk_field_start_##type##_avx512(const ntk_field_start *, const ntk_field *); \
-    void ntk_spread_##type##_c(const ntk_plan *, const ntk_field *);                  \
-    void ntk_spread_##type##_avx2(const ntk_plan *, const ntk_field *);               \
-    void ntk_spread_##type##_avx512(const ntk_plan *, const ntk_field *);
+    void ntk_field_start_##type##_avx512(const ntk_field_start *, const ntk_field *);
 SPREAD_VARIANTS(f64)
 SPREAD_VARIANTS(f32)
 
 const ntk_field_start_fn ntk_field_start_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(field_start, f64), [NTK_F32] = NTK_VARIANT_ROW(field_start, f32)};
-const ntk_spread_fn ntk_spread_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(spread, f64), [NTK_F32] = NTK_VARIANT_ROW(spread, f32)};
+NTK_FIELD_VARIANTS(spread)
 
 #endif

@@ -113,22 +113,29 @@ static void fill_scales(const ntk_network *network, ntk_step *step)
     step->rate = value[NTK_DENSE_TRAIN] != 0 ? value[NTK_DENSE_LR] : 0;
 }
 
+ntk_status ntk_compile_parameters(ntk_compiler *c, ntk_step *step, int64_t count)
+{
+    ntk_network *network = c->network;
+    step->offset = network->n_parameters;
+    step->n_parameters = count;
+    if (__builtin_add_overflow(network->n_parameters, count, &network->n_parameters)) return too_large(c, step->layer->path, "parameters");
+    step->parametric = network->n_parametric++;
+    network->values[step->output].parametric = true;
+    return NTK_OK;
+}
+
 ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t copies, int64_t units, int64_t fan_in)
 {
     ntk_network *network = c->network;
-    int64_t columns; /* weights of one unit, and its bias */
+    int64_t columns, count; /* weights of one unit, and its bias; all parameters */
     fill_scales(network, step);
     step->copies = copies;
     step->units = units;
     step->fan_in = fan_in;
-    step->offset = network->n_parameters;
-    if (__builtin_add_overflow(fan_in, (int64_t)step->bias, &columns) || __builtin_mul_overflow(units, columns, &step->n_parameters) ||
-        __builtin_mul_overflow(step->n_parameters, copies, &step->n_parameters) ||
-        __builtin_add_overflow(network->n_parameters, step->n_parameters, &network->n_parameters))
+    if (__builtin_add_overflow(fan_in, (int64_t)step->bias, &columns) || __builtin_mul_overflow(units, columns, &count) ||
+        __builtin_mul_overflow(count, copies, &count))
         return too_large(c, step->layer->path, "parameters");
-    step->parametric = network->n_parametric++;
-    network->values[step->output].parametric = true;
-    return NTK_OK;
+    return ntk_compile_parameters(c, step, count);
 }
 
 ntk_status ntk_compile_list(ntk_compiler *c, const ntk_layer_list *list, int input, int *output)

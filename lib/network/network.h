@@ -9,7 +9,7 @@
  *   window.c       which positions a window reads: sizes, padding, strides, dilation
  *                  conv.c pool.c global_pool.c flatten.c layer_norm.c   the ops over positions
  *   blend.c        ops whose outputs are fixed mixtures of input positions, axis by axis      slice.c resize.c   of that kind
- *   dropout.c
+ *   dropout.c attention.c
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
  *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
@@ -160,14 +160,14 @@ extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_fi
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
 extern const struct ntk_finite_op ntk_finite_blend;
-extern const struct ntk_infinite_op ntk_infinite_blend, ntk_infinite_dropout;
+extern const struct ntk_infinite_op ntk_infinite_blend, ntk_infinite_dropout, ntk_infinite_attention;
 extern const struct ntk_infinite_op ntk_infinite_conv, ntk_infinite_conv_local, ntk_infinite_pool, ntk_infinite_max_pool, ntk_infinite_global_pool, ntk_infinite_flatten;
 
 extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activations, which share ntk_op_activation */
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
 extern const ntk_op ntk_op_conv, ntk_op_conv_local, ntk_op_conv_transpose;
 extern const ntk_op ntk_op_avg_pool, ntk_op_sum_pool, ntk_op_max_pool, ntk_op_global_avg_pool, ntk_op_global_sum_pool, ntk_op_flatten;
-extern const ntk_op ntk_op_slice, ntk_op_resize, ntk_op_dropout;
+extern const ntk_op ntk_op_slice, ntk_op_resize, ntk_op_dropout, ntk_op_attention;
 
 /** Indices into ntk_layer.value of the parametric ops.  Every parametric op opens its key table with these. */
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
@@ -184,6 +184,17 @@ enum { NTK_LAYER_NORM_AXES, NTK_LAYER_NORM_EPSILON };
 enum { NTK_SLICE_START, NTK_SLICE_STOP, NTK_SLICE_STEP };
 enum { NTK_RESIZE_SHAPE, NTK_RESIZE_METHOD };
 enum { NTK_DROPOUT_KEEP };
+
+/* Of attention.  Those of every parametric op that it lacks (w_std, parameterization) are places of its own keys. */
+enum {
+    NTK_ATTENTION_Q_STD = NTK_DENSE_W_STD, NTK_ATTENTION_MECHANISM = NTK_DENSE_PARAMETERIZATION,
+    NTK_ATTENTION_HEADS = NTK_DENSE_LR + 1, NTK_ATTENTION_DIM_KEY, NTK_ATTENTION_DIM_VALUE, NTK_ATTENTION_LINEAR_SCALING,
+    NTK_ATTENTION_K_STD, NTK_ATTENTION_V_STD, NTK_ATTENTION_O_STD,
+    NTK_ATTENTION_POS_EMB, NTK_ATTENTION_POS_EMB_STD, NTK_ATTENTION_POS_EMB_DECAY, NTK_ATTENTION_POS_EMB_P_NORM, NTK_ATTENTION_VAL_POS_EMB,
+};
+typedef enum ntk_mechanism { NTK_MECHANISM_SOFTMAX, NTK_MECHANISM_IDENTITY, NTK_MECHANISM_ABS, NTK_MECHANISM_RELU } ntk_mechanism;
+typedef enum ntk_pos_emb { NTK_POS_EMB_NONE, NTK_POS_EMB_SUM, NTK_POS_EMB_CONCAT } ntk_pos_emb;
+typedef enum ntk_pos_emb_decay { NTK_DECAY_ONE_HOT, NTK_DECAY_RATIONAL, NTK_DECAY_EXPONENTIAL } ntk_pos_emb_decay;
 typedef enum ntk_merge { NTK_MERGE_SUM, NTK_MERGE_PRODUCT, NTK_MERGE_CONCAT } ntk_merge;
 
 /* ---- the tree -------------------------------------------------------------------------------------------------- */
@@ -350,6 +361,24 @@ int64_t ntk_window_read(const ntk_window *w, int axis, int64_t o, int64_t t);
 /** The window of a compiled step whose op has one. */
 ntk_window ntk_step_window(const ntk_network *network, const ntk_step *step);
 
+/* ---- attention ------------------------------------------------------------------------------------------------- */
+
+/** A compiled step of attention: sizes, and where its weights stand in the flat vector (positions of the parameters; -1: there are none). */
+typedef struct ntk_attention {
+    ntk_mechanism mechanism;
+    ntk_pos_emb pos_emb;
+    ntk_pos_emb_decay decay;
+    bool linear, val_pos_emb;
+    int64_t heads, dim_key, dim_value, units, positions, channels;
+    int64_t c, c_v; /* channels of queries and keys, of values */
+    double q_std, k_std, v_std, o_std, pos_emb_std, p_norm;
+    int64_t query, key, value, out, positional, bias, end;
+} ntk_attention;
+ntk_attention ntk_step_attention(const ntk_network *network, const ntk_step *step);
+
+/** The covariance R of the embeddings of two positions of a value, row-major. */
+double ntk_attention_covariance(const ntk_attention *a, const ntk_value *v, int64_t p, int64_t q);
+
 /* ---- blends ---------------------------------------------------------------------------------------------------- */
 
 /** Output position o is the sum over t of weight[o, t] times input position input[o, t] (-1: nothing), channel by channel. */
@@ -396,6 +425,9 @@ ntk_status ntk_compile_step(ntk_compiler *c, const ntk_layer *layer, int n_input
 
 /** Makes the newest step parametric: rate, scales and place in the flat vector from the layer's keys and these sizes. */
 ntk_status ntk_compile_parametric(ntk_compiler *c, ntk_step *step, int64_t copies, int64_t units, int64_t fan_in);
+
+/** The same for a layer of `count` parameters whose other fields of a parametric step the op fills in. */
+ntk_status ntk_compile_parameters(ntk_compiler *c, ntk_step *step, int64_t count);
 
 /** The window of a layer over the spatial axes of a value, or NETWORK with what does not fit. */
 ntk_status ntk_compile_window(const ntk_compiler *c, const ntk_layer *layer, int input, ntk_window *window);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { NAIVE_MOST = 24 }; /* positions of a sample */
 
@@ -93,6 +94,83 @@ static inline void naive_dropout(naive_field *f, naive_real keep)
     for (int m = f->own ? 0 : 1; m < 3; ++m)
         for (int p = 0; p < f->n[naive_sides[m][0]]; ++p) f->k[m][p][p] /= keep;
     for (int p = 0; f->own && p < f->n[0]; ++p) f->theta[p][p] /= keep;
+}
+
+/* R of two positions along one axis. */
+enum { NAIVE_ONE_HOT, NAIVE_RATIONAL, NAIVE_EXPONENTIAL };
+static inline naive_real naive_embedding(int decay, naive_real p_norm, int p, int q)
+{
+    naive_real d = p == q ? 0 : powl(abs(p - q), p_norm);
+    return decay == NAIVE_ONE_HOT ? p == q : decay == NAIVE_RATIONAL ? 1 / (1 + d * d) : expl(-d);
+}
+
+typedef struct naive_attention {
+    const char *mechanism;
+    bool linear, values;                /* val_pos_emb */
+    naive_real a, b, qk, ov, bias2, rate; /* qk = q_std k_std, ov = o_std v_std */
+    int decay;
+    naive_real p_norm;
+} naive_attention;
+
+/* K~ (which < 3) or Theta~. */
+static inline naive_real naive_embedded(const naive_field *f, const naive_attention *l, int which, int p, int q)
+{
+    naive_real r = l->b * naive_embedding(l->decay, l->p_norm, p, q);
+    return which < 3 ? l->a * f->k[which][p][q] + r : l->a * f->theta[p][q] + l->rate * r;
+}
+
+static inline naive_real naive_values(const naive_field *f, const naive_attention *l, int which, int p, int q)
+{
+    return l->values ? naive_embedded(f, l, which, p, q) : which < 3 ? f->k[which][p][q] : f->theta[p][q];
+}
+
+static inline void naive_scores(const naive_field *f, const naive_attention *l, int side, naive_matrix g)
+{
+    for (int p = 0; p < f->n[side]; ++p) {
+        naive_real sum = 0;
+        for (int q = 0; q < f->n[side]; ++q) {
+            naive_real x = l->qk * naive_embedded(f, l, 1 + side, p, q);
+            g[p][q] = l->mechanism[0] == 's' ? expl(x) : l->mechanism[0] == 'a' ? fabsl(x) : l->mechanism[0] == 'r' && x < 0 ? 0 : x;
+            sum += g[p][q];
+        }
+        for (int q = 0; l->mechanism[0] == 's' && q < f->n[side]; ++q) g[p][q] /= sum;
+    }
+}
+
+static inline void naive_attend_linear(naive_field *f, const naive_attention *l)
+{
+    static naive_matrix g[2], v;
+    naive_field in = *f;
+    for (int side = 0; side < 2; ++side) naive_scores(f, l, side, g[side]);
+    for (int m = 0; m < 4; ++m) {
+        int u = m < 3 ? naive_sides[m][0] : 0, w = m < 3 ? naive_sides[m][1] : 1;
+        naive_real (*out)[NAIVE_MOST] = m < 3 ? f->k[m] : f->theta;
+        for (int p = 0; p < in.n[u]; ++p)
+            for (int q = 0; q < in.n[w]; ++q) v[p][q] = naive_values(&in, l, m, p, q);
+        for (int p = 0; p < in.n[u]; ++p)
+            for (int q = 0; q < in.n[w]; ++q) out[p][q] = m < 3 ? l->bias2 : l->rate * (2 * f->k[0][p][q] - l->bias2);
+        naive_sandwich(in.n[u], in.n[u], g[u], in.n[w], in.n[w], g[w], l->ov * l->ov, v, out);
+    }
+}
+
+/* K' = s c K~ + b²; t = d c / d s along (Theta, Theta~), term by term. */
+static inline void naive_attend_product(naive_field *f, const naive_attention *l)
+{
+    naive_field in = *f;
+    naive_real s = l->qk * l->qk * l->ov * l->ov, c[3] = {0}, t = 0;
+    for (int m = 0; m < 3; ++m)
+        for (int p = 0; p < in.n[naive_sides[m][0]]; ++p)
+            for (int q = 0; q < in.n[naive_sides[m][1]]; ++q) {
+                c[m] += naive_embedded(&in, l, m, p, q) * naive_values(&in, l, m, p, q);
+                if (m == 0) t += naive_embedded(&in, l, 0, p, q) * naive_values(&in, l, 3, p, q) + naive_values(&in, l, 0, p, q) * naive_embedded(&in, l, 3, p, q);
+            }
+    for (int m = 0; m < 3; ++m)
+        for (int p = 0; p < in.n[naive_sides[m][0]]; ++p)
+            for (int q = 0; q < in.n[naive_sides[m][1]]; ++q) f->k[m][p][q] = s * c[m] * naive_embedded(&in, l, m, p, q) + l->bias2;
+    for (int p = 0; p < in.n[0]; ++p)
+        for (int q = 0; q < in.n[1]; ++q)
+            f->theta[p][q] = s * (t * naive_embedded(&in, l, 0, p, q) + c[0] * (naive_embedded(&in, l, 3, p, q) + 4 * l->rate * naive_embedded(&in, l, 0, p, q))) +
+                             l->rate * l->bias2;
 }
 
 typedef struct naive_kernels {

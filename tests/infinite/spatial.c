@@ -235,8 +235,6 @@ static void what_has_no_rule_is_refused(void **state)
     refused(*state, CONV("same", "") "," RELU "," POOL "," RELU "," FLATTEN, NTK_ERROR_NO_RULE, "layers[3]: relu needs a Gaussian input");
     refused(*state, CONV("same", "") "," FLATTEN "," RELU, NTK_ERROR_NO_RULE, "layers[2]: relu needs a Gaussian input");
     refused(*state, CONV("same", ""), NTK_ERROR_UNSUPPORTED, "[5, 4, 8]");
-    refused(*state, "{\"op\": \"branch\", \"merge\": \"concat\", \"axis\": 0, \"branches\": [[" CONV("same", "") "], [" CONV("same", "") "]]}," GAP, NTK_ERROR_UNSUPPORTED,
-            "layers[0]: concat of positions");
 }
 
 int main(void)
