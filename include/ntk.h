@@ -776,7 +776,8 @@ NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *
  * optimizer: D; NULL: identity.  Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
  * Algorithms (docs/mathematics.md §6.1; the kernel says which one it took: ntk_kernel_algorithm()): structured, 2 n1 n2 (o² units + fan_in)
  * flop per dense layer (trace, diagonal: o instead of o²), memory n (o units + fan_in) numbers per layer; contraction, the rows of J(x1) and
- * J(x2), n o p numbers each, and 2 n1 n2 o² p flop (trace, diagonal: 2 n1 n2 o p).
+ * J(x2), in strips of columns beyond 64 MiB, so that no more than 256 MiB stand beside the result, and 2 n1 n2 o² p flop (trace, diagonal:
+ * 2 n1 n2 o p), half of it where x2 is NULL; of a convolution the rows are weight gradients, 2 n o positions units fan_in flop.
  * Errors: UNSUPPORTED with the layer and the reason if structured is asked for where it does not apply (positions; Adam's D in general).
  */
 NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
@@ -911,8 +912,9 @@ NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, nt
 NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
 
 /** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
- *  Cost: of a network of dense layers as the structured kernel, ntk_kernel_empirical(); else (n o)² p flop, a matrix read once, the rows of
- *  another network in tall blocks, each computed about once per block. */
+ *  Cost: of a network of dense layers as the structured kernel, ntk_kernel_empirical(); else (n o)² p flop, a matrix read once, J of any
+ *  other network computed once, in strips of columns (with the strip at most 256 MiB beside the result), other sources in tall blocks of rows, each computed about
+ *  once per block. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
 
 /** Gives the gram back.  NULL: nothing happens. */

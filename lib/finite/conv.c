@@ -76,11 +76,11 @@ static ntk_status add_weights(const ntk_tape *t, const ntk_step *s, const ntk_co
                     s->fan_in);
 }
 
-/* bias [units] += scale * sum over the rows of delta. */
-static void add_bias(const ntk_step *s, int64_t rows, double scale, const double *delta, double *bias)
+/* bias [count] += scale * sum over the rows of delta, of the first units. */
+static void add_bias(const ntk_step *s, int64_t rows, int64_t count, double scale, const double *delta, double *bias)
 {
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < s->units; ++i) bias[i] += scale * delta[r * s->units + i];
+        for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * s->units + i];
 }
 
 static ntk_status add_sum(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_affine *affine)
@@ -89,7 +89,7 @@ static ntk_status add_sum(const ntk_tape *t, const ntk_step *s, const ntk_column
     const double *delta = t->cotangent[s->output];
     double *w = t->gradient + s->offset;
     int64_t total = t->n * c->positions;
-    if (s->bias) add_bias(s, total, affine->bias_scale, delta, w + s->units * s->fan_in);
+    if (s->bias) add_bias(s, total, s->units, affine->bias_scale, delta, w + s->units * s->fan_in);
     for (int64_t row = 0; row < total; row += c->rows)
         NTK_TRY(add_weights(t, s, c, affine->weight_scale, row, NTK_MIN(c->rows, total - row), delta + row * s->units, 1, w));
 done:
@@ -97,17 +97,17 @@ done:
 }
 
 /* Row by row of J.  The columns of a sample are gathered once for all its rows, block by block of positions. */
-static ntk_status write_sample(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, int64_t begin, int64_t end)
+static ntk_status write_sample(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_share *share, double scale, int64_t begin, int64_t end)
 {
     ntk_status status = NTK_OK;
-    int64_t sample = ntk_tape_sample(t, begin), p = t->network->n_parameters, out = c->positions * s->units;
+    int64_t sample = ntk_tape_sample(t, begin), out = c->positions * s->units;
     for (int64_t at = 0; at < c->positions; at += c->rows) {
         int64_t count = NTK_MIN(c->rows, c->positions - at);
         ntk_columns_gather(c, t->value[s->inputs[0]], sample * c->positions + at, 1, count);
         for (int64_t r = begin; r < end; ++r)
-            NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, count, scale,
-                             t->cotangent[s->output] + r * out + at * s->units, s->units, c->block, s->fan_in, at > 0,
-                             t->gradient + r * p + s->offset, s->fan_in));
+            NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, share->units, s->fan_in, count, scale,
+                             t->cotangent[s->output] + r * out + at * s->units + share->unit, s->units, c->block, s->fan_in, at > 0,
+                             ntk_tape_place(t, r, s->offset + share->unit * s->fan_in), s->fan_in));
     }
 done:
     return status;
@@ -116,15 +116,16 @@ done:
 static ntk_status write_rows(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_affine *affine)
 {
     ntk_status status = NTK_OK;
+    ntk_share share = ntk_tape_share(t, s);
     int64_t out = c->positions * s->units;
-    for (int64_t r = 0, end; r < t->rows; r = end) {
+    for (int64_t r = 0, end; share.units > 0 && r < t->rows; r = end) {
         for (end = r + 1; end < t->rows && ntk_tape_sample(t, end) == ntk_tape_sample(t, r);) ++end;
-        NTK_TRY(write_sample(t, s, c, affine->weight_scale, r, end));
+        NTK_TRY(write_sample(t, s, c, &share, affine->weight_scale, r, end));
     }
-    for (int64_t r = 0; s->bias && r < t->rows; ++r) {
-        double *bias = t->gradient + r * t->network->n_parameters + s->offset + s->units * s->fan_in;
-        memset(bias, 0, (size_t)s->units * sizeof *bias);
-        add_bias(s, c->positions, affine->bias_scale, t->cotangent[s->output] + r * out, bias);
+    for (int64_t r = 0; share.biases > 0 && r < t->rows; ++r) {
+        double *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share.bias);
+        memset(bias, 0, (size_t)share.biases * sizeof *bias);
+        add_bias(s, c->positions, share.biases, affine->bias_scale, t->cotangent[s->output] + r * out + share.bias, bias);
     }
 done:
     return status;

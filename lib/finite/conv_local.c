@@ -110,17 +110,20 @@ static ntk_status add_sum(const local_job *j, double bias_scale)
 }
 
 /* Row r of J at position o: the outer product of delta and the column, written once. */
-static void write_row(const local_job *j, int64_t r, int64_t o, double bias_scale)
+static void write_row(const local_job *j, const ntk_share *share, int64_t r, int64_t o, double bias_scale)
 {
     const ntk_tape *t = j->t;
     const ntk_step *s = j->s;
     const double *delta = t->cotangent[s->output] + r * stride_of(s) + o * s->units;
-    double *row = t->gradient + r * t->network->n_parameters + s->offset, *w = row + o * s->units * s->fan_in;
+    int64_t unit = o * s->units;
     ntk_columns_gather(j->c, j->x, ntk_tape_sample(t, r) * j->c->positions + o, 1, 1);
-    for (int64_t i = 0; i < s->units; ++i) {
-        double a = j->scale * delta[i];
-        for (int64_t k = 0; k < s->fan_in; ++k) w[i * s->fan_in + k] = a * j->c->block[k];
-        if (s->bias) row[stride_of(s) * s->fan_in + o * s->units + i] = bias_scale * delta[i];
+    for (int64_t i = 0; i < s->units; ++i, ++unit) {
+        double *w, a = j->scale * delta[i];
+        if (unit >= share->bias && unit < share->bias + share->biases)
+            *ntk_tape_place(t, r, s->offset + stride_of(s) * s->fan_in + unit) = bias_scale * delta[i];
+        if (unit < share->unit || unit >= share->unit + share->units) continue;
+        w = ntk_tape_place(t, r, s->offset + unit * s->fan_in);
+        for (int64_t k = 0; k < s->fan_in; ++k) w[k] = a * j->c->block[k];
     }
 }
 
@@ -141,11 +144,12 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     ntk_affine affine = ntk_step_affine(s);
     ntk_columns c;
     ntk_status status;
+    ntk_share share = ntk_tape_share(t, s);
     local_job j = {t, s, &c, affine.weight_scale, t->value[s->inputs[0]], t->theta, NULL};
     NTK_TRY(ntk_columns_open(t, s, &c));
     if (t->sum) NTK_TRY(add_sum(&j, affine.bias_scale));
     for (int64_t r = 0; !t->sum && r < t->rows; ++r)
-        for (int64_t o = 0; o < c.positions; ++o) write_row(&j, r, o, affine.bias_scale);
+        for (int64_t o = 0; o < c.positions; ++o) write_row(&j, &share, r, o, affine.bias_scale);
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &j.z));
     if (j.z) NTK_TRY(for_blocks(&j, t->rows, add_input));
 done:

@@ -68,18 +68,18 @@ done:
 
 /* ---- backward -------------------------------------------------------------------------------------------------- */
 
-/* bias [units] += scale * sum over the rows of delta. */
-static void add_bias_gradient(int64_t rows, int64_t units, double scale, const double *delta, double *bias)
+/* bias [count] += scale * sum over the rows of delta, `units` apart. */
+static void add_bias_gradient(int64_t rows, int64_t count, int64_t units, double scale, const double *delta, double *bias)
 {
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < units; ++i) bias[i] += scale * delta[r * units + i];
+        for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * units + i];
 }
 
 static ntk_status add_sum(ntk_tape *t, const ntk_step *s, const ntk_affine *affine)
 {
     double *w = t->gradient + s->offset, *delta = t->cotangent[s->output];
     int64_t rows = t->n * positions(t, s);
-    if (s->bias) add_bias_gradient(rows, s->units, affine->bias_scale, delta, w + s->units * s->fan_in);
+    if (s->bias) add_bias_gradient(rows, s->units, s->units, affine->bias_scale, delta, w + s->units * s->fan_in);
     return ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, rows, affine->weight_scale, delta, s->units,
                     t->value[s->inputs[0]], s->fan_in, 1, w, s->fan_in);
 }
@@ -88,12 +88,13 @@ typedef struct row_job {
     const ntk_tape *t;
     const ntk_step *s;
     ntk_affine affine;
+    ntk_share share;
 } row_job;
 
-/* w [units, fan_in] = scale * sum over positions of delta xᵀ. */
-static void write_outer(const ntk_step *s, int64_t n_positions, double scale, const double *delta, const double *x, double *w)
+/* w [count, fan_in] = scale * sum over positions of delta xᵀ, of the first units of delta. */
+static void write_outer(const ntk_step *s, int64_t count, int64_t n_positions, double scale, const double *delta, const double *x, double *w)
 {
-    for (int64_t i = 0; i < s->units; ++i) {
+    for (int64_t i = 0; i < count; ++i) {
         double *row = w + i * s->fan_in, a = scale * delta[i];
         for (int64_t c = 0; c < s->fan_in; ++c) row[c] = a * x[c];
         for (int64_t k = 1; k < n_positions; ++k) {
@@ -108,22 +109,25 @@ static void write_rows(void *user, int64_t begin, int64_t end, int worker)
     const row_job *j = user;
     const ntk_tape *t = j->t;
     const ntk_step *s = j->s;
+    const ntk_share *share = &j->share;
     int64_t n_positions = positions(t, s), in = ntk_tape_size(t, s->inputs[0]), out = ntk_tape_size(t, s->output);
     (void)worker;
     for (int64_t r = begin; r < end; ++r) {
-        double *w = t->gradient + r * t->network->n_parameters + s->offset, *bias = w + s->units * s->fan_in;
-        const double *delta = t->cotangent[s->output] + r * out;
-        write_outer(s, n_positions, j->affine.weight_scale, delta, t->value[s->inputs[0]] + ntk_tape_sample(t, r) * in, w);
-        if (!s->bias) continue;
-        memset(bias, 0, (size_t)s->units * sizeof *bias);
-        add_bias_gradient(n_positions, s->units, j->affine.bias_scale, delta, bias);
+        const double *delta = t->cotangent[s->output] + r * out, *x = t->value[s->inputs[0]] + ntk_tape_sample(t, r) * in;
+        if (share->units > 0)
+            write_outer(s, share->units, n_positions, j->affine.weight_scale, delta + share->unit, x, ntk_tape_place(t, r, s->offset + share->unit * s->fan_in));
+        if (share->biases > 0) {
+            double *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share->bias);
+            memset(bias, 0, (size_t)share->biases * sizeof *bias);
+            add_bias_gradient(n_positions, share->biases, s->units, j->affine.bias_scale, delta + share->bias, bias);
+        }
     }
 }
 
 static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
-    row_job j = {t, s, ntk_step_affine(s)};
+    row_job j = {t, s, ntk_step_affine(s), ntk_tape_share(t, s)};
     double *dx;
     if (t->sum) NTK_TRY(add_sum(t, s, &j.affine));
     else if (t->gradient) ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, s->units * s->fan_in)), write_rows, &j);

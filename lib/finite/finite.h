@@ -13,6 +13,7 @@
  *   jacobian_network.c jacobian_matrix.c jacobian_callbacks.c jacobian_function.c      its sources
  *   jacobian_restrict.c jacobian_stack.c      chosen columns; several below each other
  *   guard.c        what a function of the caller has written
+ *   strip.c        columns of a network's J, layer by layer from the last
  *   factors.c      J of dense layers as outer products, layer by layer
  *
  * Values are [n, size] row-major, one per value of the program; a value with positions is [n, positions, channels].
@@ -42,7 +43,9 @@ typedef struct ntk_tape {
     int64_t rows;        /* cotangents: see above */
     int64_t first;       /* row 0 of the cotangents belongs to sample first / per_sample, and so on */
     int64_t per_sample;
-    bool sum;            /* gradient: [p], added up over rows; else [rows, p], written */
+    bool sum;            /* gradient: [p], added up over rows; else [rows, columns], written */
+    int64_t column, columns; /* of J, those wanted: whole rows of weights and any biases (ntk_tape_share) */
+    int64_t stop;        /* the first step with columns wanted: nothing goes back beyond it */
     double *gradient;    /* NULL: not wanted, `take` is */
     void (*take)(void *user, const struct ntk_tape *t, const ntk_step *s); /* at each parametric step on the way back, or NULL */
     void *take_user;
@@ -74,6 +77,15 @@ ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out);
 ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient);
 /** out: dense [count, p] = rows [first, first + count) of J; NULL: only what `take` sees.  After a forward that kept the values. */
 ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out);
+/** Columns [column, column + columns) of those rows, dense [count, columns]. */
+ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, double *out);
+
+/** For the ops: what of a step's parameters is wanted, rows of weights [unit, unit + units) and biases; and the place of a parameter in row r of J. */
+typedef struct ntk_share {
+    int64_t unit, units, bias, biases;
+} ntk_share;
+ntk_share ntk_tape_share(const ntk_tape *t, const ntk_step *s);
+static inline double *ntk_tape_place(const ntk_tape *t, int64_t row, int64_t parameter) { return t->gradient + row * t->columns + (parameter - t->column); }
 
 /** For the ops: the sample of a row of cotangents, and numbers per sample of a value. */
 static inline int64_t ntk_tape_sample(const ntk_tape *t, int64_t row) { return (t->first + row) / t->per_sample; }
@@ -214,6 +226,26 @@ void ntk_guard_close(ntk_guard *guard);
 void ntk_guard_arm(ntk_guard *guard, int64_t count);
 /** After a call of `function` that returned `code`: CALLBACK if it failed, left a number out, went beyond, or gave one that is not finite. */
 ntk_status ntk_guard_check(ntk_context *ctx, const ntk_guard *guard, const char *function, int code);
+
+/* ---- strips of J ----------------------------------------------------------------------------------------------- */
+
+/** Columns [column, column + columns) of a network's J. */
+typedef struct ntk_strip {
+    int64_t column, columns;
+} ntk_strip;
+
+/** Do all parametric ops of the network know strips? */
+bool ntk_strips_fit(const ntk_network *network);
+/**
+ * The strip that ends where the last one began (at first: column = p): as many whole layers as `most` columns hold, or as much of one layer, a
+ * row of weights at least; `single`: of one layer.  Frozen layers, whose columns are zero, are left out.  False: none is left.
+ */
+bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_strip *strip);
+/** out [n o, columns] = a strip of J D^-1/2 of n samples; optimizer NULL: of J. */
+ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n, const double *x,
+                          const ntk_strip *strip, double *out);
+/** Memory that it holds beside out. */
+double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n);
 
 /* ---- factors of J ---------------------------------------------------------------------------------------------- */
 

@@ -110,7 +110,7 @@ ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent)
     ntk_status status = NTK_OK;
     double **slot = &t->cotangent[value];
     *cotangent = NULL;
-    if (!t->network->values[value].parametric) return NTK_OK;
+    if (!t->network->values[value].parametric || value <= t->stop) return NTK_OK; /* value v comes from step v - 1 */
     if (!*slot) {
         NTK_TRY(ntk_tape_block(t, t->rows, value, slot));
         memset(*slot, 0, (size_t)(t->rows * ntk_tape_size(t, value)) * sizeof **slot);
@@ -126,7 +126,7 @@ static ntk_status run_backward(ntk_tape *t)
     ntk_status status = NTK_OK;
     int64_t steps = t->network->n_steps;
     double *c;
-    for (int64_t i = steps - 1; i >= 0; --i) {
+    for (int64_t i = steps - 1; i >= t->stop; --i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
         if (c && t->take && s->parametric >= 0) t->take(t->take_user, t, s);
@@ -146,6 +146,7 @@ ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient)
     t->first = 0;
     t->per_sample = 1;
     t->sum = true;
+    t->stop = 0;
     t->gradient = gradient;
     NTK_TRY(ntk_tape_cotangent(t, result, &seed));
     if (seed) memcpy(seed, u, (size_t)(t->n * ntk_tape_size(t, result)) * sizeof *seed);
@@ -154,7 +155,35 @@ done:
     return status;
 }
 
+/* The first step with parameters in [column, ...). */
+static int64_t first_wanted(const ntk_network *network, int64_t column)
+{
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric >= 0 && s->offset + s->n_parameters > column) return i;
+    }
+    return network->n_steps;
+}
+
+static int64_t clamp(int64_t x, int64_t most)
+{
+    return NTK_MIN(NTK_MAX(x, 0), most);
+}
+
+ntk_share ntk_tape_share(const ntk_tape *t, const ntk_step *s)
+{
+    int64_t units = s->copies * s->units, weights = units * s->fan_in, begin = t->column - s->offset, end = begin + t->columns;
+    int64_t unit = clamp((begin + s->fan_in - 1) / s->fan_in, units), bias = s->bias ? clamp(begin - weights, units) : 0;
+    if (begin <= 0) unit = 0;
+    return (ntk_share){unit, clamp(end / s->fan_in, units) - unit, bias, s->bias ? clamp(end - weights, units) - bias : 0};
+}
+
 ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out)
+{
+    return ntk_tape_columns(t, first, count, 0, t->network->n_parameters, out);
+}
+
+ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, double *out)
 {
     ntk_status status;
     int result = t->network->result;
@@ -164,6 +193,9 @@ ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out)
     t->first = first;
     t->per_sample = o;
     t->sum = false;
+    t->column = column;
+    t->columns = columns;
+    t->stop = out ? first_wanted(t->network, column) : 0;
     t->gradient = out;
     NTK_TRY(ntk_tape_cotangent(t, result, &seed));
     for (int64_t r = 0; seed && r < count; ++r) seed[r * o + (first + r) % o] = 1; /* row i of J is e_(i mod o) of its sample */

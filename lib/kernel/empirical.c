@@ -13,7 +13,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows that meet: J D^-1/2 [n o, p] and f [n o, 1]. */
+/* Bytes of J that are kept; where it is larger, it goes by strips (strips.c). */
+#define KEPT (64.0 * 1048576)
+
+/* Rows that meet: J D^-1/2 [n o, p], NULL where it is not kept, and f [n o, 1]. */
 typedef struct features {
     double *jacobian, *f;
 } features;
@@ -43,19 +46,26 @@ done:
     return status;
 }
 
+static double kept_bytes(const ntk_kernel *k, int64_t n)
+{
+    double bytes = 8 * (double)n * (double)ntk_network_outputs(k->network) * (double)k->network->n_parameters;
+    return bytes <= KEPT || !ntk_strips_fit(k->network) ? bytes : 0;
+}
+
 static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
 {
     ntk_status status;
     features *w = NULL;
     int64_t rows, numbers, o = ntk_network_outputs(k->network);
     NTK_TRY(ntk_size_product(ctx, "rows of the Jacobian", points->n, o, &rows));
-    NTK_TRY(ntk_size_product(ctx, "the Jacobian", rows, k->network->n_parameters, &numbers));
-    NTK_TRY(ntk_memory_require(ctx, "the Jacobian", 8.0 * (double)numbers));
     NTK_TRY(NTK_NEW(ctx, 1, &w));
     points->prepared = w;
-    NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));
     NTK_TRY(NTK_NEW_RAW(ctx, rows, &w->f));
     NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
+    if (kept_bytes(k, points->n) == 0) return NTK_OK;
+    NTK_TRY(ntk_size_product(ctx, "the Jacobian", rows, k->network->n_parameters, &numbers));
+    NTK_TRY(ntk_memory_require(ctx, "the Jacobian", 8.0 * (double)numbers));
+    NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));
     NTK_TRY_PART(ctx, 0.2, 1, jacobian_of(ctx, k, points, w->jacobian));
 done:
     return status;
@@ -93,6 +103,15 @@ ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t
     return contract(ctx, outputs, o, p, p, a, m, b, n, out, ld);
 }
 
+static ntk_status check_layers(ntk_context *ctx, const ntk_kernel *k, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t l = 0; tile->layers && l < k->layers; ++l)
+        NTK_TRY(ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_F64, rows, n, (double *)tile->layers + l * tile->layer_stride, ld));
+done:
+    return status;
+}
+
 /* The terms of the layers: each its own columns. */
 static ntk_status contract_layers(ntk_context *ctx, const ntk_kernel *k, const double *a, int64_t m, const double *b, int64_t n, const ntk_tile *tile)
 {
@@ -103,7 +122,6 @@ static ntk_status contract_layers(ntk_context *ctx, const ntk_kernel *k, const d
         double *plane = (double *)tile->layers + s->parametric * tile->layer_stride;
         if (s->parametric < 0) continue;
         NTK_TRY(contract(ctx, k->outputs, o, p, s->n_parameters, a + s->offset, m, b + s->offset, n, plane, tile->ld));
-        NTK_TRY(ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_F64, m * k->per_sample, n * k->per_sample * k->trailing, plane, tile->ld));
     }
 done:
     return status;
@@ -122,12 +140,15 @@ static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points 
                         int64_t column, int64_t n, const ntk_tile *tile)
 {
     const features *u = a->prepared, *v = b->prepared;
-    int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
+    int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters, rows = m * k->per_sample, width = n * k->per_sample * k->trailing;
+    bool strips = (tile->ntk || tile->layers) && !(u->jacobian && v->jacobian);
     ntk_status status = NTK_OK;
-    if (tile->ntk) NTK_TRY(ntk_empirical_contract(ctx, k->outputs, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
+    if (strips) NTK_TRY_PART(ctx, 0, 1, ntk_strips_block(ctx, k, a, row, m, b, column, n, tile));
+    if (tile->ntk && !strips) NTK_TRY(ntk_empirical_contract(ctx, k->outputs, o, p, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile->ntk, tile->ld));
     if (tile->nngp) NTK_TRY(ntk_empirical_contract(ctx, k->outputs, o, 1, u->f + row * o, m, v->f + column * o, n, tile->nngp, tile->ld));
-    if (tile->layers) NTK_TRY(contract_layers(ctx, k, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile));
-    NTK_TRY(ntk_empirical_check(ctx, m * k->per_sample, n * k->per_sample * k->trailing, tile, tile->ld));
+    if (tile->layers && !strips) NTK_TRY(contract_layers(ctx, k, u->jacobian + row * o * p, m, v->jacobian + column * o * p, n, tile));
+    NTK_TRY(ntk_empirical_check(ctx, rows, width, tile, tile->ld));
+    NTK_TRY(check_layers(ctx, k, rows, width, tile, tile->ld));
 done:
     return status;
 }
@@ -168,10 +189,15 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     const features *u = a->prepared;
     int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
     int64_t width = k->per_sample * k->trailing;
-    if (tile->ntk) ntk_empirical_squares(k->outputs, o, p, u->jacobian + row * o * p, m, tile->ntk);
-    if (tile->layers) squares_of_layers(k, u->jacobian + row * o * p, m, tile);
+    ntk_status status = NTK_OK;
+    if (!u->jacobian && (tile->ntk || tile->layers)) NTK_TRY_PART(ctx, 0, 1, ntk_strips_diagonal(ctx, k, a, row, m, tile));
+    if (u->jacobian && tile->ntk) ntk_empirical_squares(k->outputs, o, p, u->jacobian + row * o * p, m, tile->ntk);
+    if (u->jacobian && tile->layers) squares_of_layers(k, u->jacobian + row * o * p, m, tile);
     if (tile->nngp) ntk_empirical_squares(k->outputs, o, 1, u->f + row * o, m, tile->nngp);
-    return ntk_empirical_check(ctx, m, width, tile, width);
+    NTK_TRY(ntk_empirical_check(ctx, m, width, tile, width));
+    NTK_TRY(check_layers(ctx, k, m, width, tile, width));
+done:
+    return status;
 }
 
 /* The tape of the forward pass, then J: its own copies of theta and x, and a tape; a plane of a tile where outputs are taken one by one. */
@@ -180,9 +206,11 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     double o = (double)ntk_network_outputs(k->network), p = (double)k->network->n_parameters, tile = (double)NTK_MIN(k->tile, n);
     double rows = ntk_finite_tape_bytes(ctx, k->network, n * (1 + (int64_t)o), 1, NTK_JACOBIAN_BUDGET), forward = ntk_finite_forward_flops(k->network);
     (void)dtype;
-    *cost = (ntk_cost){.prepared = 8 * (double)n * o * (p + 1)};
+    bool strips = kept_bytes(k, n) == 0;
+    *cost = (ntk_cost){.prepared = kept_bytes(k, n) + 8 * (double)n * o};
     cost->preparing = fmax(ntk_finite_tape_bytes(ctx, k->network, n, 1, NTK_TAPE_BUDGET), 8 * (p + (double)n * (double)ntk_network_input_size(k->network)) + rows);
-    cost->tile = 8 * tile * tile;
+    cost->tile = 8 * tile * tile + (strips ? ntk_strips_bytes(ctx, k->network, 2 * tile * o, (int64_t)tile) : 0);
+    cost->diagonal = strips ? ntk_strips_bytes(ctx, k->network, o, (int64_t)NTK_MIN(n, NTK_DIAGONAL_SAMPLES)) : 0;
     cost->sample = forward * (2 + 2 * o);
     cost->pair = 2 * o * p * (k->outputs == NTK_OUTPUTS_FULL ? o : 1);
 }

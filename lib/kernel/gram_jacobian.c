@@ -3,6 +3,7 @@
  *
  *     structured   J of a network of dense layers, D an outer product per layer: from inputs and cotangents, without J (structured.c)
  *     strips       the caller's matrix: K += G Gᵀ over strips G of columns of J D^-1/2, each column read once
+ *     by layers    any other network: K += G Gᵀ over strips of columns, computed once each (strips.c)
  *     blocks       any other: blocks of rows of J D^-1/2 against each other.  With b blocks a row is computed about b/2 times, so
  *                  they are as tall as half a gigabyte (or a part of the memory limit) allows.
  */
@@ -130,7 +131,12 @@ done:
     return status;
 }
 
-/* Bytes that one of the three needs beside K, and the one itself. */
+static ntk_status from_network(ntk_context *ctx, ntk_gram *g)
+{
+    return ntk_strips_gram(ctx, g->jacobian, g->optimizer, g->owned[NTK_KIND_NTK]);
+}
+
+/* Bytes that one of them needs beside K, and the one itself. */
 typedef struct algorithm {
     double bytes;
     ntk_status (*fill)(ntk_context *ctx, ntk_gram *g);
@@ -145,6 +151,7 @@ static algorithm choose(const ntk_context *ctx, const ntk_gram *g)
         double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
         if (limit == 0 || 8 * rows * rows + bytes <= limit) return (algorithm){bytes, from_factors};
     }
+    if (j->network && ntk_strips_fit(j->network)) return (algorithm){ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
     return (algorithm){16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
 }
 

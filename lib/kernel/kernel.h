@@ -5,6 +5,7 @@
  *   estimate.c     bytes and flops of a job before it starts
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
+ *   strips.c       J strip by strip, for empirical kernels and grams of networks
  *   infinite.c spatial.c empirical.c structured.c monte_carlo.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
@@ -126,6 +127,15 @@ ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t
 void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const double *rows, int64_t m, double *out);
 /** OVERFLOW if an entry of the tile's ntk or nngp is not finite. */
 ntk_status ntk_empirical_check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld);
+
+/** The same block of ntk and layers by strips of J, filled whole; of a network whose strips fit.  And the samples with themselves. */
+ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b, int64_t column,
+                            int64_t n, const ntk_tile *tile);
+ntk_status ntk_strips_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
+/** k [rows, rows], dense = J D⁻¹ Jᵀ of a network's J. */
+ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *k);
+/** Memory that they take, with so many rows in a strip and n samples on the longer side. */
+double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, double rows, int64_t n);
 
 /** Samples [row, row + m) of a against [column, column + n) of b; a == b: pairs above the diagonal need not be filled. */
 typedef struct ntk_factors_block {

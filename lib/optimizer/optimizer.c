@@ -128,14 +128,19 @@ static void power_of_d(const ntk_optimizer *optimizer, int64_t begin, int64_t co
     }
 }
 
-void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power)
+void ntk_optimizer_scale_columns(const ntk_optimizer *optimizer, int64_t rows, int64_t first, int64_t count, double *j, double power)
 {
     double divisor[STRIP];
     if (!optimizer || !optimizer->d) return;
-    for (int64_t begin = 0; begin < p; begin += STRIP) {
-        int64_t count = NTK_MIN(STRIP, p - begin);
-        power_of_d(optimizer, begin, count, power, divisor);
+    for (int64_t begin = 0; begin < count; begin += STRIP) {
+        int64_t width = NTK_MIN(STRIP, count - begin);
+        power_of_d(optimizer, first + begin, width, power, divisor);
         for (int64_t i = 0; i < rows; ++i)
-            for (int64_t k = 0; k < count; ++k) j[i * p + begin + k] /= divisor[k];
+            for (int64_t k = 0; k < width; ++k) j[i * count + begin + k] /= divisor[k];
     }
+}
+
+void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power)
+{
+    ntk_optimizer_scale_columns(optimizer, rows, 0, p, j, power);
 }

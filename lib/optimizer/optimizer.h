@@ -27,6 +27,8 @@ static inline double ntk_optimizer_d(const ntk_optimizer *optimizer, int64_t j)
 
 /** Divides the columns of J [rows, p] by D^power (power 0.5: D^-1/2; 1: D⁻¹). */
 void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power);
+/** The same of columns [first, first + count) alone, j [rows, count]. */
+void ntk_optimizer_scale_columns(const ntk_optimizer *optimizer, int64_t rows, int64_t first, int64_t count, double *j, double power);
 
 /** D = sqrt(second_moment / weight) + epsilon. */
 ntk_status ntk_optimizer_adam_scaled(ntk_context *ctx, const ntk_array *second_moment, double weight, double epsilon, ntk_optimizer **optimizer);

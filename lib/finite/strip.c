@@ -1,0 +1,130 @@
+/*
+ * Strips: columns of a network's J, all rows of them, so that K = J D⁻¹ Jᵀ = sum over strips G Gᵀ, G a strip of J D^-1/2, needs a strip and no
+ * more, and every entry of J is computed once, whatever p.  From the last layer to the first: the backward pass of a strip ends at its first
+ * layer, so that layers in several strips cost the layers behind them again, and layers are taken whole where they fit.
+ */
+#include "finite.h"
+
+#include <math.h>
+
+/* Bytes of the values and cotangents of one tape. */
+#define BUDGET (64.0 * 1048576)
+
+/* The parametric ops whose backward writes the columns wanted (ntk_tape_share) and no others. */
+static const ntk_finite_op *const share_columns[] = {&ntk_finite_dense, &ntk_finite_conv, &ntk_finite_conv_local};
+
+static bool shares(const ntk_step *s)
+{
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(share_columns); ++i)
+        if (s->op->finite == share_columns[i]) return true;
+    return false;
+}
+
+bool ntk_strips_fit(const ntk_network *network)
+{
+    for (int64_t i = 0; i < network->n_steps; ++i)
+        if (network->steps[i].parametric >= 0 && !shares(&network->steps[i])) return false;
+    return true;
+}
+
+/* ---- which columns --------------------------------------------------------------------------------------------- */
+
+/* The step that holds parameter `column` - 1, going down from step i; n_steps never comes. */
+static int64_t step_before(const ntk_network *network, int64_t column)
+{
+    for (int64_t i = network->n_steps - 1; i >= 0; --i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric >= 0 && s->offset < column && s->n_parameters > 0) return i;
+    }
+    return -1;
+}
+
+/* As many columns of s, ending at `end`, as `most` allows: whole rows of weights, one of them at least. */
+static int64_t begin_within(const ntk_step *s, int64_t end, int64_t most)
+{
+    int64_t biases = s->offset + s->copies * s->units * s->fan_in, begin = end - most, row;
+    if (begin <= s->offset) return s->offset;
+    if (begin >= biases) return begin;
+    row = (begin - s->offset + s->fan_in - 1) / s->fan_in;
+    begin = s->offset + row * s->fan_in;
+    return begin < end ? begin : end - s->fan_in;
+}
+
+bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_strip *strip)
+{
+    int64_t end = strip->column, i = step_before(network, end);
+    while (i >= 0 && !(network->steps[i].rate > 0)) i = step_before(network, end = network->steps[i].offset);
+    if (i < 0) return false;
+    strip->column = begin_within(&network->steps[i], end, NTK_MAX(most, 1));
+    while (!single && strip->column == network->steps[i].offset) {
+        i = step_before(network, strip->column);
+        if (i < 0 || !(network->steps[i].rate > 0) || end - network->steps[i].offset > most) break;
+        strip->column = network->steps[i].offset;
+    }
+    strip->columns = end - strip->column;
+    return true;
+}
+
+/* ---- their numbers --------------------------------------------------------------------------------------------- */
+
+/* Rows of the strip: times the root of the layer's rate, over that of D. */
+static void scale(const ntk_network *network, const ntk_optimizer *optimizer, const ntk_strip *strip, int64_t rows, double *out)
+{
+    for (int64_t k = 0; k < network->n_steps; ++k) {
+        const ntk_step *s = &network->steps[k];
+        int64_t begin = NTK_MAX(s->offset, strip->column), end = NTK_MIN(s->offset + s->n_parameters, strip->column + strip->columns);
+        double root = sqrt(s->rate);
+        if (s->parametric < 0 || root == 1) continue;
+        for (int64_t r = 0; r < rows; ++r)
+            for (int64_t c = begin; c < end; ++c) out[r * strip->columns + c - strip->column] *= root;
+    }
+    ntk_optimizer_scale_columns(optimizer, rows, strip->column, strip->columns, out, 0.5);
+}
+
+static double bytes_of_sample(const ntk_network *network)
+{
+    double values = 0, largest = 0, o = (double)ntk_network_outputs(network);
+    for (int64_t v = 1; v < network->n_values; ++v) {
+        values += (double)network->values[v].size;
+        largest = fmax(largest, (double)network->values[v].size);
+    }
+    return 8 * (2 * values + 3 * o * largest); /* cotangents go as soon as they have been passed on */
+}
+
+static int64_t samples_at_once(const ntk_context *ctx, const ntk_network *network)
+{
+    double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(BUDGET, limit / 4) : BUDGET;
+    return (int64_t)fmin(fmax(budget / fmax(bytes_of_sample(network), 1), 1), 1 << 20);
+}
+
+double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n)
+{
+    return bytes_of_sample(network) * (double)NTK_MIN(n, samples_at_once(ctx, network)) + ntk_columns_bytes(network);
+}
+
+static ntk_status chunk(ntk_context *ctx, const ntk_network *network, const double *theta, int64_t n, const double *x, const ntk_strip *strip, double *out)
+{
+    ntk_tape t;
+    ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
+    if (status != NTK_OK) return status;
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_tape_forward(&t, true));
+    NTK_TRY_PART(ctx, 0.2, 1, ntk_tape_columns(&t, 0, n * ntk_network_outputs(network), strip->column, strip->columns, out));
+done:
+    ntk_tape_close(&t);
+    return status;
+}
+
+ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n, const double *x,
+                          const ntk_strip *strip, double *out)
+{
+    ntk_status status = NTK_OK;
+    int64_t step = samples_at_once(ctx, network), o = ntk_network_outputs(network), d = ntk_network_input_size(network);
+    for (int64_t i = 0; i < n; i += step) {
+        int64_t count = NTK_MIN(step, n - i);
+        double *rows = out + i * o * strip->columns;
+        NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n, chunk(ctx, network, theta, count, x + i * d, strip, rows));
+        scale(network, optimizer, strip, count * o, rows);
+    }
+done:
+    return status;
+}
