@@ -1296,6 +1296,10 @@ NTK_API ntk_status ntk_system_from_gram(ntk_context *ctx, const ntk_gram *gram, 
  *  symmetric.  Errors: NOT_CONVERGED.  Cost: one eigendecomposition, 9 s³ flop; of a general a one real Schur form, 25 s³. */
 NTK_API ntk_status ntk_system_from_matrices(ntk_context *ctx, const ntk_array *a, const ntk_array *b, const ntk_array *c, ntk_system **system);
 
+/** The system with the same A, of which nothing is computed again, and other ports: b [s, i] and c [q, s], copied; NULL keeps that of `system`.  So a gram
+ *  gets chosen outputs: c of some rows of the identity, or of e(0)ᵀ.  Errors: UNSUPPORTED in parameter space. */
+NTK_API ntk_status ntk_system_with_ports(ntk_context *ctx, const ntk_system *system, const ntk_array *b, const ntk_array *c, ntk_system **made);
+
 /**
  * Training in parameter space, theta' = -D⁻¹Jᵀ(J theta - y) - weight_decay theta: A = -(D⁻¹JᵀJ + weight_decay), B = D⁻¹Jᵀ, C = J, with
  * the D of `optimizer` (NULL: identity) and weight_decay >= 0.  s = p; A is similar to a symmetric matrix and is never formed: kept
@@ -1408,6 +1412,11 @@ NTK_API ntk_status ntk_system_settling_time(ntk_context *ctx, const ntk_system *
 /** Gradient descent x + h A x converges for steps 0 < h < this: the least of -2 Re lambda/|lambda|² over the eigenvalues of A (for A = -K: 2/lambda_max);
  *  those that are 0 rest and set no limit; 0 if one grows or turns for ever, infinity if nothing moves, -1 for NULL. */
 NTK_API double ntk_system_largest_step(const ntk_system *system);
+
+/** X [s, s] of the Lyapunov equation Aᵀ X + X A + Q = 0 (which = observability; else A X + X Aᵀ + Q = 0) of any symmetric q [s, s], for any A no two
+ *  eigenvalues of which add up to 0: x.  Errors: UNSTABLE if two do, ARGUMENT if q is not symmetric to 1e-12, UNSUPPORTED in parameter space, OVERFLOW.
+ *  Cost: four products, 2 s³ flop each; of a general A 12 s³. */
+NTK_API ntk_status ntk_system_lyapunov(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *q, ntk_array *x);
 
 /** |Aᵀ W + W A + CᵀC| (or its controllability twin) relative to 2 |A| |W| + |CᵀC|, Frobenius norms: the residual of w [s, s]
  *  as an infinite-horizon Gramian `which`: a few eps for that of ntk_system_gramian().  Cost: 4 s³ flop. */

@@ -4,10 +4,10 @@
 #include <math.h>
 
 const flag_entry gramian_flags[] = {
-    {.name = "gram", .type = FLAG_INPUT, .value = "K", .help = "kernel: A = -K, B = C = identity"},
+    {.name = "gram", .type = FLAG_INPUT, .value = "K", .help = "kernel: A = -K"},
     {.name = "a", .type = FLAG_INPUT, .value = "A", .help = "A [s, s], symmetric or not", .excludes = "gram"},
-    {.name = "b", .type = FLAG_INPUT, .value = "B", .help = "B [s, i] (default: identity)", .needs = "a"},
-    {.name = "c", .type = FLAG_INPUT, .value = "C", .help = "C [q, s] (default: identity)", .needs = "a"},
+    {.name = "b", .type = FLAG_INPUT, .value = "B", .help = "B [s, i] (default: identity)", .excludes = "jacobian"},
+    {.name = "c", .type = FLAG_INPUT, .value = "C", .help = "C [q, s] (default: identity)", .excludes = "jacobian"},
     {.name = "jacobian", .type = FLAG_INPUT, .value = "J", .help = "J [n, p]: parameter space, A = -(J'J/D + L), B = J'/D, C = J", .excludes = "gram"},
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a positive D [p] (default: ones)", .needs = "jacobian"},
     {.name = "weight-decay", .type = FLAG_NUMBER, .value = "L", .help = "the weight decay L (default: 0)", .needs = "jacobian"},
@@ -69,13 +69,16 @@ done:
 
 static int make_system(tool *t, gramian_job *j)
 {
+    ntk_system *whole = NULL;
     int failed;
     if (j->j.block) return make_parameters(t, j);
     if (j->a.block)
         return tool_check(t, NULL, ntk_system_from_matrices(t->context, &j->a.view, given(&j->b), given(&j->c), &j->system));
     TRY(tool_check(t, j->gram.path, ntk_gram_from_matrix(t->context, &j->gram.view, &j->operator)));
-    TRY(tool_check(t, NULL, ntk_system_from_gram(t->context, j->operator, NTK_KIND_NTK, &j->system)));
+    TRY(tool_check(t, NULL, ntk_system_from_gram(t->context, j->operator, NTK_KIND_NTK, &whole)));
+    TRY(tool_check(t, NULL, ntk_system_with_ports(t->context, whole, given(&j->b), given(&j->c), &j->system)));
 done:
+    ntk_system_destroy(whole);
     return failed;
 }
 

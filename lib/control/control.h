@@ -3,6 +3,7 @@
  *
  *   system.c      the handle: A, taken apart once, and B, C
  *   margins.c     eigenvalues, dominant mode, settling time, largest step
+ *   lyapunov_equation.c  the equation of any symmetric Q
  *   gramian.c     Gramians over a finite or infinite horizon, of a symmetric A
  *   lyapunov.c    the same of a general A
  *   resting.c     the same where a general A has modes that do not decay, and are not seen
@@ -37,6 +38,7 @@ struct ntk_system {
     double *r;         /* general A = Vᵀ R V: [s, s]; else NULL */
     double *real, *imaginary; /* general: eigenvalues in the order of R, [s] each */
     ntk_port ports[2]; /* by ntk_gramian: C, and Bᵀ */
+    ntk_system *base;  /* that a, vectors, w, r and the eigenvalues belong to; NULL: this one */
     /* in parameter space: A = -(D⁻¹JᵀJ + weight_decay), B = D⁻¹Jᵀ, C = J; the spectrum is that of K or, with `right`, of J D^-1/2 */
     ntk_spectrum *spectrum;
     double weight_decay;
@@ -51,6 +53,12 @@ ntk_status ntk_gramian_general(ntk_context *ctx, const ntk_system *system, ntk_g
 
 /** At infinity, of a general A with modes that do not decay; `count`: of these modes, none of them seen. */
 ntk_status ntk_gramian_resting(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double *w, int64_t *count);
+
+/** Y [s, s], Q in y before, of R, V of a general A: the Lyapunov equation in the coordinates of the state; `room` [s, s]. */
+ntk_status ntk_gramian_schur(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double *y, double *room);
+
+/** w = Uᵀ M U of a symmetric A, by the lower triangle of M; symmetric to the bit. */
+ntk_status ntk_gramian_from_modes(ntk_context *ctx, const ntk_system *system, const double *m, double *w);
 
 /** M [s, s] of gramian.c, in the eigenvectors' coordinates of a symmetric A. */
 ntk_status ntk_gramian_modal_square(ntk_context *ctx, const ntk_system *system, const ntk_port *port, double *m);

@@ -74,8 +74,7 @@ done:
     return status;
 }
 
-/* w = Uᵀ M U, by the lower triangle of M; symmetric to the bit. */
-static ntk_status to_state_space(ntk_context *ctx, const ntk_system *s, const double *m, double *w)
+ntk_status ntk_gramian_from_modes(ntk_context *ctx, const ntk_system *s, const double *m, double *w)
 {
     ntk_status status;
     int64_t n = s->size;
@@ -99,7 +98,7 @@ ntk_status ntk_gramian_symmetric(ntk_context *ctx, const ntk_system *system, ntk
     NTK_TRY_PART(ctx, 0, 0.4, ntk_gramian_modal_square(ctx, system, &system->ports[which], m));
     if (isinf(horizon)) NTK_TRY(restrict_modes(ctx, system, which, m, &count));
     NTK_TRY_PART(ctx, 0.4, 0.5, integrate(ctx, system, horizon, m));
-    NTK_TRY_PART(ctx, 0.5, 1, to_state_space(ctx, system, m, w));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_gramian_from_modes(ctx, system, m, w));
 done:
     ntk_free(m);
     return status;

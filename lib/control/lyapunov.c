@@ -53,7 +53,7 @@ done:
 
 /* ---- infinite horizon ---- */
 
-static ntk_status infinite_horizon(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *w, double *room)
+ntk_status ntk_gramian_schur(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double *w, double *room)
 {
     ntk_status status;
     int64_t n = s->size;
@@ -128,7 +128,7 @@ ntk_status ntk_gramian_general(ntk_context *ctx, const ntk_system *system, ntk_g
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
     NTK_TRY(ntk_port_square(ctx, port, n, port->h, w));
     if (isinf(horizon)) {
-        NTK_TRY(infinite_horizon(ctx, system, which, w, d.room));
+        NTK_TRY(ntk_gramian_schur(ctx, system, which, w, d.room));
     } else {
         NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.e));
         NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.term));

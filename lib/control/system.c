@@ -136,18 +136,56 @@ done:
     return status;
 }
 
+/* The caller's, or a copy of what `from` has. */
+static ntk_status take_port(ntk_context *ctx, const ntk_system *from, ntk_gramian which, const ntk_array *given, ntk_system *to)
+{
+    ntk_status status = NTK_OK;
+    const ntk_port *old = &from->ports[which];
+    ntk_port *port = &to->ports[which];
+    bool input = which == NTK_GRAMIAN_CONTROLLABILITY;
+    if (given || !old->h) return read_port(ctx, input ? "b" : "c", given, input, from->size, port);
+    NTK_TRY(NTK_NEW_RAW(ctx, old->rows * from->size, &port->h));
+    memcpy(port->h, old->h, (size_t)(old->rows * from->size) * sizeof *port->h);
+    port->rows = old->rows;
+done:
+    return status;
+}
+
+ntk_status ntk_system_with_ports(ntk_context *ctx, const ntk_system *system, const ntk_array *b, const ntk_array *c, ntk_system **made)
+{
+    ntk_status status;
+    ntk_system *s = NULL;
+    NTK_ENTER_NEW(ctx, made);
+    NTK_REQUIRE(ctx, system);
+    NTK_TRY(ntk_system_check_matrix(ctx, system));
+    NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
+    s->base = ntk_retain(system);
+    s->size = system->size, s->a = system->a, s->abscissa = system->abscissa, s->tolerance = system->tolerance;
+    s->vectors = system->vectors, s->w = system->w, s->r = system->r, s->real = system->real, s->imaginary = system->imaginary;
+    NTK_TRY(take_port(ctx, system, NTK_GRAMIAN_CONTROLLABILITY, b, s));
+    NTK_TRY(take_port(ctx, system, NTK_GRAMIAN_OBSERVABILITY, c, s));
+    *made = s;
+    s = NULL;
+done:
+    ntk_system_destroy(s);
+    return status;
+}
+
 void ntk_system_destroy(ntk_system *system)
 {
     if (!ntk_object_release(system)) return;
     ntk_spectrum_destroy(system->spectrum);
     ntk_free(system->ports[0].h);
     ntk_free(system->ports[1].h);
-    ntk_free(system->imaginary);
-    ntk_free(system->real);
-    ntk_free(system->r);
-    ntk_free(system->w);
-    ntk_free(system->vectors);
-    ntk_free(system->a);
+    if (!system->base) {
+        ntk_free(system->imaginary);
+        ntk_free(system->real);
+        ntk_free(system->r);
+        ntk_free(system->w);
+        ntk_free(system->vectors);
+        ntk_free(system->a);
+    }
+    ntk_system_destroy(system->base);
     ntk_free(system);
 }
 

@@ -349,6 +349,17 @@ class System(Handle):
         w = numbers(w)
         return _number("system_residual", self, enumerator("gramian", which), view(w))
 
+    def with_ports(self, b=None, c=None):
+        """The same A, with other inputs b or outputs c; None keeps what is there."""
+        b, c = _optional(b), _optional(c)
+        return self._made("system_with_ports", self, view(b), view(c), keeps=(self,))
+
+    def lyapunov(self, q, which="observability", out=None):
+        """X of Aᵀ X + X A + q = 0 ("controllability": A X + X Aᵀ + q = 0), q symmetric."""
+        q, out = numbers(q), result(out, (self.size, self.size))
+        call("system_lyapunov", self, enumerator("gramian", which), view(q), view(out))
+        return out
+
     def resting_modes(self, which="observability"):
         """The modes that do not decay and are not seen (driven): more than 0 says that the Gramian at infinity is the minimal one."""
         count = ctypes.c_int64()

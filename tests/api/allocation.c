@@ -470,7 +470,8 @@ static ntk_status control(ntk_context *ctx, const ntk_system *s)
     double numbers[3][4 * N * N] = {{0}}, energy, time, certain;
     const double times[] = {0.1, 0.2, 0.5};
     ntk_array x = STRIDED(numbers[0], N), z = STRIDED(numbers[1], 3, 1), g = STRIDED(numbers[2], N, N), mode = STRIDED(numbers[2], N, 2);
-    ntk_array noise = ntk_vector_f64(times, 3);
+    ntk_array noise = ntk_vector_f64(times, 3), c = STRIDED(numbers[0], 1, N);
+    ntk_system *other = NULL;
     ntk_reconstruct_options o = {NTK_RECONSTRUCT_OPTIONS_INIT, .noise = &noise, .prior = 1};
     for (int i = 0; i < N; ++i) numbers[0][2 * i] = 1;
     TRY(ntk_system_response(ctx, s, &x, times, 3, &z));
@@ -479,7 +480,11 @@ static ntk_status control(ntk_context *ctx, const ntk_system *s)
     TRY(ntk_system_get_eigenvalues(ctx, s, &mode));
     TRY(ntk_system_dominant_mode(ctx, s, NULL, NULL, &mode));
     TRY(ntk_system_settling_time(ctx, s, 0.1, &time, &certain));
+    TRY(ntk_system_with_ports(ctx, s, NULL, &c, &other));
+    for (int i = 0; i < N * N; ++i) numbers[2][2 * i] = i % (N + 1) == 0;
+    TRY(ntk_system_lyapunov(ctx, other, NTK_GRAMIAN_OBSERVABILITY, &g, &g));
 done:
+    ntk_system_destroy(other);
     return status;
 }
 

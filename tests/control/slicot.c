@@ -41,6 +41,22 @@ static void right_side(const general *g, bool observability, double *q)
         }
 }
 
+/* Of an indefinite right side, too: q - 1. */
+static void check_equation(ntk_context *ctx, const general *g, const ntk_system *s)
+{
+    double *x = new_numbers(g->n * g->n), *q = new_numbers(g->n * g->n);
+    ntk_array qq = ntk_matrix_f64(q, g->n, g->n), xx = ntk_matrix_f64(x, g->n, g->n);
+    for (ntk_gramian which = 0; which < 2; ++which) {
+        right_side(g, which == NTK_GRAMIAN_OBSERVABILITY, q);
+        for (int i = 0; i < g->n * g->n; ++i) q[i] = -q[i] - (i % (g->n + 1) == 0);
+        kit_ok(ctx, ntk_system_lyapunov(ctx, s, which, &qq, &xx));
+        for (int i = 0; i < g->n * g->n; ++i) q[i] = -q[i];
+        oracle("C", which == NTK_GRAMIAN_OBSERVABILITY, g->n, g->a, q);
+        kit_close(g->n * g->n, x, q, 1e-10);
+    }
+    free(q), free(x);
+}
+
 static void check_gramians(ntk_context *ctx, const general *g, const ntk_system *s)
 {
     double *w = new_numbers(g->n * g->n), *wanted = new_numbers(g->n * g->n), *e = new_numbers(g->n * g->n), step = 0.2;
@@ -102,6 +118,7 @@ static void test_random_systems(void **state)
         general g = general_open(40 + (uint64_t)i, sizes[i], 2, 3, 1.6);
         ntk_system *s = general_system(*state, &g);
         check_gramians(*state, &g, s);
+        check_equation(*state, &g, s);
         check_reduction(*state, &g, s, sizes[i] < 6 ? sizes[i] : 6);
         ntk_system_destroy(s);
         general_close(&g);

@@ -38,6 +38,40 @@ static void test_both_ways_agree(void **state)
     ntk_gram_destroy(gram);
 }
 
+/* Chosen outputs of a gram: the system of the same matrices, made without another decomposition, alive without its origin. */
+static void test_ports(void **state)
+{
+    double k[16], a[16], b[8], c[4], w[2][16];
+    ntk_array aa = ntk_matrix_f64(a, 4, 4), bb = ntk_matrix_f64(b, 4, 2), cc = ntk_matrix_f64(c, 1, 4);
+    ntk_system *bare = NULL, *seen = NULL, *both = NULL, *wanted = NULL;
+    ntk_gram *gram;
+    kit_random_spd(3, 4, k);
+    kit_random(4, 8, b);
+    kit_random(5, 4, c);
+    for (int i = 0; i < 16; ++i) a[i] = -k[i];
+    gram = dense_gram(*state, 4, k);
+    kit_ok(*state, ntk_system_from_gram(*state, gram, NTK_KIND_NTK, &bare));
+    kit_ok(*state, ntk_system_with_ports(*state, bare, NULL, &cc, &seen));
+    kit_ok(*state, ntk_system_with_ports(*state, seen, &bb, NULL, &both)); /* keeps C */
+    kit_ok(*state, ntk_system_from_matrices(*state, &aa, &bb, &cc, &wanted));
+    ntk_system_destroy(bare);
+    ntk_system_destroy(seen);
+    memset(b, 0, sizeof b);
+    memset(c, 0, sizeof c);
+    assert_int_equal(ntk_system_inputs(both), 2);
+    assert_int_equal(ntk_system_outputs(both), 1);
+    for (ntk_gramian which = 0; which < 2; ++which) {
+        for (int i = 0; i < 2; ++i) kit_ok(*state, ntk_system_gramian(*state, i ? wanted : both, which, INFINITY, &(ntk_array){.data = w[i], .dtype = NTK_F64, .ndim = 2, .shape = {4, 4}, .strides = {4, 1}}));
+        kit_close(16, w[0], w[1], 0);
+    }
+    seen = NULL;
+    kit_fails(*state, ntk_system_with_ports(*state, both, NULL, &bb, &seen), NTK_ERROR_SHAPE, "c has shape [4, 2]; expected [any, 4]");
+    assert_null(seen);
+    ntk_system_destroy(wanted);
+    ntk_system_destroy(both);
+    ntk_gram_destroy(gram);
+}
+
 static void test_empty(void **state)
 {
     double nothing;
@@ -76,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         kit_test(test_sizes_and_lifetimes),
         kit_test(test_both_ways_agree),
+        kit_test(test_ports),
         kit_test(test_empty),
         kit_test(test_refusals),
     };

@@ -55,6 +55,12 @@ class Systems(Case):
         close(self.system.gramian("controllability", 2.0) @ costate, x0, 1e-7)
         self.assertAlmostEqual(energy / (x0 @ costate), 1, places=12)
         self.assertEqual(self.system.resting_modes(), 0)
+        q = self.c.T @ self.c - np.eye(6)
+        x = self.system.lyapunov(q)
+        close(self.a.T @ x + x @ self.a, -q, 1e-12)
+        other = self.system.with_ports(c=np.eye(6)[:2])
+        self.assertEqual((other.inputs, other.outputs), (2, 2))
+        close(other.gramian("controllability"), self.system.gramian("controllability"), 0)
 
     def test_margins(self):
         values = np.linalg.eigvals(self.a)

@@ -27,6 +27,9 @@ class Gramian(kit.ToolTest):
         for which in ("observability", "controllability"):
             self.close(self.result("gramian", "--gram", "k.npy", "--which", which), want, 1e-13)
             self.close(self.result("gramian", "--gram", "k.npy", "--which", which, "--horizon", "0.4"), gramian(self.a, np.eye(6), 0.4), 1e-13)
+        c = kit.random(64, 2, 6)
+        self.close(self.result("gramian", "--gram", "k.npy", "--c", save("c.npy", c), "--which", "observability"), gramian(self.a, c.T @ c), 1e-13)
+        self.close(self.result("gramian", "--gram", "k.npy", "--c", "c.npy", "--which", "controllability"), want, 1e-13)
 
     def test_matrices(self):
         b, c = kit.random(62, 6, 2), kit.random(63, 3, 6)
@@ -143,7 +146,7 @@ class Gramian(kit.ToolTest):
         self.ntk(*base, "--gram", "k.npy", "--weight-decay", "1", code=2, saying="--weight-decay needs --jacobian")
         self.ntk(*base, "--jacobian", "a.npy", "--optimizer-d", save("d.npy", np.ones(5)), code=2, saying="5")
         self.ntk(*base, "--gram", "k.npy", "--a", "a.npy", code=2, saying="exclude each other")
-        self.ntk(*base, "--gram", "k.npy", "--b", "a.npy", code=2, saying="--b needs --a")
+        self.ntk(*base, "--jacobian", "k.npy", "--b", "a.npy", code=2, saying="--b and --jacobian exclude each other")
         self.ntk(*base, "--a", "a.npy", "--horizon", "0", code=2, saying="horizon")
         self.ntk(*base, "--a", save("z.npy", np.zeros((2, 2))), code=1)
         self.ntk(*base, "--a", "a.npy", "--c", save("c.npy", np.ones((2, 5))), code=2, saying="[2, 5]")
