@@ -15,6 +15,7 @@
  *   taps.c         ops that mix positions: which inputs every output reads
  *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
  *   field.h mix.c concat.c attention.c aggregate.c   ops over the whole field of pairs, with weights that a sample brings along
+ *   planes.h plane*.c    chains of convolutions of stride 1: planes of constant offset instead, vector lanes being pairs of samples
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
  *   hot.h          how the hot loops are compiled: once per type and instruction set
  *
@@ -39,6 +40,7 @@
 
 typedef struct ntk_plan ntk_plan;
 typedef struct ntk_reading ntk_reading;
+typedef struct ntk_planes ntk_planes;
 
 /** A run of pairs: one sample of the rows against `count` consecutive samples of the columns.  Arrays hold the run's real type. */
 typedef struct ntk_run {
@@ -181,6 +183,7 @@ struct ntk_reading {
     bool noisy;           /* dropout draws: equal samples differ */
     int64_t positions;    /* the most that a value has */
     ntk_chain *chain;     /* the whole as one function of the angle, or NULL */
+    ntk_planes *planes;   /* the whole by planes of constant offset, or NULL */
 };
 
 /**
@@ -289,6 +292,35 @@ typedef struct ntk_spatial_side {
 /** As ntk_reading_tile; `each`: row i with column i alone, results of pair i at place i. */
 ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *rows, const ntk_spatial_side *columns,
                             int64_t diagonal, bool each, const ntk_results *out);
+
+/* ---- chains of convolutions (planes.h) --------------------------------------------------------------------------- */
+
+/** *planes stays NULL where the network is no such chain. */
+ntk_status ntk_planes_create(ntk_context *ctx, const ntk_reading *reading, ntk_planes **planes);
+void ntk_planes_destroy(ntk_planes *planes);
+
+/** Do pairs of different positions count? */
+bool ntk_planes_pooled(const ntk_planes *planes);
+
+/** What is per sample: ntk_planes_numbers numbers of the dtype and ntk_planes_units powers of two. */
+int64_t ntk_planes_numbers(const ntk_planes *planes);
+int64_t ntk_planes_units(const ntk_planes *planes);
+ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_dtype dtype, int64_t n, const void *x, void *norms, double *units);
+
+/** For estimates: the memory of a worker, at most; the work of a pair. */
+int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype);
+double ntk_planes_pair_flops(const ntk_planes *planes);
+
+/** Samples [first, first + n) of a data set. */
+typedef struct ntk_plane_sides {
+    int64_t n;
+    const void *x, *norms; /* of the dtype */
+    const double *units;
+} ntk_plane_sides;
+
+/** As ntk_spatial_tile. */
+ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
+                           int64_t diagonal, bool each, const ntk_results *out);
 
 /* ---- the first state (start.c) ---------------------------------------------------------------------------------- */
 

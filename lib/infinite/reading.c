@@ -145,6 +145,7 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     NTK_TRY(make_plans(ctx, r));
     survey_positions(r);
     if (!r->spatial) NTK_TRY(ntk_chain_create(ctx, r, &r->chain));
+    if (r->spatial) NTK_TRY(ntk_planes_create(ctx, r, &r->planes));
     *reading = r;
     r = NULL;
 done:
@@ -156,6 +157,7 @@ void ntk_reading_destroy(ntk_reading *reading)
 {
     if (!reading) return;
     ntk_free(reading->chain);
+    ntk_planes_destroy(reading->planes);
     for (int64_t i = 0; reading->plans && i < reading->network->n_steps; ++i) ntk_taps_close(&reading->plans[i].taps);
     ntk_free(reading->plans);
     ntk_network_destroy(reading->network);

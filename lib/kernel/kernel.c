@@ -3,6 +3,8 @@
 
 #define MONTE_CARLO_SAMPLES 100
 #define SPATIAL_TILE 8 /* 64 pairs between two reports: a pair of images may take a second */
+#define POOLED_TILE 16 /* a block against as many: some milliseconds a pair */
+#define PLANE_TILE 128 /* some microseconds a pair */
 
 static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
 {
@@ -48,6 +50,8 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     k->wide = wide_tile(k->reading);
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
     if (k->reading->spatial) k->tile = k->wide = SPATIAL_TILE;
+    if (k->reading->planes) k->class = &ntk_planes_kernel;
+    if (k->reading->planes) k->tile = k->wide = ntk_planes_pooled(k->reading->planes) ? POOLED_TILE : PLANE_TILE;
     k->network = ntk_retain(network);
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;

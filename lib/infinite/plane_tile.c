@@ -1,0 +1,225 @@
+/*
+ * All planes of all pairs of a tile.  A piece of work is a few row images against one block of columns: every plane is run for each
+ * of them in turn, while the block's norms there are in the cache.  Pairs above the diagonal of a symmetric tile, and
+ * lanes without an image, are computed and forgotten.
+ */
+#include "planes.h"
+
+typedef struct tile_job {
+    const ntk_planes *planes;
+    ntk_cpu cpu;
+    ntk_dtype dtype;
+    const ntk_plane_sides *rows, *columns;
+    int64_t diagonal, lanes, group;
+    bool each;
+    const ntk_results *out;
+    char *scratch; /* per worker */
+    int64_t scratch_size;
+    atomic_llong bad;
+} tile_job;
+
+/* What one worker works with. */
+typedef struct workspace {
+    char *planes, *block, *rows;
+    double *units, *sums; /* [layers + 1, lanes]; [group, 2, lanes] */
+} workspace;
+
+static int64_t padded_size(int64_t bytes)
+{
+    return (bytes + NTK_PLANE_BYTES - 1) / NTK_PLANE_BYTES * NTK_PLANE_BYTES;
+}
+
+static int64_t row_size(const tile_job *j)
+{
+    return padded_size(ntk_plane_row_numbers(j->planes) * (int64_t)ntk_dtype_size(j->dtype));
+}
+
+/* The parts of a worker's memory; returns its size. */
+static int64_t lay_out(const tile_job *j, char *memory, workspace *b)
+{
+    int64_t sizes[] = {ntk_plane_scratch_bytes(j->planes), ntk_plane_block_numbers(j->planes, j->dtype) * (int64_t)ntk_dtype_size(j->dtype),
+                       row_size(j) * j->group, (j->planes->count + 1) * j->lanes * (int64_t)sizeof(double), j->group * 2 * j->lanes * (int64_t)sizeof(double)};
+    char *at[5];
+    int64_t total = 0;
+    for (int i = 0; i < 5; ++i) {
+        at[i] = memory ? memory + total : NULL;
+        total += padded_size(sizes[i]);
+    }
+    *b = (workspace){at[0], at[1], at[2], (double *)(void *)at[3], (double *)(void *)at[4]};
+    return total;
+}
+
+int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype)
+{
+    tile_job j = {.planes = planes, .dtype = dtype, .lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype), .group = NTK_PLANE_ROWS};
+    workspace unused;
+    return lay_out(&j, NULL, &unused);
+}
+
+/* Of every pair of positions and layer, with the window's sums. */
+double ntk_planes_pair_flops(const ntk_planes *p)
+{
+    double pairs = 0;
+    for (int64_t l = 0; l < p->count; ++l) {
+        double positions = (double)(p->layers[l].out[0] * p->layers[l].out[1]);
+        pairs += p->pooled ? positions * positions : positions;
+    }
+    return pairs * NTK_STEP_FLOPS;
+}
+
+static ntk_plane_sides side_from(const tile_job *j, const ntk_plane_sides *s, int64_t first)
+{
+    int64_t size = (int64_t)ntk_dtype_size(j->dtype), inputs = j->planes->layers[0].in[0] * j->planes->layers[0].in[1] * j->planes->channels;
+    return (ntk_plane_sides){s->n - first, (const char *)s->x + first * inputs * size, (const char *)s->norms + first * j->planes->norms * size,
+                             s->units + first * (j->planes->count + 1)};
+}
+
+static bool wanted(const tile_job *j, int64_t row, int64_t column)
+{
+    if (row >= j->rows->n || column >= j->columns->n) return false;
+    return j->each ? row == column : j->diagonal == NTK_ALL_PAIRS || column <= row + j->diagonal;
+}
+
+/* ---- one piece of work ------------------------------------------------------------------------------------------ */
+
+typedef struct piece {
+    int64_t row, rows, column, only;
+} piece;
+
+static void run_plane(const tile_job *j, const piece *p, const workspace *b, int64_t dy, int64_t dx)
+{
+    for (int64_t i = 0; i < p->rows; ++i) {
+        ntk_plane_job job = {{dy, dx}, p->only, b->rows + i * row_size(j), j->rows->units + (p->row + i) * (j->planes->count + 1), b->block, b->units,
+                             b->planes, b->sums + i * 2 * j->lanes};
+        ntk_plane_run_variants[j->dtype][j->cpu](j->planes, &job);
+    }
+}
+
+static void run_planes(const tile_job *j, const piece *p, const workspace *b)
+{
+    const int64_t *extent = j->planes->layers[j->planes->count - 1].out;
+    int64_t height = j->planes->pooled ? extent[0] : 1, width = j->planes->pooled ? extent[1] : 1;
+    for (int64_t i = 0; i < p->rows * 2 * j->lanes; ++i) b->sums[i] = 0;
+    for (int64_t dy = 1 - height; dy < height; ++dy)
+        for (int64_t dx = 1 - width; dx < width; ++dx) run_plane(j, p, b, dy, dx);
+}
+
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
+/* The dense layers behind the positions. */
+static void finish(const ntk_planes *p, int64_t only, double *k, double *theta)
+{
+    for (int64_t i = 0; i < p->tail_count; ++i) {
+        const double *a = p->tail[i]->k;
+        bool mine = only < 0 || only == p->tail[i]->step->parametric;
+        *theta = a[NTK_AFFINE_GAIN2] * *theta + (mine ? a[NTK_AFFINE_OWN_K] * *k + a[NTK_AFFINE_OWN_1] : 0);
+        *k = a[NTK_AFFINE_GAIN2] * *k + a[NTK_AFFINE_BIAS] * a[NTK_AFFINE_BIAS];
+    }
+}
+
+static void put(tile_job *j, void *plane, int64_t where, int64_t pair, double value)
+{
+    if (!plane) return;
+    if (j->dtype == NTK_F64) ((double *)plane)[where] = value;
+    else ((float *)plane)[where] = (float)value;
+    if (!isfinite(j->dtype == NTK_F64 ? value : (double)(float)value)) atomic_store(&j->bad, pair);
+}
+
+static void put_pair(tile_job *j, const piece *p, const workspace *b, int64_t i, int64_t lane)
+{
+    const ntk_results *out = j->out;
+    int64_t row = p->row + i, column = p->column + lane, where = j->each ? row : row * out->ld + column, last = j->planes->count, pair = row * j->columns->n + column;
+    double scale = j->planes->weight * j->rows->units[row * (last + 1) + last] * b->units[last * j->lanes + lane];
+    double k = scale * b->sums[i * 2 * j->lanes + lane], theta = scale * b->sums[(i * 2 + 1) * j->lanes + lane];
+    finish(j->planes, p->only, &k, &theta);
+    if (p->only < 0) {
+        put(j, out->ntk, where, pair, theta);
+        put(j, out->nngp, where, pair, k);
+    } else {
+        put(j, out->layers, p->only * out->layer_stride + where, pair, theta);
+    }
+}
+
+static void put_piece(tile_job *j, const piece *p, const workspace *b)
+{
+    for (int64_t i = 0; i < p->rows; ++i)
+        for (int64_t lane = 0; lane < j->lanes; ++lane)
+            if (wanted(j, p->row + i, p->column + lane)) put_pair(j, p, b, i, lane);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------------------- */
+
+/* The rows of a piece that want a pair of its block: the last of them are those that want most. */
+static piece piece_at(const tile_job *j, int64_t index)
+{
+    int64_t groups = (j->rows->n + j->group - 1) / j->group, end;
+    piece p = {index % groups * j->group, 0, index / groups * j->lanes, -1};
+    end = NTK_MIN(p.row + j->group, j->rows->n);
+    if (j->each) {
+        p.row = NTK_MAX(p.row, p.column);
+        end = NTK_MIN(end, p.column + j->lanes);
+    }
+    while (!j->each && p.row < end && !wanted(j, p.row, p.column)) ++p.row;
+    p.rows = NTK_MAX(0, end - p.row);
+    return p;
+}
+
+static int64_t layers_of(const ntk_planes *p)
+{
+    return p->count + p->tail_count;
+}
+
+static void one_piece(tile_job *j, const workspace *b, piece p)
+{
+    ntk_plane_sides columns = side_from(j, j->columns, 0);
+    ntk_plane_block_variants[j->dtype][j->cpu](j->planes, &columns, p.column, b->block, b->units);
+    for (int64_t i = 0; i < p.rows; ++i) {
+        ntk_plane_sides row = side_from(j, j->rows, p.row + i);
+        ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &row, b->rows + i * row_size(j));
+    }
+    for (p.only = j->out->ntk || j->out->nngp ? -1 : 0; p.only < (j->out->layers ? layers_of(j->planes) : 0); ++p.only) {
+        run_planes(j, &p, b);
+        put_piece(j, &p, b);
+    }
+}
+
+static void some_pieces(void *user, int64_t begin, int64_t end, int worker)
+{
+    tile_job *j = user;
+    workspace b;
+    lay_out(j, j->scratch + worker * j->scratch_size, &b);
+    for (int64_t i = begin; i < end; ++i) {
+        piece p = piece_at(j, i);
+        if (p.rows > 0) one_piece(j, &b, p);
+    }
+}
+
+/* As many rows share a block as leave every worker something to do. */
+static int64_t group_of(const ntk_context *ctx, int64_t pairs_of_blocks, int64_t rows)
+{
+    int64_t share = pairs_of_blocks / ntk_parallel_workers(ctx);
+    return NTK_MAX(1, NTK_MIN(NTK_MIN(share, (int64_t)NTK_PLANE_ROWS), rows));
+}
+
+ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
+                           int64_t diagonal, bool each, const ntk_results *out)
+{
+    ntk_status status;
+    tile_job j = {.planes = planes, .cpu = cpu, .dtype = dtype, .rows = rows, .columns = columns, .diagonal = diagonal, .each = each, .out = out};
+    int64_t blocks;
+    workspace unused;
+    j.lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype);
+    blocks = (columns->n + j.lanes - 1) / j.lanes;
+    j.group = group_of(ctx, blocks * rows->n, rows->n);
+    j.scratch_size = lay_out(&j, NULL, &unused);
+    atomic_init(&j.bad, -1);
+    NTK_TRY(ntk_memory_require(ctx, "the planes of a pair of images", (double)j.scratch_size * ntk_parallel_workers(ctx)));
+    NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));
+    ntk_parallel(ctx, blocks * ((rows->n + j.group - 1) / j.group), 1, some_pieces, &j);
+    if (atomic_load(&j.bad) >= 0)
+        status = ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+                          ntk_dtype_name(dtype), atomic_load(&j.bad) / columns->n, atomic_load(&j.bad) % columns->n);
+done:
+    ntk_free(j.scratch);
+    return status;
+}

@@ -1,0 +1,84 @@
+/*
+ * planes: convolutional chains by planes of constant offset, every vector lane a pair of images (docs/adr/0009).
+ *
+ *   planes.c         is this network such a chain, and its constants: the plan
+ *   plane_norms.c    what is per image: the norms of all positions before every activation
+ *   plane_sides.c    one image, and a block of interleaved ones, as the loops read them
+ *   plane_loops.c    one plane through all layers
+ *   plane_exact.h    pairs of patches that nearly agree and differ in norm
+ *   plane_tile.c     all planes of all pairs of a tile, in parallel
+ *
+ * A convolution of stride 1 takes the pair of positions (p, p + offset) from pairs with the same offset.  So one plane of such
+ * pairs runs through the whole network before the next is touched, and stays in the cache.  The state of a pair (u, v) there:
+ *
+ *     near = E(u - v)²,   far = E(u + v)²,   carried = what the next layer with weights sums: g² Theta + A K
+ *
+ * on which windows act as plain sums.  `far` is kept only as long as correlations can be negative.
+ */
+#ifndef NTK_PLANES_H
+#define NTK_PLANES_H
+
+#include "infinite.h"
+
+#include <math.h>
+
+#define NTK_PLANE_BYTES 64 /* a block of images: 16 of f32, 8 of f64, whatever the instruction set */
+#define NTK_PLANE_ROWS 8   /* images that share a block while its norms are in the cache */
+
+/** A layer with weights over a window, then an activation of the ReLU family, or none: kappa = c = 1, s = 0 (relu.c). */
+typedef struct ntk_plane_layer {
+    const ntk_plan *affine;
+    int64_t in[2], out[2];                  /* extents */
+    int64_t taps[2], dilation[2], low[2];
+    int64_t ring[2][2];                     /* cells read before and behind the input, by axis */
+    double share;                           /* 1 / number of taps */
+    double kappa, c, s;
+    double unit;                            /* of the norms before it over that of those after it, in a chain without biases */
+    bool plain;                             /* no negative correlation comes in, no biases anywhere: the short loop */
+} ntk_plane_layer;
+
+typedef struct ntk_plane_job ntk_plane_job;
+typedef void (*ntk_plane_fn)(const ntk_planes *planes, const ntk_plane_job *job);
+typedef void (*ntk_plane_row_fn)(const ntk_planes *planes, const ntk_plane_sides *side, void *row);
+typedef void (*ntk_plane_block_fn)(const ntk_planes *planes, const ntk_plane_sides *side, int64_t first, void *block, double *units);
+
+struct ntk_planes {
+    int64_t count;               /* of layers */
+    ntk_plane_layer *layers;
+    const ntk_plan **tail;       /* dense layers after the positions are gone */
+    int64_t tail_count;
+    int64_t channels;
+    int64_t pad, stride, padded; /* every plane lies in an array of `padded` cells, `stride` a row, `pad` around it */
+    bool pooled;                 /* all offsets, else offset 0 alone */
+    double weight;               /* of every pair of positions in the result */
+    bool biased;
+    int64_t norms;               /* numbers per image; with units [layers + 1]: before layer l norms are in units[l], behind it in units[l + 1] */
+};
+
+/** One plane of one image against a block. */
+struct ntk_plane_job {
+    int64_t offset[2];
+    int64_t only;              /* as in ntk_run */
+    const void *row;           /* ntk_plane_row_numbers numbers */
+    const double *row_units;
+    const void *block;         /* ntk_plane_block_numbers numbers */
+    const double *block_units; /* [layers + 1, lanes] */
+    void *scratch;             /* ntk_plane_scratch_bytes */
+    double *sums;              /* K and Theta, [2, lanes]: added to */
+};
+
+int64_t ntk_plane_row_numbers(const ntk_planes *planes);
+int64_t ntk_plane_block_numbers(const ntk_planes *planes, ntk_dtype dtype);
+int64_t ntk_plane_scratch_bytes(const ntk_planes *planes);
+
+/** What the norms before layer l >= 1 are multiplied by to be those after it; `step` from one layer's unit to the next; l = 0: the input's own. */
+static inline double ntk_plane_factor(const ntk_planes *planes, int64_t l, const double *units, int64_t step)
+{
+    return l == 0 ? 1 : sqrt(planes->layers[l - 1].kappa) * (units[(l - 1) * step] / units[l * step]);
+}
+
+extern const ntk_plane_fn ntk_plane_run_variants[2][NTK_CPU_COUNT];
+extern const ntk_plane_row_fn ntk_plane_row_variants[2][NTK_CPU_COUNT];
+extern const ntk_plane_block_fn ntk_plane_block_variants[2][NTK_CPU_COUNT];
+
+#endif
