@@ -229,6 +229,12 @@ typedef enum ntk_descent {
     NTK_DESCENT_MOMENTUM = 1, /**< the heavy ball (Polyak 1964) */
     NTK_DESCENT_ADAM = 2      /**< Adam (Kingma & Ba 2015) */
 } ntk_descent;
+/** Where vectors live: the smaller of both sides; K's, N numbers; F's, p numbers. */
+typedef enum ntk_space {
+    NTK_SPACE_AUTO = 0,       /**< the smaller one */
+    NTK_SPACE_FUNCTION = 1,   /**< K u = lambda u */
+    NTK_SPACE_PARAMETERS = 2  /**< F v = lambda v */
+} ntk_space;
 /** Which Gramian. */
 typedef enum ntk_gramian {
     NTK_GRAMIAN_OBSERVABILITY = 0,   /**< what of the state the outputs show */
@@ -285,6 +291,8 @@ NTK_API const char *ntk_loss_name(ntk_loss value);
 NTK_API int ntk_loss_from_name(const char *name, ntk_loss *value);
 NTK_API const char *ntk_descent_name(ntk_descent value);
 NTK_API int ntk_descent_from_name(const char *name, ntk_descent *value);
+NTK_API const char *ntk_space_name(ntk_space value);
+NTK_API int ntk_space_from_name(const char *name, ntk_space *value);
 NTK_API const char *ntk_gramian_name(ntk_gramian value);
 NTK_API int ntk_gramian_from_name(const char *name, ntk_gramian *value);
 NTK_API const char *ntk_objective_name(ntk_objective value);
@@ -967,6 +975,32 @@ NTK_API ntk_status ntk_spectrum_create(ntk_context *ctx, const ntk_gram *gram, c
  *  Cost: dgesdd, O(N p min(N, p)) flop; N p numbers. */
 NTK_API ntk_status ntk_spectrum_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, const ntk_spectrum_options *options, ntk_spectrum **spectrum);
 
+/** Options of ntk_spectrum_top() and ntk_spectrum_top_of_jacobian(). */
+typedef struct ntk_top_options {
+    size_t struct_size;    /**< NTK_TOP_OPTIONS_INIT */
+    ntk_kind kind;         /**< which kernel of the gram */
+    ntk_space space;        /**< of a Jacobian: where the iteration runs; the other side's vectors follow */
+    double tolerance;      /**< of the residual |A v - lambda v|, and so of lambda, over lambda_max; 0: 1e-12 */
+    double rank_tolerance; /**< of the rank, relative; 0: N eps (of a Jacobian: max(N, p) eps) */
+    int64_t most_vectors;  /**< of the basis, each N or p numbers; 0: as many as it takes */
+    uint64_t seed;         /**< of the start */
+} ntk_top_options;
+/** Opens every initialiser of an ntk_top_options. */
+#define NTK_TOP_OPTIONS_INIT sizeof(ntk_top_options)
+
+/**
+ * The k largest eigenvalues and vectors of a gram by products alone: Lanczos with full reorthogonalisation, ended by its residuals, and a
+ * search for equal eigenvalues that it may have missed.  Calls that need all eigenvalues are UNSUPPORTED for what comes out.
+ * Errors: ARGUMENT unless 1 <= k <= N, NOT_CONVERGED if most_vectors are too few.  Cost: some 2 k to 4 k products where the spectrum decays,
+ * as many vectors of N numbers, and 4 N flop for each pair of them.
+ */
+NTK_API ntk_status ntk_spectrum_top(ntk_context *ctx, const ntk_gram *gram, int64_t k, const ntk_top_options *options, ntk_spectrum **spectrum);
+
+/** The same of K = J D⁻¹ Jᵀ, or of F, without a matrix of either: products with J and Jᵀ.  optimizer NULL: D = I; k <= min(N, p).
+ *  On the side of the parameters both sides' vectors are kept; those u of eigenvalues beyond the rank are 0. */
+NTK_API ntk_status ntk_spectrum_top_of_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, int64_t k,
+                                                const ntk_top_options *options, ntk_spectrum **spectrum);
+
 /** Gives the spectrum back.  NULL: nothing happens. */
 NTK_API void ntk_spectrum_destroy(ntk_spectrum *spectrum);
 
@@ -986,6 +1020,43 @@ NTK_API ntk_status ntk_spectrum_get_vectors(ntk_context *ctx, const ntk_spectrum
 /** Parameter-space vectors v: out [p, k], k <= rank.  Errors: ARGUMENT unless the spectrum was made from a Jacobian
  *  or its gram, and with vectors.  Cost from a gram: k products Jᵀ u. */
 NTK_API ntk_status ntk_spectrum_get_parameter_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out);
+
+/**
+ * Will the network interpolate y [N, m], trained to the end?  *interpolates = 1 if all of y lies in the range of K, by the rank of the
+ * spectrum: unreachable <= max(tolerance, N eps).  *gap = lambda_(rank+1) / lambda_rank: near 0 the rank is clear, near 1 it hangs on the
+ * tolerance.  *unreachable = |(1 - P) y|²/|y|², and rest [N, m] = (1 - P) y, what training leaves from f(0) = 0.  gap, unreachable and
+ * rest may be NULL.  Errors: ARGUMENT (values only), UNSUPPORTED (the largest eigenvalues only).  Cost 4 N rank m flop.
+ */
+NTK_API ntk_status ntk_spectrum_interpolation(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, int *interpolates, double *gap,
+                                              double *unreachable, ntk_array *rest);
+
+/**
+ * The natural gradient through K: delta [p] = D⁻¹ Jᵀ (K + damping)⁻¹ e, e [N], which solves (JᵀJ + damping D) delta = Jᵀ e without a p x p
+ * matrix; with e = f - y a step of -delta.  damping 0: the pseudo-inverse on the rank, so J delta = P e by the shortest delta.  Of the k
+ * largest eigenvalues only: in their directions.  Errors: ARGUMENT (no Jacobian, values only, damping < 0).  Cost: one product Jᵀ u.
+ * Source: Amari 1998.
+ */
+NTK_API ntk_status ntk_spectrum_natural_gradient(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *e, double damping, ntk_array *delta);
+
+/** Options of ntk_fisher_trace(). */
+typedef struct ntk_trace_options {
+    size_t struct_size; /**< NTK_TRACE_OPTIONS_INIT */
+    int64_t samples;    /**< random vectors, 2 or more; 0: the exact trace */
+    uint64_t seed;      /**< of their signs */
+    int32_t plain;      /**< not 0: all of them Hutchinson's; default: half of them sketch the largest directions first (Hutch++) */
+    int32_t reserved;   /**< 0 */
+} ntk_trace_options;
+/** Opens every initialiser of an ntk_trace_options. */
+#define NTK_TRACE_OPTIONS_INIT sizeof(ntk_trace_options)
+
+/**
+ * trace = tr K = tr F of J D^-1/2 (optimizer NULL: D = I); over p it is the mean eigenvalue of F, over N that of K.  Estimates come with
+ * their standard error (exact: 0), which may be NULL.  Errors: ARGUMENT.  Cost: exact, all rows of J in blocks; a random vector one product
+ * with J or Jᵀ, of the sketch three, and min(N, p) numbers each.
+ * Source: Hutchinson 1990; Meyer, Musco, Musco & Woodruff 2021.
+ */
+NTK_API ntk_status ntk_fisher_trace(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, const ntk_trace_options *options,
+                                    double *trace, double *error);
 
 /** out [p] = F v = Jᵀ (J v), v [p], never forming F.  Cost: the two products. */
 NTK_API ntk_status ntk_fisher_multiply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);

@@ -39,6 +39,7 @@ static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOS
 static const name_row loss_rows[] = {
     {NTK_LOSS_SQUARED_ERROR, "mse"}, {NTK_LOSS_CROSS_ENTROPY, "cross-entropy"}, {NTK_LOSS_LOGISTIC, "logistic"}, {NTK_LOSS_HUBER, "huber"}};
 static const name_row descent_rows[] = {{NTK_DESCENT_GD, "gd"}, {NTK_DESCENT_MOMENTUM, "momentum"}, {NTK_DESCENT_ADAM, "adam"}};
+static const name_row space_rows[] = {{NTK_SPACE_AUTO, "auto"}, {NTK_SPACE_FUNCTION, "function"}, {NTK_SPACE_PARAMETERS, "parameters"}};
 static const name_row gramian_rows[] = {{NTK_GRAMIAN_OBSERVABILITY, "observability"}, {NTK_GRAMIAN_CONTROLLABILITY, "controllability"}};
 static const name_row objective_rows[] = {{NTK_OBJECTIVE_EVIDENCE, "evidence"}, {NTK_OBJECTIVE_LOO, "loo"}, {NTK_OBJECTIVE_LOO_ERROR, "loo_error"}};
 static const name_row measure_rows[] = {
@@ -80,6 +81,7 @@ NAME_PAIR(decomposition)
 NAME_PAIR(loss_scale)
 NAME_PAIR(loss)
 NAME_PAIR(descent)
+NAME_PAIR(space)
 NAME_PAIR(gramian)
 NAME_PAIR(objective)
 NAME_PAIR(measure)

@@ -4,7 +4,11 @@
  *   flow.c        functions of an eigenvalue: exp(-s lambda) and (1 - exp(-s lambda))/lambda, for every room above
  *   spectrum.c    the handle, from a gram; into the eigenvectors' coordinates and back
  *   singular.c    the same from the singular values of J D^-1/2
+ *   top.c         the largest alone, without a matrix
  *   dual.c        parameter-space vectors
+ *   interpolation.c    what of y training reaches
+ *   natural.c     the natural gradient through K
+ *   trace.c       the trace, exactly or from random products
  *   fisher.c      F as an operator and as a metric
  */
 #ifndef NTK_DUALITY_H
@@ -52,6 +56,7 @@ struct ntk_spectrum {
     int64_t rank;
     double tolerance;       /* relative to the largest eigenvalue, as used */
     double *values;         /* [size] */
+    bool partial;           /* only the largest: there are others, not 0, that are not held */
     double *vectors;        /* [size, N], rows; NULL: values only */
     double *right;          /* [size, p], rows: parameter-space vectors, of a spectrum from singular values */
     ntk_jacobian *jacobian; /* NULL: of another origin */

@@ -11,6 +11,7 @@
  *   packed half      ntk_packed_cholesky  ntk_packed_solve  ntk_packed_symm  ntk_packed_spread
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
+ *   the largest ones ntk_lanczos        (f64, by products alone)
  *   Schur form       ntk_schur  ntk_schur_order  ntk_schur_vector  ntk_lyapunov      (f64)
  *   which kernels    ntk_blas_slower  ntk_blas_warn  (and those of ntk.h)
  */
@@ -82,6 +83,17 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
  * values only.  A is destroyed.
  */
 ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s, double *u, double *vt);
+
+/** out [n] = A v, A [n, n] symmetric. */
+typedef ntk_status (*ntk_operator)(ntk_context *ctx, const void *user, const double *v, double *out);
+
+/**
+ * The k <= n largest eigenvalues of A, largest first, into values [k], unit vectors into rows [k, n]: residuals |A v - lambda v| and so errors of
+ * eigenvalues of at most tolerance |A|.  At most `most` (and at least k) products and vectors of n numbers per run; NOT_CONVERGED if they
+ * are too few, which n of them never are.
+ */
+ntk_status ntk_lanczos(ntk_context *ctx, int64_t n, ntk_operator apply, const void *user, int64_t k, double tolerance, int64_t most, uint64_t seed,
+                       double *values, double *rows);
 
 /** A [n, n] = Vᵀ R V: A becomes R, lower quasi-triangular (2 x 2 blocks show above the diagonal), v [n, n] V; eigenvalues in the order of R. */
 ntk_status ntk_schur(ntk_context *ctx, int64_t n, double *a, double *v, double *real, double *imaginary);

@@ -37,6 +37,8 @@ ntk_status ntk_modes_open(ntk_context *ctx, const ntk_spectrum *spectrum, const 
 {
     ntk_status status;
     *m = (ntk_modes){0};
+    if (spectrum->partial)
+        return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the spectrum holds the %lld largest eigenvalues only; this needs all", (long long)spectrum->size);
     if (!spectrum->vectors) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the spectrum was made with values_only: it has no vectors");
     NTK_TRY(ntk_check_shape(ctx, "y", y, NTK_F64, NTK_SHAPE(spectrum->n, -1)));
     NTK_TRY(ntk_check_finite(ctx, "y", y));

@@ -99,6 +99,15 @@ class DynamicsOptions(Options):
                 ("f0", ARRAY), ("momentum", c_double), ("weight_decay", c_double), ("discrete", c_int32), ("reserved", c_int32)]
 
 
+class TopOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("space", c_int), ("tolerance", c_double), ("rank_tolerance", c_double),
+                ("most_vectors", c_int64), ("seed", c_uint64)]
+
+
+class TraceOptions(Options):
+    _fields_ = [("struct_size", c_size_t), ("samples", c_int64), ("seed", c_uint64), ("plain", c_int32), ("reserved", c_int32)]
+
+
 class TrainerOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("loss", c_int), ("loss_scale", c_int), ("descent", c_int), ("linearised", c_int32), ("learning_rate", c_double),
                 ("beta1", c_double), ("beta2", c_double), ("epsilon", c_double), ("delta", c_double), ("optimizer", c_void_p)]
@@ -131,7 +140,8 @@ STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacob
            "ntk_job": Job, "ntk_estimate": Estimate, "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions, "ntk_reconstruct_options": ReconstructOptions, "ntk_trainer_options": TrainerOptions,
-           "ntk_learning_options": LearningOptions, "ntk_tuner_options": TunerOptions}
+           "ntk_learning_options": LearningOptions, "ntk_tuner_options": TunerOptions, "ntk_top_options": TopOptions,
+           "ntk_trace_options": TraceOptions}
 
 # The functions that a context goes into first and a status comes out of: name -> types of the other arguments.
 _H, _A, _D, _I = c_void_p, ARRAY, c_double, c_int64  # a handle, an array, a number, a count
@@ -177,6 +187,11 @@ CALLS = {
     "gram_multiply": (_H, c_int, _A, _A),
     "spectrum_create": (_H, POINTER(SpectrumOptions), _NEW),
     "spectrum_from_jacobian": (_H, _H, POINTER(SpectrumOptions), _NEW),
+    "spectrum_top": (_H, _I, POINTER(TopOptions), _NEW),
+    "spectrum_top_of_jacobian": (_H, _H, _I, POINTER(TopOptions), _NEW),
+    "spectrum_interpolation": (_H, _A, POINTER(c_int), POINTER(c_double), POINTER(c_double), _A),
+    "spectrum_natural_gradient": (_H, _A, _D, _A),
+    "fisher_trace": (_H, _H, POINTER(TraceOptions), POINTER(c_double), POINTER(c_double)),
     "spectrum_get_values": (_H, _A),
     "spectrum_get_vectors": (_H, _A),
     "spectrum_get_parameter_vectors": (_H, _A),

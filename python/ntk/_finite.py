@@ -224,6 +224,12 @@ class Jacobian(Handle):
         """F v = Jᵀ J v."""
         return self._map("fisher_multiply", v, self.shape[1], out)
 
+    def fisher_trace(self, optimizer=None, samples=0, seed=0, plain=False):
+        """tr F and its standard error; exact unless `samples` say how many random vectors."""
+        trace, error = ctypes.c_double(), ctypes.c_double()
+        call("fisher_trace", self, optimizer, _abi.TraceOptions(samples=samples, seed=seed, plain=bool(plain)), trace, error)
+        return trace.value, error.value
+
     def fisher_norm(self, delta):
         """|J delta|."""
         delta, norm = numbers(delta), ctypes.c_double()

@@ -44,6 +44,35 @@ class Spectrum(Handle):
         self._shape = jacobian.shape
         return self
 
+    @classmethod
+    def top(cls, gram, count, kind="ntk", tolerance=0.0, seed=0):
+        """The largest `count` alone, by products with K."""
+        options = _abi.TopOptions(kind=enumerator("kind", kind), tolerance=tolerance, seed=seed)
+        self = cls._made("spectrum_top", gram, count, options, keeps=(gram,))
+        self._shape = gram.size, getattr(gram, "parameters", 0)
+        return self
+
+    @classmethod
+    def top_of_jacobian(cls, jacobian, count, optimizer=None, space="auto", tolerance=0.0, seed=0):
+        """The largest `count` that K and F share, without either matrix: space "function", "parameters" or the smaller."""
+        options = _abi.TopOptions(space=enumerator("space", space), tolerance=tolerance, seed=seed)
+        self = cls._made("spectrum_top_of_jacobian", jacobian, optimizer, count, options, keeps=(jacobian, optimizer))
+        self._shape = jacobian.shape
+        return self
+
+    def interpolation(self, y):
+        """Will the network interpolate y?  (yes, gap of the rank, share of |y|² out of reach, what is left of y)."""
+        y, rest = numbers(y), np.empty(np.shape(y))
+        yes, gap, unreachable = ctypes.c_int(), ctypes.c_double(), ctypes.c_double()
+        call("spectrum_interpolation", self, view(_columns(y)), yes, gap, unreachable, view(_columns(rest)))
+        return bool(yes.value), gap.value, unreachable.value, rest
+
+    def natural_gradient(self, e, damping=0.0, out=None):
+        """delta [p] of (JᵀJ + damping D) delta = Jᵀ e."""
+        e, out = numbers(e), result(out, self._shape[1])
+        call("spectrum_natural_gradient", self, view(e), damping, view(out))
+        return out
+
     size = property(lambda self: self._get("size"))
     rank = property(lambda self: self._get("rank"))
     condition = property(lambda self: self._get("condition"))

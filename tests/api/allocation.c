@@ -291,8 +291,21 @@ static ntk_status duality(ntk_context *ctx)
     ntk_status status;
     double values[2 * ROWS], vectors[2 * ROWS * ROWS], parameters[2 * P * ROWS], g[2 * P], norm;
     ntk_array v = STRIDED(values, ROWS), u = STRIDED(vectors, ROWS, 4), q = STRIDED(parameters, P, 4), step = STRIDED(g, P);
-    ntk_spectrum *of_gram = NULL, *of_jacobian = NULL;
+    ntk_spectrum *of_gram = NULL, *of_jacobian = NULL, *top = NULL, *top_of_jacobian = NULL;
+    ntk_top_options parameters_side = {NTK_TOP_OPTIONS_INIT, .space = NTK_SPACE_PARAMETERS};
+    ntk_trace_options few = {NTK_TRACE_OPTIONS_INIT, .samples = 6};
+    double targets[2 * ROWS], gap, unreachable;
+    ntk_array y = STRIDED(targets, ROWS, 1), e = STRIDED(targets, ROWS);
+    int interpolates;
     kit_random(8, 2 * P, g);
+    kit_random(9, 2 * ROWS, targets);
+    TRY(ntk_spectrum_top(ctx, w.flow_gram, 4, NULL, &top));
+    TRY(ntk_spectrum_top_of_jacobian(ctx, w.jacobian, w.optimizer, 4, &parameters_side, &top_of_jacobian));
+    TRY(ntk_spectrum_natural_gradient(ctx, top, &e, 0.1, &step));
+    TRY(ntk_spectrum_natural_gradient(ctx, top_of_jacobian, &e, 0, &step));
+    TRY(ntk_spectrum_interpolation(ctx, w.spectrum, &y, &interpolates, &gap, &unreachable, &y));
+    TRY(ntk_fisher_trace(ctx, w.jacobian, w.optimizer, &few, &gap, &unreachable));
+    TRY(ntk_fisher_trace(ctx, w.jacobian, w.optimizer, NULL, &gap, NULL));
     TRY(ntk_spectrum_create(ctx, w.flow_gram, NULL, &of_gram));
     TRY(ntk_spectrum_get_values(ctx, of_gram, &v));
     TRY(ntk_spectrum_get_vectors(ctx, of_gram, &u));
@@ -303,6 +316,8 @@ static ntk_status duality(ntk_context *ctx)
     TRY(ntk_fisher_norm(ctx, w.jacobian, &step, &norm));
     TRY(ntk_fisher_multiply(ctx, w.jacobian, &step, &step));
 done:
+    ntk_spectrum_destroy(top_of_jacobian);
+    ntk_spectrum_destroy(top);
     ntk_spectrum_destroy(of_jacobian);
     ntk_spectrum_destroy(of_gram);
     return status;

@@ -42,6 +42,8 @@ static ntk_spectrum_options spectrum_options = {NTK_SPECTRUM_OPTIONS_INIT, .kind
 static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.5};
 static ntk_predictor_options predictor_options = {NTK_PREDICTOR_OPTIONS_INIT, .ridge = 0.5};
 static ntk_design_options design_options = {NTK_DESIGN_OPTIONS_INIT, .ridge = 0.5};
+static ntk_top_options top_options = {NTK_TOP_OPTIONS_INIT, .seed = 1};
+static ntk_trace_options trace_options = {NTK_TRACE_OPTIONS_INIT, .samples = 8};
 static ntk_trainer_options trainer_options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_learning_options learning_options = {NTK_LEARNING_OPTIONS_INIT, .learning_rate = 0.5};
 static ntk_reconstruct_options reconstruct_options = {NTK_RECONSTRUCT_OPTIONS_INIT, .prior = 0.5};
@@ -235,6 +237,15 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       NEW(spectrum))                                                                                                                          \
     X(ntk_spectrum_from_jacobian, , ntk_spectrum_from_jacobian(ctx, p[0], p[1], p[2], p[3]), HANDLE("jacobian", JACOBIAN),                    \
       MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", spectrum_options), NEW(spectrum))                                              \
+    X(ntk_spectrum_top, , ntk_spectrum_top(ctx, p[0], 3, p[1], p[2]), HANDLE("gram", GRAM), OPTIONS("options", top_options), NEW(spectrum))    \
+    X(ntk_spectrum_top_of_jacobian, , ntk_spectrum_top_of_jacobian(ctx, p[0], p[1], 3, p[2], p[3]), HANDLE("jacobian", JACOBIAN),             \
+      MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", top_options), NEW(spectrum))                                                   \
+    X(ntk_spectrum_interpolation, , ntk_spectrum_interpolation(ctx, p[0], p[1], p[2], p[3], p[4], p[5]), HANDLE("spectrum", SPECTRUM),        \
+      IN("y", AXIS(0), ROWS, 2), RESULT("interpolates"), MAYBE_RESULT("gap"), MAYBE_RESULT("unreachable"), MAYBE_OUT("rest", ALL, ROWS, 2))   \
+    X(ntk_spectrum_natural_gradient, , ntk_spectrum_natural_gradient(ctx, p[0], p[1], 0.1, p[2]), HANDLE("spectrum", SPECTRUM),               \
+      IN("e", ALL, ROWS), OUT("delta", ALL, P))                                                                                               \
+    X(ntk_fisher_trace, , ntk_fisher_trace(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("jacobian", JACOBIAN),                                  \
+      MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", trace_options), RESULT("trace"), MAYBE_RESULT("error"))                        \
     X(ntk_spectrum_get_values, , ntk_spectrum_get_values(ctx, p[0], p[1]), HANDLE("spectrum", SPECTRUM), OUT("values", ALL, ROWS))            \
     X(ntk_spectrum_get_vectors, , ntk_spectrum_get_vectors(ctx, p[0], p[1]), HANDLE("spectrum", SPECTRUM), OUT("out", AXIS(0), ROWS, 3))      \
     X(ntk_spectrum_get_parameter_vectors, , ntk_spectrum_get_parameter_vectors(ctx, p[0], p[1]), HANDLE("spectrum", SPECTRUM),                \

@@ -56,6 +56,8 @@ static int ones(void *user, int64_t columns, const double *v, int64_t rows, doub
 
 MAKES(jacobian_from_function, jacobian, ntk_jacobian_from_function(ctx, ones, NULL, &theta, ROWS, O, NULL, &made))
 MAKES(spectrum_create, spectrum, ntk_spectrum_create(ctx, w->flow_gram, NULL, &made))
+MAKES(spectrum_top, spectrum, ntk_spectrum_top(ctx, w->flow_gram, 3, NULL, &made))
+MAKES(spectrum_top_of_jacobian, spectrum, ntk_spectrum_top_of_jacobian(ctx, w->jacobian, w->optimizer, 3, NULL, &made))
 MAKES(spectrum_from_jacobian, spectrum, ntk_spectrum_from_jacobian(ctx, w->jacobian, NULL, NULL, &made))
 MAKES(solver_create, solver, ntk_solver_create(ctx, w->gram, NULL, &made))
 MAKES(predictor_by_cholesky, predictor, ntk_predictor_create(ctx, w->gram, &y, &by_cholesky, &made))
@@ -94,6 +96,9 @@ ANSWERS(kernel_diagonal_empirical, ntk_kernel_diagonal(ctx, w->empirical, &x, &(
 ANSWERS(gram_multiply, ntk_gram_multiply(ctx, w->gram, NTK_KIND_NTK, AT(matrix(vector, N, 2)), AT(matrix(numbers, N, 2))))
 ANSWERS(parameter_vectors, ntk_spectrum_get_parameter_vectors(ctx, w->spectrum, AT(matrix(numbers, P, 3))))
 ANSWERS(fisher_multiply, ntk_fisher_multiply(ctx, w->jacobian, &theta, AT(ntk_vector_f64(numbers, P))))
+ANSWERS(trace, ntk_fisher_trace(ctx, w->jacobian, w->optimizer, NULL, &number, NULL))
+ANSWERS(trace_estimate, ntk_fisher_trace(ctx, w->jacobian, w->optimizer, &(ntk_trace_options){NTK_TRACE_OPTIONS_INIT, .samples = 6}, &number, NULL))
+ANSWERS(natural_gradient, ntk_spectrum_natural_gradient(ctx, w->spectrum, AT(ntk_vector_f64(vector, ROWS)), 0.1, AT(ntk_vector_f64(numbers, P))))
 ANSWERS(fisher_norm, ntk_fisher_norm(ctx, w->jacobian, &theta, &number))
 ANSWERS(solve, ntk_solver_solve(ctx, w->solver, AT(matrix(vector, N, 2)), AT(matrix(numbers, N, 2))))
 ANSWERS(backward_error, ntk_solver_backward_error(ctx, w->solver, AT(matrix(vector, N, 2)), AT(matrix(vector, N, 2)), &number))
@@ -122,7 +127,7 @@ typedef struct long_call {
 #define CALL(name, least) {#name, name, least}
 static const long_call calls[] = {
     CALL(gram_create, 1), CALL(gram_create_empirical, 4), CALL(gram_from_matrix, 1), CALL(gram_from_matrices, 2), CALL(gram_from_jacobian, 2),
-    CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
+    CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(spectrum_top, 4), CALL(spectrum_top_of_jacobian, 8), CALL(trace, 4), CALL(trace_estimate, 8), CALL(natural_gradient, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
     CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2), CALL(trainer_run, 6),
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
     CALL(jacobian_from_function, 20), CALL(jacobian_adjoint_error, 4),

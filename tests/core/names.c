@@ -53,6 +53,7 @@ CHECK_UNKNOWN(decomposition)
 CHECK_UNKNOWN(loss_scale)
 CHECK_UNKNOWN(loss)
 CHECK_UNKNOWN(descent)
+CHECK_UNKNOWN(space)
 CHECK_UNKNOWN(gramian)
 CHECK_UNKNOWN(objective)
 CHECK_UNKNOWN(measure)
@@ -73,6 +74,7 @@ CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
 CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
 CHECK_ENUM(loss, {0, "mse"}, {1, "cross-entropy"}, {2, "logistic"}, {3, "huber"})
 CHECK_ENUM(descent, {0, "gd"}, {1, "momentum"}, {2, "adam"})
+CHECK_ENUM(space, {0, "auto"}, {1, "function"}, {2, "parameters"})
 CHECK_ENUM(gramian, {0, "observability"}, {1, "controllability"})
 CHECK_ENUM(objective, {0, "evidence"}, {1, "loo"}, {2, "loo_error"})
 CHECK_ENUM(measure, {0, "condition"}, {1, "rank"}, {2, "unreachable"}, {3, "effective_dimension"}, {4, "alignment"}, {5, "log_evidence"},
@@ -96,7 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_names),     cmocka_unit_test(dtype_names),         cmocka_unit_test(kind_names),
         cmocka_unit_test(outputs_names),    cmocka_unit_test(posterior_names),     cmocka_unit_test(decomposition_names),
-        cmocka_unit_test(loss_scale_names), cmocka_unit_test(loss_names), cmocka_unit_test(objective_names), cmocka_unit_test(objective_names), cmocka_unit_test(descent_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
+        cmocka_unit_test(loss_scale_names), cmocka_unit_test(loss_names), cmocka_unit_test(objective_names), cmocka_unit_test(descent_names), cmocka_unit_test(space_names), cmocka_unit_test(gramian_names),       cmocka_unit_test(measure_names),
         cmocka_unit_test(algorithm_names),  cmocka_unit_test(storage_names),       cmocka_unit_test(every_status_has_a_sentence),
         cmocka_unit_test(dropout_names),
     };

@@ -40,6 +40,42 @@ static void test_norm_of_extreme_steps(void **state)
     ntk_jacobian_destroy(jacobian);
 }
 
+/*
+ * |f(theta + s delta) - f(theta)|² = s² deltaᵀ F delta + O(s³) of a real network: over s³ the difference tends to a constant, so halving s
+ * divides it by 8 (up to a share of order s).
+ */
+static void test_true_change_to_third_order(void **state)
+{
+    enum { SAMPLES = 4, PARAMETERS = 41 };
+    ntk_context *ctx = *state;
+    double theta[PARAMETERS], delta[PARAMETERS], moved[PARAMETERS], x[SAMPLES * 3], f0[SAMPLES], f[SAMPLES], norm, last = 0;
+    ntk_array t = ntk_vector_f64(theta, PARAMETERS), d = ntk_vector_f64(delta, PARAMETERS), m = ntk_vector_f64(moved, PARAMETERS);
+    ntk_array in = ntk_matrix_f64(x, SAMPLES, 3), out0 = ntk_matrix_f64(f0, SAMPLES, 1), out = ntk_matrix_f64(f, SAMPLES, 1);
+    ntk_network *net = kit_network(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [{\"op\": \"dense\", \"units\": 8,"
+                                        " \"b_std\": 0.5}, {\"op\": \"tanh\"}, {\"op\": \"dense\", \"units\": 1, \"b_std\": 0.1}]}");
+    ntk_jacobian *jacobian;
+    assert_int_equal(ntk_network_parameters(net), PARAMETERS);
+    kit_random(1, PARAMETERS, theta);
+    kit_random(2, PARAMETERS, delta);
+    for (int i = 0; i < PARAMETERS; ++i) delta[i] *= 3;
+    kit_random(3, SAMPLES * 3, x);
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, net, &t, &in, &jacobian));
+    kit_ok(ctx, ntk_network_forward(ctx, net, &t, &in, &out0));
+    kit_ok(ctx, ntk_fisher_norm(ctx, jacobian, &d, &norm));
+    for (double s = 0.0625; s > 5e-4; s /= 2) { /* rounding, eps/s³, stays below 1e-5 */
+        double change = 0, error;
+        for (int i = 0; i < PARAMETERS; ++i) moved[i] = theta[i] + s * delta[i];
+        kit_ok(ctx, ntk_network_forward(ctx, net, &m, &in, &out));
+        for (int i = 0; i < SAMPLES; ++i) change += (f[i] - f0[i]) * (f[i] - f0[i]);
+        error = (change - s * s * norm * norm) / (s * s * s);
+        if (last != 0) kit_near(error, last, 4 * s); /* measured: 3 s */
+        last = error;
+    }
+    assert_true(fabs(last) > 0.1); /* and not less than third order here */
+    ntk_jacobian_destroy(jacobian);
+    ntk_network_destroy(net);
+}
+
 static void test_refusals(void **state)
 {
     const double j[6] = {1, 2, 3, 4, 5, 6};
@@ -65,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         kit_test(test_against_the_matrix),
         kit_test(test_norm_of_extreme_steps),
+        kit_test(test_true_change_to_third_order),
         kit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

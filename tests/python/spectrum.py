@@ -30,6 +30,31 @@ class Spectra(Case):
             close(j.T @ j @ v, v * values, 1e-13)
             close(np.abs(np.diag(u.T @ j @ v)), np.sqrt(values), 1e-13)
 
+    def test_top_and_trace(self):
+        j, d = data(9, 14), np.linspace(1, 3, 14)
+        g = j / np.sqrt(d)
+        jacobian, optimizer = ntk.Jacobian.from_matrix(j), ntk.Optimizer.diagonal(d)
+        want = np.linalg.svd(g)[1] ** 2
+        for space in ("function", "parameters"):
+            top = ntk.Spectrum.top_of_jacobian(jacobian, 3, optimizer, space=space)
+            close(top.values(), want[:3], 1e-11)
+            close(g @ top.parameter_vectors(), top.vectors() * np.sqrt(want[:3]), 1e-10)
+        close(ntk.Spectrum.top(ntk.Gram.from_jacobian(jacobian, optimizer), 3).values(), want[:3], 1e-11)
+        self.assertAlmostEqual(jacobian.fisher_trace(optimizer)[0], want.sum(), delta=1e-12 * want.sum())
+        trace, error = jacobian.fisher_trace(optimizer, samples=40)  # sketches all nine directions
+        self.assertAlmostEqual(trace, want.sum(), delta=1e-11 * want.sum())
+        self.fails("ERROR_UNSUPPORTED", "3 largest", ntk.Spectrum.top_of_jacobian(jacobian, 3).log_evidence, np.ones(9), 1)
+
+    def test_interpolation_and_natural_gradient(self):
+        j = np.vstack([data(4, 6), data(4, 6)[:1]])  # the last row again
+        spectrum, y = ntk.Spectrum.from_jacobian(ntk.Jacobian.from_matrix(j)), np.array([1.0, 2, 3, 4, 3])
+        yes, gap, unreachable, rest = spectrum.interpolation(y)
+        self.assertEqual((yes, spectrum.rank), (False, 4))
+        close(rest, np.array([-1.0, 0, 0, 0, 1]), 1e-13)
+        self.assertAlmostEqual(unreachable, 2 / 39)
+        close(j @ spectrum.natural_gradient(y), y - rest, 1e-12)
+        close(spectrum.natural_gradient(y, 0.5), j.T @ np.linalg.solve(j @ j.T + 0.5 * np.eye(5), y), 1e-12)
+
     def test_evidence_and_leave_one_out(self):
         x, y = data(9), np.cos(np.arange(9.0))
         gram = ntk.Gram(ntk.Kernel(ntk.Network(LAYERS, input=[3])), x)
