@@ -297,7 +297,7 @@ GETTERS = {
     "kappa1": (c_double, (_D,)),
 }
 NOUNS = ("context", "network", "optimizer", "jacobian", "kernel", "gram", "spectrum", "solver", "predictor", "dynamics", "learning", "system", "trainer", "tuner")
-ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "objective", "storage", "algorithm", "dropout")
+ENUMS = ("dtype", "kind", "outputs", "posterior", "decomposition", "loss_scale", "loss", "descent", "gramian", "space", "objective", "storage", "algorithm", "dropout")
 
 
 def _open():
