@@ -1376,8 +1376,9 @@ NTK_API ntk_status ntk_system_with_ports(ntk_context *ctx, const ntk_system *sys
  * the D of `optimizer` (NULL: identity) and weight_decay >= 0.  s = p; A is similar to a symmetric matrix and is never formed: kept
  * are the eigenvectors of K = J D⁻¹ Jᵀ while cond(K) <= 1e5, from one product of J with itself, else (or for more rows than columns) the
  * singular vectors of J D^-1/2, which keep what K loses: results are good to about cond(K) eps, or eps.  For Gramians, their factors and
- * residuals, responses and margins; other calls are UNSUPPORTED.  Modes in the null space of J are neither seen nor driven, and are
- * left out whether they decay or not: the minimal solution (ntk_system_rank() < s says that there are some).
+ * residuals, Hankel values and truncations (the system is balanced as it stands), least energies, responses and margins; other calls are
+ * UNSUPPORTED.  Modes in the null space of J are neither seen nor driven, and are left out whether they decay or not: the minimal solution
+ * (ntk_system_rank() < s says that there are some).
  * At infinity, D = 1: W_o = ½ P_row(J) without decay, 2 tr W_o = tr K (K + weight_decay)⁻¹ with it: the effective dimension.
  * J is kept.  Errors: ARGUMENT.  Cost: N² p + 9 N³ flop, 4 N² numbers; for singular vectors O(N p min(N, p)) flop, 3 N p numbers.
  */
@@ -1423,7 +1424,8 @@ NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system 
 NTK_API ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w);
 
 /** values [s] = the Hankel singular values sqrt(lambda(W_c W_o)), largest first: what the outputs' future remembers of the inputs' past
- *  (Moore 1981).  Errors: UNSTABLE.  Cost: both Gramians, two eigendecompositions and one SVD; 10 s² numbers. */
+ *  (Moore 1981).  Errors: UNSTABLE.  Cost: both Gramians, two eigendecompositions and one SVD; 10 s² numbers; in parameter space, where
+ *  they are sigma²/(2 (sigma² + weight_decay)) of the singular values of J D^-1/2, none. */
 NTK_API ntk_status ntk_system_hankel(ntk_context *ctx, const ntk_system *system, ntk_array *values);
 
 /** The balanced truncation to k states, as a new system; its transfer function differs from this one's by at most *bound = 2 (sigma_{k+1} +
@@ -1464,7 +1466,7 @@ NTK_API ntk_status ntk_system_directions(ntk_context *ctx, const ntk_system *sys
 
 /** *energy = xᵀ W_c(horizon)⁻¹ x, the least int |u|² dt of inputs that bring the state from 0 to x [s] in the time `horizon` (infinity is fine);
  *  costate [s] = W_c⁻¹ x (NULL: not wanted) gives that input, u(t) = Bᵀ exp(Aᵀ(horizon - t)) costate.  Errors: UNREACHABLE, with the share of x that no input
- *  reaches, ARGUMENT, UNSTABLE, UNSUPPORTED in parameter space, OVERFLOW.  Cost: as ntk_system_directions(). */
+ *  reaches, ARGUMENT, UNSTABLE, OVERFLOW.  Cost: as ntk_system_directions(); in parameter space J x and Jᵀ u. */
 NTK_API ntk_status ntk_system_minimum_energy(ntk_context *ctx, const ntk_system *system, double horizon, const ntk_array *x, double *energy, ntk_array *costate);
 
 /** values [s, 2] = real and imaginary parts of the eigenvalues of A, slowest (largest real part) first. */
@@ -1484,8 +1486,8 @@ NTK_API ntk_status ntk_system_settling_time(ntk_context *ctx, const ntk_system *
  *  those that are 0 rest and set no limit; 0 if one grows or turns for ever, infinity if nothing moves, -1 for NULL. */
 NTK_API double ntk_system_largest_step(const ntk_system *system);
 
-/** X [s, s] of the Lyapunov equation Aᵀ X + X A + Q = 0 (which = observability; else A X + X Aᵀ + Q = 0) of any symmetric q [s, s], for any A no two
- *  eigenvalues of which add up to 0: x.  Errors: UNSTABLE if two do, ARGUMENT if q is not symmetric to 1e-12, UNSUPPORTED in parameter space, OVERFLOW.
+/** The solution x [s, s] of the Lyapunov equation Aᵀ x + x A + q = 0 (which = observability; else A x + x Aᵀ + q = 0) of any symmetric q [s, s], for any A
+ *  no two eigenvalues of which add up to 0.  Errors: UNSTABLE if two do, ARGUMENT if q is not symmetric to 1e-12, UNSUPPORTED in parameter space, OVERFLOW.
  *  Cost: four products, 2 s³ flop each; of a general A 12 s³. */
 NTK_API ntk_status ntk_system_lyapunov(ntk_context *ctx, const ntk_system *system, ntk_gramian which, const ntk_array *q, ntk_array *x);
 

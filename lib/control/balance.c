@@ -67,7 +67,7 @@ ntk_status ntk_system_hankel(ntk_context *ctx, const ntk_system *system, ntk_arr
     balance b = {0};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
-    NTK_TRY(ntk_system_check_matrix(ctx, system));
+    if (system->spectrum) return ntk_parameters_hankel(ctx, system, values);
     NTK_TRY(ntk_check_output(ctx, "values", values, NTK_F64, NTK_SHAPE(system->size)));
     NTK_TRY(balance_open(ctx, system, &b));
     ntk_store(values, b.sigma);
@@ -164,7 +164,7 @@ ntk_status ntk_system_reduce(ntk_context *ctx, const ntk_system *system, int64_t
     reduction r = {.k = k};
     NTK_ENTER_NEW(ctx, reduced);
     NTK_REQUIRE(ctx, system);
-    NTK_TRY(ntk_system_check_matrix(ctx, system));
+    if (system->spectrum) return ntk_parameters_reduce(ctx, system, k, bound, reduced);
     if (k < 1 || k > system->size)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "k is %lld; expected 1 to %lld, the size of the system", (long long)k, (long long)system->size);
     NTK_TRY_PART(ctx, 0, 0.9, balance_open(ctx, system, &b));

@@ -9,6 +9,7 @@
  *   resting.c     the same where a general A has modes that do not decay, and are not seen
  *   discrete.c    Gramians of gradient descent with a step
  *   parameters.c  systems in parameter space, kept as singular vectors of J D^-1/2
+ *   parameters_balance.c  Hankel values, truncation and least energy there
  *   residual.c    how well a W solves its equation
  *   balance.c     Hankel singular values, balanced truncation
  *   exponential.c exp(A t) of a general A, and along ascending times
@@ -102,6 +103,11 @@ void ntk_symmetrise(int64_t n, double *x);
 
 /** w [p, p], of a system in parameter space. */
 ntk_status ntk_parameters_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w);
+
+/** Hankel values [p], truncation to k states, and the least energy with its costate [p], in parameter space. */
+ntk_status ntk_parameters_hankel(ntk_context *ctx, const ntk_system *system, ntk_array *values);
+ntk_status ntk_parameters_reduce(ntk_context *ctx, const ntk_system *system, int64_t k, double *bound, ntk_system **reduced);
+ntk_status ntk_parameters_energy(ntk_context *ctx, const ntk_system *system, double horizon, const double *theta, double *energy, double *costate);
 
 /** Dense A [p, p] and H [N, p] of a system in parameter space; the caller frees both. */
 ntk_status ntk_parameters_dense(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double **a, ntk_port *port);

@@ -146,37 +146,46 @@ static ntk_status divide(ntk_context *ctx, const directions *d, double *c, doubl
     return outside > relative * whole ? out_of_reach(ctx, d, reached, outside, whole) : NTK_OK;
 }
 
-ntk_status ntk_system_minimum_energy(ntk_context *ctx, const ntk_system *system, double horizon, const ntk_array *x, double *energy, ntk_array *costate)
+static ntk_status matrix_energy(ntk_context *ctx, const ntk_system *s, double horizon, const double *x, double *energy, double *costate)
 {
     ntk_status status;
     directions d = {0};
+    int64_t n = s->size;
+    double *c = NULL;
+    NTK_TRY(NTK_NEW_RAW(ctx, n, &c));
+    NTK_TRY_PART(ctx, 0, 1, directions_open(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, horizon, false, &d));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, 1, n, 1, d.vectors, n, x, 1, 0, c, 1));
+    NTK_TRY(divide(ctx, &d, c, energy));
+    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, 1, n, 1, d.vectors, n, c, 1, 0, costate, 1));
+done:
+    ntk_free(c);
+    directions_close(&d);
+    return status;
+}
+
+ntk_status ntk_system_minimum_energy(ntk_context *ctx, const ntk_system *system, double horizon, const ntk_array *x, double *energy, ntk_array *costate)
+{
+    ntk_status status;
     const void *dense;
     void *copy = NULL;
-    double *c = NULL, *p = NULL;
+    double *p = NULL;
     int64_t n;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
     NTK_REQUIRE(ctx, energy);
-    NTK_TRY(ntk_system_check_matrix(ctx, system));
     n = system->size;
     NTK_TRY(ntk_horizon_check(ctx, horizon));
     NTK_TRY(ntk_check_shape(ctx, "x", x, NTK_F64, NTK_SHAPE(n)));
     NTK_TRY(ntk_check_finite(ctx, "x", x));
     if (costate) NTK_TRY(ntk_check_output(ctx, "costate", costate, NTK_F64, NTK_SHAPE(n)));
-    NTK_TRY(NTK_NEW_RAW(ctx, n, &c));
     NTK_TRY(NTK_NEW_RAW(ctx, n, &p));
     NTK_TRY(ntk_borrow(ctx, x, &dense, &copy));
-    NTK_TRY_PART(ctx, 0, 1, directions_open(ctx, system, NTK_GRAMIAN_CONTROLLABILITY, horizon, false, &d));
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, n, 1, n, 1, d.vectors, n, dense, 1, 0, c, 1));
-    NTK_TRY(divide(ctx, &d, c, energy));
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, 1, n, 1, d.vectors, n, c, 1, 0, p, 1));
+    NTK_TRY_PART(ctx, 0, 1, (system->spectrum ? ntk_parameters_energy : matrix_energy)(ctx, system, horizon, dense, energy, p));
     NTK_TRY(ntk_check_result(ctx, "the energy", NTK_F64, energy, 1));
     NTK_TRY(ntk_check_result(ctx, "costate", NTK_F64, p, n));
     if (costate) ntk_store(costate, p);
 done:
     ntk_free(copy);
     ntk_free(p);
-    ntk_free(c);
-    directions_close(&d);
     return status;
 }

@@ -455,7 +455,10 @@ static ntk_status systems(ntk_context *ctx)
     double a[N * N], b[2 * N * 2], out[2 * N * N], residual;
     ntk_array matrix = ntk_matrix_f64(a, N, N), in = STRIDED(b, N, 2), observed = STRIDED(b, 2, N), gramian = STRIDED(out, N, N);
     ntk_jacobian *jacobian = NULL;
-    ntk_system *s = NULL, *of_parameters = NULL;
+    ntk_system *s = NULL, *of_parameters = NULL, *reduced = NULL;
+    double more[2 * N], outputs[2 * N];
+    const double time = 1;
+    ntk_array values = STRIDED(more, N), response = STRIDED(outputs, 1, N);
     kit_random_spd(3, N, a);
     kit_random(4, 2 * N * 2, b);
     for (int i = 0; i < N * N; ++i) a[i] = -a[i];
@@ -471,7 +474,12 @@ static ntk_status systems(ntk_context *ctx)
         TRY(ntk_system_residual(ctx, of_parameters, (ntk_gramian)which, &gramian, &residual));
         TRY(ntk_system_gramian_factor(ctx, of_parameters, (ntk_gramian)which, 1, &gramian));
     }
+    TRY(ntk_system_hankel(ctx, of_parameters, &values));
+    TRY(ntk_system_reduce(ctx, of_parameters, 2, &residual, &reduced));
+    TRY(ntk_system_minimum_energy(ctx, of_parameters, 1, &values, &residual, &values));
+    TRY(ntk_system_response(ctx, of_parameters, &values, &time, 1, &response));
 done:
+    ntk_system_destroy(reduced);
     ntk_system_destroy(of_parameters);
     ntk_jacobian_destroy(jacobian);
     ntk_system_destroy(s);

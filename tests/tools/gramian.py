@@ -78,7 +78,13 @@ class Gramian(kit.ToolTest):
         self.assertGreater(max(errors), want[2] * 0.99)  # no model of 2 states is closer than sigma_3
         self.ntk("gramian", "--a", "a.npy", "--which", "observability", "--out", "w.npy", "--reduce", "7", code=2, saying="k is 7")
         self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--out", "w.npy", "--out-a", "x.npy", code=2, saying="--out-a needs --reduce")
-        self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--out", "w.npy", "--hankel", "s.npy", code=2, saying="keeps no A")
+        said = json.loads(self.ntk("gramian", "--jacobian", "k.npy", "--weight-decay", "0.5", "--which", "observability", "--out", "w.npy", "--hankel", "s.npy",
+                                   "--reduce", "2", "--out-a", "ar.npy", "--json"))
+        squares = np.linalg.eigvalsh(self.a)**2
+        values = np.sort(squares / 2 / (squares + 0.5))[::-1]
+        self.close(np.load("s.npy"), values, 1e-13)
+        self.assertAlmostEqual(said["bound"], 2 * values[2:].sum(), 12)
+        self.close(np.diag(np.load("ar.npy")), -np.sort(squares)[::-1][:2] - 0.5, 1e-13)
 
     def test_uses(self):
         a, b, c = self.a + np.triu(kit.random(67, 6, 6), 1) / 10, kit.random(68, 6, 6), kit.random(69, 3, 6)
