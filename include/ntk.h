@@ -822,6 +822,17 @@ typedef int (*ntk_kernel_fn)(void *user, int64_t d, int64_t n1, const double *x1
  *  `function` is called by one thread, the caller's, on blocks of samples; NTK_F64 only. */
 NTK_API ntk_status ntk_kernel_from_callback(ntk_context *ctx, ntk_kernel_fn function, void *user, ntk_kind kind, ntk_kernel **kernel);
 
+/**
+ * K = sum_i weights[i] K_i, each kind on its own, of kernels[0 ... count-1] of the same inputs and outputs; weights NULL: 1 each.  It delivers the kinds
+ * that all of them do, and takes the dtypes that all do.  A sum with positive weights is positive semidefinite.
+ * Errors: ARGUMENT, SHAPE.  Cost: the sum of the parts'.
+ */
+NTK_API ntk_status ntk_kernel_sum(ntk_context *ctx, const ntk_kernel *const *kernels, const double *weights, int64_t count, ntk_kernel **sum);
+
+/** K(x, x') / sqrt(K(x, x) K(x', x')), each kind by its own diagonal: 1 for equal inputs, 0 where a diagonal entry is 0; to some eps.  Errors: none here;
+ *  ARGUMENT in use, if an entry of the diagonal is negative.  Cost: that of `kernel` and its diagonal. */
+NTK_API ntk_status ntk_kernel_normalise(ntk_context *ctx, const ntk_kernel *kernel, ntk_kernel **normalised);
+
 /** Gives the kernel back.  NULL: nothing happens. */
 NTK_API void ntk_kernel_destroy(ntk_kernel *kernel);
 

@@ -1,4 +1,4 @@
-/* The kernel handle: one constructor per class, one destructor. */
+/* The kernel handle: a constructor for each class that reads a network or a function (blends have theirs), one destructor. */
 #include "kernel.h"
 
 #define MONTE_CARLO_SAMPLES 100
@@ -6,7 +6,7 @@
 #define POOLED_TILE 16 /* a block against as many: some milliseconds a pair */
 #define PLANE_TILE 128 /* some microseconds a pair */
 
-static ntk_status make_kernel(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
+ntk_status ntk_kernel_new(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
 {
     ntk_status status = NTK_NEW_HANDLE(ctx, kernel);
     if (status != NTK_OK) return status;
@@ -45,7 +45,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, network);
     NTK_TRY(read_options(ctx, options, &o));
-    NTK_TRY(make_kernel(ctx, &ntk_infinite_kernel, &k));
+    NTK_TRY(ntk_kernel_new(ctx, &ntk_infinite_kernel, &k));
     NTK_TRY(ntk_reading_create(ctx, network, o.dropout, &k->reading));
     k->wide = wide_tile(k->reading);
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
@@ -109,7 +109,7 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     NTK_TRY(check_theta(ctx, network, theta));
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, network->n_parameters));
     NTK_TRY(choose_algorithm(ctx, network, optimizer, &o, &class));
-    NTK_TRY(make_kernel(ctx, class, &k));
+    NTK_TRY(ntk_kernel_new(ctx, class, &k));
     outputs = ntk_network_outputs(network);
     k->network = ntk_retain(network);
     k->optimizer = ntk_retain(optimizer);
@@ -138,7 +138,7 @@ ntk_status ntk_kernel_monte_carlo(ntk_context *ctx, const ntk_network *network, 
     if (o.samples < 2) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.samples is %lld; expected at least 2", (long long)o.samples);
     NTK_TRY(ntk_finite_check_network(ctx, network));
     if (o.width != 0) NTK_TRY(ntk_network_widen(ctx, network, o.width, &wide));
-    NTK_TRY(make_kernel(ctx, &ntk_monte_carlo_kernel, kernel));
+    NTK_TRY(ntk_kernel_new(ctx, &ntk_monte_carlo_kernel, kernel));
     (*kernel)->network = wide ? wide : ntk_retain(network);
     (*kernel)->samples = o.samples;
     (*kernel)->seed = o.seed;
@@ -156,7 +156,7 @@ ntk_status ntk_kernel_from_callback(ntk_context *ctx, ntk_kernel_fn function, vo
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, function);
     if (!ntk_kind_name(kind)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "kind is %d; expected ntk or nngp", (int)kind);
-    NTK_TRY(make_kernel(ctx, &ntk_callback_kernel, kernel));
+    NTK_TRY(ntk_kernel_new(ctx, &ntk_callback_kernel, kernel));
     (*kernel)->function = function;
     (*kernel)->user = user;
     (*kernel)->delivers = kind == NTK_KIND_NTK ? NTK_WANT_NTK : NTK_WANT_NNGP;
@@ -167,6 +167,9 @@ done:
 void ntk_kernel_destroy(ntk_kernel *kernel)
 {
     if (!ntk_object_release(kernel)) return;
+    for (int64_t i = 0; i < kernel->count; ++i) ntk_kernel_destroy(kernel->parts[i]);
+    ntk_free(kernel->parts);
+    ntk_free(kernel->weights);
     ntk_reading_destroy(kernel->reading);
     ntk_network_destroy(kernel->network);
     ntk_optimizer_destroy(kernel->optimizer);

@@ -6,7 +6,7 @@
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   strips.c       J strip by strip, for empirical kernels and grams of networks
- *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c      one class of kernel each (of empirical kernels two: algorithms)
+ *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -74,7 +74,7 @@ static inline ntk_results ntk_tile_results(const ntk_tile *tile)
     return (ntk_results){tile->ntk, tile->nngp, tile->layers, tile->ld, tile->layer_stride, tile->mirror};
 }
 
-extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_planes_kernel, ntk_monte_carlo_kernel, ntk_callback_kernel;
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_planes_kernel, ntk_monte_carlo_kernel, ntk_callback_kernel, ntk_blend_kernel;
 
 struct ntk_kernel {
     ntk_object object;
@@ -94,7 +94,13 @@ struct ntk_kernel {
     uint64_t seed;
     ntk_kernel_fn function;  /* callback */
     void *user;
+    int64_t count;           /* blend */
+    ntk_kernel **parts;      /* [count] */
+    double *weights;         /* [count]; NULL: its one part, normalised */
 };
+
+/** A kernel of this class with one number per pair. */
+ntk_status ntk_kernel_new(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel);
 
 /** Checks x: shape, dtype f64 or f32, finite. */
 ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x);

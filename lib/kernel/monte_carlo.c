@@ -139,4 +139,16 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     return fill(ctx, k, a, row, m, a, row, m, true, tile);
 }
 
-const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, prepare, release, block, diagonal, NULL};
+/* Both sides of a tile with their factors or rows of J, and three planes per kind; every draw anew for every tile. */
+static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
+{
+    const ntk_kernel_class *class = ntk_factors_fit(k->network, NULL) ? &ntk_structured_kernel : &ntk_empirical_kernel;
+    double tile = (double)NTK_MIN(k->tile, n), tiles = ceil((double)n / (double)k->tile), draws = (double)k->samples;
+    ntk_cost one = {0};
+    class->cost(ctx, k, dtype, NTK_MIN(k->tile, n), &one);
+    *cost = (ntk_cost){.sample = draws * one.sample * (1 + tiles), .pair = draws * (one.pair + 10)};
+    cost->tile = 2 * one.prepared + one.preparing + one.tile + 8 * (2 * (double)k->network->n_parameters + 6 * tile * tile);
+    cost->diagonal = cost->tile;
+}
+
+const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, prepare, release, block, diagonal, cost};

@@ -174,6 +174,8 @@ CALLS = {
     "kernel_from_network": (_H, POINTER(KernelOptions), _NEW),
     "kernel_empirical": (_H, _A, _H, POINTER(KernelOptions), _NEW),
     "kernel_monte_carlo": (_H, POINTER(MonteCarloOptions), _NEW),
+    "kernel_sum": (POINTER(c_void_p), POINTER(c_double), _I, _NEW),
+    "kernel_normalise": (_H, _NEW),
     "kernel_from_callback": (KERNEL, c_void_p, c_int, _NEW),
     "kernel_estimate": (_H, POINTER(Job), POINTER(Estimate)),
     "kernel_eval": (_H, _A, _A, POINTER(Request)),

@@ -1,4 +1,6 @@
 """Kernels and grams."""
+import ctypes
+
 import numpy as np
 
 from . import _abi
@@ -62,6 +64,22 @@ class Kernel(Handle):
         call that needed the kernel."""
         thunk = _thunk(function)
         return cls._made("kernel_from_callback", thunk, None, enumerator("kind", kind), keeps=(thunk,))
+
+    @classmethod
+    def sum(cls, kernels, weights=None):
+        """sum_i weights[i] kernels[i], of the same inputs and outputs; weights None: 1 each."""
+        kernels = list(kernels)
+        handles = (ctypes.c_void_p * len(kernels))(*(k._handle for k in kernels))
+        weights = None if weights is None else (ctypes.c_double * len(kernels))(*map(float, weights))
+        self = cls._made("kernel_sum", handles, weights, len(kernels), keeps=tuple(kernels))
+        self.outputs, self.width = kernels[0].outputs, kernels[0].width
+        return self
+
+    def normalised(self):
+        """K(x, x') / sqrt(K(x, x) K(x', x'))."""
+        other = self._made("kernel_normalise", self, keeps=(self,))
+        other.outputs, other.width = self.outputs, self.width
+        return other
 
     def _shape(self, *counts):
         if self.outputs == "full":

@@ -193,6 +193,22 @@ done:
     return status;
 }
 
+static ntk_status blends(ntk_context *ctx)
+{
+    ntk_status status;
+    ntk_kernel *sum = NULL, *normalised = NULL;
+    double numbers[2][2 * N * N];
+    ntk_array x = world_x(&w), ntk = STRIDED(numbers[0], N, N), nngp = STRIDED(numbers[1], N, N), diagonal = STRIDED(numbers[1], N);
+    TRY(ntk_kernel_sum(ctx, (const ntk_kernel *const[]){w.kernel, w.kernel}, NULL, 2, &sum));
+    TRY(ntk_kernel_normalise(ctx, sum, &normalised));
+    TRY(ntk_kernel_eval(ctx, normalised, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &ntk, .nngp = &nngp}));
+    TRY(ntk_kernel_diagonal(ctx, sum, &x, &(ntk_request){NTK_REQUEST_INIT, .ntk = &diagonal}));
+done:
+    ntk_kernel_destroy(normalised);
+    ntk_kernel_destroy(sum);
+    return status;
+}
+
 static ntk_status infinite(ntk_context *ctx)
 {
     ntk_status status;
@@ -619,7 +635,7 @@ done:
 
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
-    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
+    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(blends, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
     X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
     X(jacobians, 20)
 

@@ -207,6 +207,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", kernel_options), NEW(kernel))                                                  \
     X(ntk_kernel_monte_carlo, , ntk_kernel_monte_carlo(ctx, p[0], p[1], p[2]), HANDLE("network", NETWORK),                                    \
       OPTIONS("options", monte_carlo_options), NEW(kernel))                                                                                   \
+    X(ntk_kernel_sum, , ntk_kernel_sum(ctx, p[0] ? (const ntk_kernel *const[]){p[0]} : NULL, NULL, 1, p[1]), HANDLE("kernels", KERNEL), NEW_AS("sum", kernel)) \
+    X(ntk_kernel_normalise, , ntk_kernel_normalise(ctx, p[0], p[1]), HANDLE("kernel", KERNEL), NEW_AS("normalised", kernel))                   \
     X(ntk_kernel_from_callback, , ntk_kernel_from_callback(ctx, p[0] ? linear_kernel : NULL, p[1], NTK_KIND_NTK, p[2]),                       \
       POINTER("function", &calls_back), MAYBE_POINTER("user", text), NEW(kernel))                                                             \
     X(ntk_kernel_eval, , ntk_kernel_eval(ctx, p[0], p[1], p[2], &(ntk_request){NTK_REQUEST_INIT, .ntk = p[3], .nngp = p[4], .layers = p[5]}), \

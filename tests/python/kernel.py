@@ -61,6 +61,15 @@ class Kernels(Case):
         self.assertAlmostEqual(net.vjp(theta, x, u) @ v, (u * df).sum(), places=11)
         self.assertEqual(f.shape, (5, 2))
 
+    def test_sum_and_normalised(self):
+        net, x = ntk.Network(NET), data(5)
+        one, two = ntk.Kernel(net), ntk.Kernel.from_function(lambda a, b: a @ b.T)
+        k = one(x)
+        close(ntk.Kernel.sum([one, two], [2, -0.5])(x), 2 * k - 0.5 * x @ x.T, 1e-15)
+        root = np.sqrt(np.diag(k))
+        close(one.normalised()(x), k / np.outer(root, root), 1e-15)
+        close(ntk.Kernel.sum([one.normalised(), two])(x), k / np.outer(root, root) + x @ x.T, 1e-15)
+
     def test_empirical(self):
         net, x = ntk.Network(NET), data(5)
         theta = net.initialize(seed=3)
