@@ -115,6 +115,8 @@ ANSWERS(residual, ntk_system_residual(ctx, w->system, NTK_GRAMIAN_OBSERVABILITY,
 
 ANSWERS(response, ntk_system_response(ctx, w->system, AT(ntk_vector_f64(vector, N)), times, 2, AT(matrix(numbers, 2, N))))
 ANSWERS(reconstruct, ntk_system_reconstruct(ctx, w->system, times, 2, AT(matrix(tall, 2, N)), NULL, AT(ntk_vector_f64(numbers, N)), NULL, NULL))
+ANSWERS(lyapunov, ntk_system_lyapunov(ctx, w->system, NTK_GRAMIAN_OBSERVABILITY,
+                                      (ntk_array[]){{.data = square, .dtype = NTK_F64, .ndim = 2, .shape = {N, N}, .strides = {ROWS, 1}}}, AT(matrix(numbers, N, N))))
 ANSWERS(directions, ntk_system_directions(ctx, w->system, NTK_GRAMIAN_OBSERVABILITY, 2, NULL, AT(ntk_vector_f64(numbers, N)), NULL))
 ANSWERS(minimum_energy, ntk_system_minimum_energy(ctx, w->system, 2, AT(ntk_vector_f64(vector, N)), &number, NULL))
 
@@ -135,7 +137,7 @@ static const long_call calls[] = {
     CALL(gram_multiply, 1), CALL(parameter_vectors, 3), CALL(fisher_multiply, 4), CALL(fisher_norm, 3), CALL(solve, 1), CALL(backward_error, 1),
     CALL(mean, 2), CALL(covariance, 4), CALL(both_at, 4), CALL(dynamics_at, 2), CALL(dynamics_test_at, 3), CALL(dynamics_parameters_at, 4),
     CALL(dynamics_loss_at, 2), CALL(gramian, 4), CALL(residual, 3),
-    CALL(response, 2), CALL(reconstruct, 4), CALL(directions, 1), CALL(minimum_energy, 1),
+    CALL(response, 2), CALL(reconstruct, 4), CALL(directions, 1), CALL(lyapunov, 3), CALL(minimum_energy, 1),
 };
 
 /* ---- the test ---------------------------------------------------------------------------------------------------- */

@@ -81,7 +81,7 @@ static double norm2(const double *e)
 /* A non-normal A is not settled when its slowest mode says so, and is when Lyapunov does. */
 static void test_settling(void **state)
 {
-    const double a[4] = {-1, 50, 0, -1.1}, jordan[4] = {0, 1, 0, 0}, turning[4] = {0, 1, -1, 0};
+    const double a[4] = {-1, 50, 0, -1.1}, jordan[4] = {0, 1, 0, 0}, turning[4] = {0, 1, -1, 0}, spiral[4] = {-0.1, 5, -5, -0.1};
     double time, certain, e[4];
     ntk_system *s = matrix_system(*state, 2, a);
     kit_ok(*state, ntk_system_settling_time(*state, s, 0.05, &time, &certain));
@@ -98,6 +98,10 @@ static void test_settling(void **state)
     s = matrix_system(*state, 2, jordan);
     kit_ok(*state, ntk_system_settling_time(*state, s, 0.05, &time, &certain));
     assert_true(isinf(time) && isinf(certain) && isinf(ntk_system_largest_step(s)));
+    ntk_system_destroy(s);
+    s = matrix_system(*state, 2, spiral); /* normal: P = 5, and both times are one */
+    kit_ok(*state, ntk_system_settling_time(*state, s, 0.05, &time, &certain));
+    kit_near(certain, time, 1e-12 * time);
     ntk_system_destroy(s);
     s = matrix_system(*state, 2, turning);
     kit_ok(*state, ntk_system_settling_time(*state, s, 0.05, &time, &certain));
