@@ -4,12 +4,17 @@
 const flag_entry spectrum_flags[] = {
     {.name = "gram", .type = FLAG_INPUT, .value = "K", .help = "a symmetric matrix [n, n]"},
     {.name = "jacobian", .type = FLAG_INPUT, .value = "J", .help = "a Jacobian [n, p]: squares of its singular values", .excludes = "gram"},
-    {.name = "network", .type = FLAG_INPUT, .value = "NET.json", .help = "the infinitely wide network on --x1", .excludes = "gram"},
+    {.name = "network", .type = FLAG_INPUT, .value = "NET.json", .help = "the infinitely wide network on --x1, or with --params the finite one", .excludes = "gram"},
+    {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]: K = J D^-1 J' of the network there, [n o, n o]", .needs = "network"},
+    {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a diagonal D [p] of a Jacobian (default: 1)"},
     {.name = "x1", .type = FLAG_INPUT, .value = "A", .help = "inputs [n, ...]", .required = true, .needs = "network"},
     {.name = "kind", .type = FLAG_CHOICE, .value = "ntk|nngp", .help = "the kernel of the network (default: ntk)", .needs = "network"},
-    {.name = "top", .type = FLAG_COUNT, .value = "k", .help = "only the k largest"},
+    {.name = "top", .type = FLAG_COUNT, .value = "k", .help = "only the k largest; with --params by products with J, without any matrix"},
+    {.name = "space", .type = FLAG_CHOICE, .value = "auto|function|parameters", .help = "where --top with --params iterates (default: the smaller)", .needs = "params"},
+    {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "targets: will training fit them? (interpolates, gap, unreachable)"},
+    FLAG_REGRESSION,
     {.name = "out-vectors", .type = FLAG_OUTPUT, .value = "U.npy", .help = "eigenvectors of K in columns [n, k]"},
-    {.name = "out-parameter-vectors", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Fisher matrix [p, k], of at most the rank", .needs = "jacobian"},
+    {.name = "out-parameter-vectors", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Fisher matrix [p, k], of at most the rank; of a Jacobian"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "S.npy", .help = "eigenvalues, largest first [k]", .required = true},
     FLAG_PLOT("the eigenvalues"),
     FLAGS_LATER_POSITIONS,
@@ -22,9 +27,17 @@ typedef struct job {
     ntk_kernel *kernel;
     ntk_gram *gram;
     ntk_jacobian *jacobian;
+    ntk_optimizer *optimizer;
     ntk_spectrum *spectrum;
-    array input;
+    array input, theta, d;
+    int64_t spectrum_rows; /* N */
+    targets y;
 } job;
+
+static bool top_alone(const tool *t)
+{
+    return arguments_has(&t->arguments, "params") && arguments_has(&t->arguments, "top");
+}
 
 static int read_source(tool *t, job *j)
 {
@@ -35,8 +48,43 @@ static int read_source(tool *t, job *j)
         return tool_fail(EXIT_INPUT, "spectrum: --network and --jacobian exclude each other");
     if (arguments_has(a, "jacobian")) return tool_read_matrix(t, "jacobian", &j->input);
     if (!arguments_has(a, "network")) return tool_fail(EXIT_INPUT, "spectrum: one of --gram, --jacobian and --network is needed");
-    failed = tool_network(t, &j->network);
-    return failed ? failed : tool_read_inputs(t, "x1", j->network, NTK_F64, &j->input);
+    TRY(tool_network(t, &j->network));
+    TRY(tool_read_inputs(t, "x1", j->network, NTK_F64, &j->input));
+    TRY(tool_read_vector(t, "params", &j->theta));
+done:
+    return failed;
+}
+
+static int read_rest(tool *t, job *j)
+{
+    const arguments *a = &t->arguments;
+    int failed = 0;
+    if (arguments_has(a, "optimizer-d") && !arguments_has(a, "jacobian") && !arguments_has(a, "params"))
+        return tool_fail(EXIT_INPUT, "spectrum: --optimizer-d needs --jacobian or --params");
+    if (arguments_has(a, "out-parameter-vectors") && !arguments_has(a, "jacobian") && !arguments_has(a, "params"))
+        return tool_fail(EXIT_INPUT, "spectrum: --out-parameter-vectors needs --jacobian or --params");
+    if (arguments_has(a, "y") && top_alone(t)) return tool_fail(EXIT_INPUT, "spectrum: --y needs the whole spectrum, so no --top with --params");
+    TRY(tool_read_vector(t, "optimizer-d", &j->d));
+    if (given(&j->d)) TRY(tool_check(t, j->d.path, ntk_optimizer_diagonal(t->context, &j->d.view, &j->optimizer)));
+    if (arguments_has(a, "y")) TRY(targets_read(t, "y", NTK_F64, 0, &j->y));
+done:
+    return failed;
+}
+
+/* Of the finite network: all by the Jacobian's gram, the largest by products. */
+static int spectrum_of_parameters(tool *t, const ntk_spectrum_options *options, job *j)
+{
+    ntk_top_options top = {NTK_TOP_OPTIONS_INIT, .space = NTK_SPACE_AUTO};
+    int failed;
+    ntk_space_from_name(arguments_text(&t->arguments, "space", "auto"), &top.space);
+    TRY(tool_check(t, j->theta.path, ntk_jacobian_from_network(t->context, j->network, &j->theta.view, &j->input.view, &j->jacobian)));
+    if (top_alone(t))
+        return tool_check(t, NULL, ntk_spectrum_top_of_jacobian(t->context, j->jacobian, j->optimizer, (int64_t)arguments_count(&t->arguments, "top", 1),
+                                                                &top, &j->spectrum));
+    TRY(tool_check(t, NULL, ntk_gram_from_jacobian(t->context, j->jacobian, j->optimizer, &j->gram)));
+    TRY(tool_check(t, NULL, ntk_spectrum_create(t->context, j->gram, options, &j->spectrum)));
+done:
+    return failed;
 }
 
 static int gram_of_network(tool *t, const ntk_spectrum_options *options, job *j)
@@ -53,16 +101,35 @@ done:
 static int make_spectrum(tool *t, job *j)
 {
     const arguments *a = &t->arguments;
-    bool vectors = arguments_has(a, "out-vectors") || arguments_has(a, "out-parameter-vectors");
+    bool vectors = arguments_has(a, "out-vectors") || arguments_has(a, "out-parameter-vectors") || arguments_has(a, "y");
     ntk_spectrum_options options = {NTK_SPECTRUM_OPTIONS_INIT, .kind = tool_kind(t), .values_only = !vectors};
     int failed;
     if (arguments_has(a, "jacobian")) {
         TRY(tool_check(t, j->input.path, ntk_jacobian_from_matrix(t->context, &j->input.view, 1, &j->jacobian)));
-        return tool_check(t, NULL, ntk_spectrum_from_jacobian(t->context, j->jacobian, NULL, &options, &j->spectrum));
+        return tool_check(t, NULL, ntk_spectrum_from_jacobian(t->context, j->jacobian, j->optimizer, &options, &j->spectrum));
     }
+    if (arguments_has(a, "params")) return spectrum_of_parameters(t, &options, j);
     if (j->network) TRY(gram_of_network(t, &options, j));
     else TRY(tool_check(t, j->input.path, ntk_gram_from_matrix(t->context, &j->input.view, &j->gram)));
     TRY(tool_check(t, NULL, ntk_spectrum_create(t->context, j->gram, &options, &j->spectrum)));
+done:
+    return failed;
+}
+
+/* Will training fit y? */
+static int report_interpolation(tool *t, job *j)
+{
+    array rows = {.view = ntk_matrix_f64(NULL, j->spectrum_rows, j->spectrum_rows), .path = j->input.path};
+    const char *flag = arguments_has(&t->arguments, "gram") ? "gram" : arguments_has(&t->arguments, "jacobian") ? "jacobian" : "x1";
+    double gap, unreachable;
+    int interpolates, failed = 0;
+    layout form;
+    if (!j->y.y.block) return 0;
+    TRY(targets_layout(t, &rows, flag, &j->y.y, &form));
+    TRY(tool_check(t, j->y.y.path, ntk_spectrum_interpolation(t->context, j->spectrum, &j->y.y.view, &interpolates, &gap, &unreachable, NULL)));
+    report_json(t, "interpolates", json_boolean(interpolates));
+    report_number(t, "gap", gap);
+    report_number(t, "unreachable", unreachable);
 done:
     return failed;
 }
@@ -92,7 +159,7 @@ static int save_all(tool *t, const job *j)
     if (k > size)
         return tool_fail(EXIT_INPUT, "spectrum: --top %lld exceeds the %lld eigenvalues", (long long)k, (long long)size);
     TRY(save(t, "out", s, ntk_spectrum_get_values, 1, (int64_t[]){size}, k));
-    TRY(save(t, "out-vectors", s, ntk_spectrum_get_vectors, 2, (int64_t[]){j->input.view.shape[0], k}, k));
+    TRY(save(t, "out-vectors", s, ntk_spectrum_get_vectors, 2, (int64_t[]){j->spectrum_rows, k}, k));
     TRY(save(t, "out-parameter-vectors", s, ntk_spectrum_get_parameter_vectors, 2,
              (int64_t[]){ntk_jacobian_columns(j->jacobian), k < rank ? k : rank}, k));
 done:
@@ -119,12 +186,15 @@ int run_spectrum(tool *t)
     job j = {0};
     int failed;
     TRY(read_source(t, &j));
+    TRY(read_rest(t, &j));
     tool_start_clock(t);
     TRY(make_spectrum(t, &j));
     tool_stop_clock(t, NULL);
+    j.spectrum_rows = j.jacobian ? ntk_jacobian_rows(j.jacobian) : ntk_gram_size(j.gram);
     report_integer(t, "size", ntk_spectrum_size(j.spectrum));
     report_integer(t, "rank", ntk_spectrum_rank(j.spectrum));
     report_number(t, "condition", ntk_spectrum_condition(j.spectrum));
+    TRY(report_interpolation(t, &j));
     TRY(save_all(t, &j));
     TRY(draw(t, j.spectrum));
 done:
@@ -133,6 +203,10 @@ done:
     ntk_kernel_destroy(j.kernel);
     ntk_jacobian_destroy(j.jacobian);
     ntk_network_destroy(j.network);
+    ntk_optimizer_destroy(j.optimizer);
     array_free(&j.input);
+    array_free(&j.theta);
+    array_free(&j.d);
+    targets_free(&j.y);
     return failed;
 }

@@ -36,7 +36,9 @@ static const command_entry commands[] = {
      predict_flags, run_predict},
     {"spectrum", "eigenvalues and vectors of a kernel and of its Fisher matrix",
      "Of a matrix (--gram), a Jacobian (--jacobian; its singular values keep small eigenvalues that J J' would lose), or an infinitely wide\n"
-     "network on inputs (--network and --x1).  K = J J' and the Fisher matrix J' J share the eigenvalues above 0.\n",
+     "network on inputs (--network and --x1).  K = J J' and the Fisher matrix J' J share the eigenvalues above 0.  With --params the network is\n"
+     "finite, and --top k needs no matrix.  With --y: does training fit all of y, and how much of it is out of reach?\n\n"
+     "  ntk spectrum --network net.json --params p.npy --x1 x.npy --top 50 --out s.npy --out-parameter-vectors v.npy\n",
      spectrum_flags, run_spectrum},
     {"dynamics", "outputs as a function of training time",
      "Gradient flow on the squared error, exactly: f(t) = y + exp(-E t K) (f(0) - y), and the same on test inputs; on other losses by an integrator.\n", dynamics_flags,

@@ -14,6 +14,44 @@ class Spectrum(kit.ToolTest):
         self.k = kit.positive(41, 9)
         save("k.npy", self.k)
 
+    def finite(self):
+        network(kit.RELU + [kit.dense(units=2)], (3,))
+        save("x.npy", kit.random(3, 7, 3))
+        self.ntk("network", "init", "--network", "net.json", "--seed", 1, "--out", "p.npy")
+        j = self.result("network", "jacobian", "--network", "net.json", "--params", "p.npy", "--x1", "x.npy")
+        d = np.linspace(1, 2, j.shape[1])
+        return ["spectrum", "--network", "net.json", "--params", "p.npy", "--x1", "x.npy", "--optimizer-d", save("d.npy", d)], j / np.sqrt(d)
+
+    def test_finite_network(self):
+        base, g = self.finite()
+        want = np.linalg.svd(g)[1] ** 2
+        self.close(self.result(*base), want, 1e-13)
+        for space in ("auto", "function", "parameters"):
+            got = self.result(*base, "--top", 4, "--space", space, "--out-vectors", "u.npy", "--out-parameter-vectors", "v.npy")
+            self.close(got, want[:4], 1e-11)
+            self.close(g @ np.load("v.npy"), np.load("u.npy") * np.sqrt(want[:4]), 1e-10)
+            self.close(g.T @ np.load("u.npy"), np.load("v.npy") * np.sqrt(want[:4]), 1e-10)
+        self.ntk(*base, "--top", 15, "--out", "s.npy", code=2, saying="k is 15; expected 1 ... 14")
+
+    def test_interpolation(self):
+        base, _ = self.finite()
+        x = np.load("x.npy")
+        x[5] = x[6]  # the same input with another target
+        save("x.npy", x)
+        y = kit.random(4, 7, 2)
+        report = json.loads(self.ntk(*base, "--y", save("y.npy", y), "--out", "s.npy", "--json"))
+        self.assertEqual((report["interpolates"], report["rank"]), (False, 12))
+        self.assertAlmostEqual(report["unreachable"], ((y[5] - y[6]) ** 2).sum() / 2 / (y**2).sum(), delta=1e-10)
+        self.assertLess(report["gap"], 1e-9)
+        y[5] = y[6]
+        self.assertTrue(json.loads(self.ntk(*base, "--y", save("y.npy", y), "--out", "s.npy", "--json"))["interpolates"])
+        k = np.diag([2.0, 1, 0])
+        report = json.loads(self.ntk("spectrum", "--gram", save("k.npy", k), "--y", save("y.npy", [1.0, 1, 1]), "--out", "s.npy", "--json"))
+        self.assertAlmostEqual(report["unreachable"], 1 / 3)
+        self.ntk(*base, "--top", 3, "--y", "y.npy", "--out", "s.npy", code=2, saying="--y needs the whole spectrum")
+        self.ntk("spectrum", "--gram", "k.npy", "--optimizer-d", "d.npy", "--out", "s.npy", code=2, saying="--optimizer-d needs")
+        self.ntk("spectrum", "--gram", "k.npy", "--y", save("y5.npy", np.ones(5)), "--out", "s.npy", code=2, saying="--gram k.npy has 3 rows; targets of shape [5, 1]")
+
     def test_gram(self):
         want = np.linalg.eigvalsh(self.k)[::-1].copy()
         self.close(self.result("spectrum", "--gram", "k.npy"), want, 20 * kit.EPS)
