@@ -187,7 +187,8 @@ typedef enum ntk_outputs {
 typedef enum ntk_algorithm {
     NTK_ALGORITHM_AUTO = 0,       /**< the cheapest that applies */
     NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers without positions, D an outer product per layer */
-    NTK_ALGORITHM_CONTRACTION = 2 /**< the rows of J: always */
+    NTK_ALGORITHM_CONTRACTION = 2, /**< the rows of J: always */
+    NTK_ALGORITHM_PRODUCTS = 3     /**< grams of a Jacobian: no matrix; K v by one vjp and one jvp */
 } ntk_algorithm;
 /** How dropout is read at infinite width; a finite network reads it at inference. */
 typedef enum ntk_dropout {
@@ -935,6 +936,18 @@ NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk
  *  other network computed once, in strips of columns (with the strip at most 256 MiB beside the result), other sources in tall blocks of rows, each computed about
  *  once per block. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
+
+/**
+ * The same by an algorithm of one's choice, of a jacobian and an optimizer or NULL.  structured, contraction: as in ntk_kernel_empirical(); auto:
+ * structured where it applies and its memory fits, else contraction.  products: the gram holds no matrix, and costs nothing here;
+ * ntk_gram_multiply() costs a vjp and a jvp per column, in the memory of a few vectors, so that Lanczos or an iterative solver runs at any N;
+ * entries and the diagonal are products of rows of J when asked for; a solver or spectrum makes the matrix for itself.
+ * Errors: UNSUPPORTED with the layer and the reason where structured does not apply.
+ */
+NTK_API ntk_status ntk_gram_from_jacobian_by(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_algorithm algorithm, ntk_gram **gram);
+
+/** The algorithm of a gram of a Jacobian; AUTO for NULL and every other gram. */
+NTK_API ntk_algorithm ntk_gram_algorithm(const ntk_gram *gram);
 
 /** Gives the gram back.  NULL: nothing happens. */
 NTK_API void ntk_gram_destroy(ntk_gram *gram);

@@ -30,11 +30,10 @@ static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first
 }
 
 /* a = rows [row, row + m), and K of them with themselves. */
-static ntk_status diagonal_block(ntk_context *ctx, ntk_gram *g, int64_t row, int64_t m, double *a)
+static ntk_status diagonal_block(ntk_context *ctx, const ntk_gram *g, double *k, int64_t row, int64_t m, double *a)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns;
-    double *k = g->owned[NTK_KIND_NTK];
     NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, row, m, a));
     NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, m, p, 1, a, p, 0, k + row * n + row, n));
 done:
@@ -42,30 +41,29 @@ done:
 }
 
 /* K of the rows in a with rows [column, column + count), which b is for. */
-static ntk_status lower_block(ntk_context *ctx, ntk_gram *g, int64_t row, int64_t m, const double *a, int64_t column, int64_t count, double *b)
+static ntk_status lower_block(ntk_context *ctx, const ntk_gram *g, double *k, int64_t row, int64_t m, const double *a, int64_t column, int64_t count, double *b)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns;
-    double *k = g->owned[NTK_KIND_NTK];
     NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, column, count, b));
     NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, count, p, 1, a, p, b, p, 0, k + row * n + column, n));
 done:
     return status;
 }
 
-static ntk_status contract_jacobian(ntk_context *ctx, ntk_gram *g)
+static ntk_status contract_jacobian(ntk_context *ctx, const ntk_gram *g, double *k)
 {
     ntk_status status = NTK_OK;
     int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(ctx, g->jacobian), count = (n + step - 1) / step;
-    double *a = NULL, *b = NULL, *k = g->owned[NTK_KIND_NTK], whole = (double)count * (double)(count + 1) / 2, done = 0;
+    double *a = NULL, *b = NULL, whole = (double)count * (double)(count + 1) / 2, done = 0;
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &a));
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &b));
     for (int64_t row = 0; row < n; row += step) {
         int64_t m = NTK_MIN(step, n - row);
-        NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, diagonal_block(ctx, g, row, m, a));
+        NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, diagonal_block(ctx, g, k, row, m, a));
         ++done;
         for (int64_t column = 0; column < row; column += step, ++done)
-            NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, lower_block(ctx, g, row, m, a, column, step, b));
+            NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, lower_block(ctx, g, k, row, m, a, column, step, b));
     }
     ntk_mirror(ctx, NTK_F64, n, k, n);
 done:
@@ -95,11 +93,11 @@ static void copy_strip(const ntk_gram *g, int64_t first, int64_t count, double *
     }
 }
 
-static ntk_status contract_strips(ntk_context *ctx, ntk_gram *g)
+static ntk_status contract_strips(ntk_context *ctx, const ntk_gram *g, double *k)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns, step = columns_at_once(ctx, g->jacobian);
-    double *strip = NULL, *k = g->owned[NTK_KIND_NTK];
+    double *strip = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, step * n, &strip));
     memset(k, 0, (size_t)(n * n) * sizeof *k);
     for (int64_t first = 0; first < p; first += step) {
@@ -116,13 +114,12 @@ done:
 
 /* ---- a network of dense layers ----------------------------------------------------------------------------------- */
 
-static ntk_status from_factors(ntk_context *ctx, ntk_gram *g)
+static ntk_status from_factors(ntk_context *ctx, const ntk_gram *g, double *k)
 {
     ntk_status status;
     const ntk_jacobian *j = g->jacobian;
     ntk_factors f = {0};
     int64_t n = j->rows / j->outputs;
-    double *k = g->owned[NTK_KIND_NTK];
     NTK_TRY_PART(ctx, 0, 0.3, ntk_factors_create(ctx, j->network, g->optimizer, j->theta, n, j->x, &f));
     NTK_TRY_PART(ctx, 0.3, 1, ntk_factors_fill(ctx, &(ntk_factors_block){&f, &f, NTK_OUTPUTS_FULL, 0, n, 0, n, g->size}, k, NULL, 0));
     ntk_mirror(ctx, NTK_F64, g->size, k, g->size);
@@ -131,38 +128,79 @@ done:
     return status;
 }
 
-static ntk_status from_network(ntk_context *ctx, ntk_gram *g)
+static ntk_status from_network(ntk_context *ctx, const ntk_gram *g, double *k)
 {
-    return ntk_strips_gram(ctx, g->jacobian, g->optimizer, g->owned[NTK_KIND_NTK]);
+    return ntk_strips_gram(ctx, g->jacobian, g->optimizer, k);
 }
 
 /* Bytes that one of them needs beside K, and the one itself. */
-typedef struct algorithm {
+typedef struct way {
+    ntk_algorithm name;
     double bytes;
-    ntk_status (*fill)(ntk_context *ctx, ntk_gram *g);
-} algorithm;
+    ntk_status (*fill)(ntk_context *ctx, const ntk_gram *g, double *k);
+} way;
 
-static algorithm choose(const ntk_context *ctx, const ntk_gram *g)
+static bool fits(const ntk_context *ctx, double bytes)
 {
-    const ntk_jacobian *j = g->jacobian;
-    double rows = (double)j->rows, columns = (double)j->columns, limit = (double)ctx->options.memory_limit;
-    if (j->matrix) return (algorithm){8 * rows * (double)columns_at_once(ctx, j), contract_strips};
-    if (j->network && ntk_factors_fit(j->network, g->optimizer)) {
-        double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
-        if (limit == 0 || 8 * rows * rows + bytes <= limit) return (algorithm){bytes, from_factors};
-    }
-    if (j->network && ntk_strips_fit(j->network)) return (algorithm){ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
-    return (algorithm){16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
+    double limit = (double)ctx->options.memory_limit;
+    return limit == 0 || bytes <= limit;
 }
 
-ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram)
+static way choose(const ntk_context *ctx, const ntk_gram *g)
+{
+    const ntk_jacobian *j = g->jacobian;
+    double rows = (double)j->rows, columns = (double)j->columns;
+    if (j->matrix) return (way){NTK_ALGORITHM_CONTRACTION, 8 * rows * (double)columns_at_once(ctx, j), contract_strips};
+    if (g->algorithm != NTK_ALGORITHM_CONTRACTION && j->network && ntk_factors_fit(j->network, g->optimizer)) {
+        double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
+        if (g->algorithm == NTK_ALGORITHM_STRUCTURED || fits(ctx, 8 * rows * rows + bytes)) return (way){NTK_ALGORITHM_STRUCTURED, bytes, from_factors};
+    }
+    if (j->network && ntk_strips_fit(j->network)) return (way){NTK_ALGORITHM_CONTRACTION, ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
+    return (way){NTK_ALGORITHM_CONTRACTION, 16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
+}
+
+ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, double *k)
+{
+    ntk_status status;
+    way a = choose(ctx, gram);
+    NTK_TRY(ntk_memory_require(ctx, "the gram", 8 * (double)gram->size * (double)gram->size + a.bytes));
+    NTK_TRY(a.fill(ctx, gram, k));
+    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, gram->size, gram->size, k, gram->size));
+done:
+    return status;
+}
+
+/* ---- the handle ------------------------------------------------------------------------------------------------ */
+
+static ntk_status check_algorithm(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, ntk_algorithm algorithm)
+{
+    if (!ntk_algorithm_name(algorithm))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "algorithm is %d; expected auto, structured, contraction or products", (int)algorithm);
+    if (algorithm != NTK_ALGORITHM_STRUCTURED) return NTK_OK;
+    if (!j->network) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "structured needs the Jacobian of a network; this one is of %s", j->class->name);
+    return ntk_factors_check(ctx, j->network, optimizer);
+}
+
+static ntk_status fill(ntk_context *ctx, ntk_gram *g)
+{
+    ntk_status status;
+    way a = choose(ctx, g);
+    NTK_TRY(ntk_memory_require(ctx, "the gram", 8 * (double)g->size * (double)g->size + a.bytes));
+    NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
+    NTK_TRY(ntk_gram_contract(ctx, g, g->owned[NTK_KIND_NTK]));
+    g->algorithm = a.name;
+done:
+    return status;
+}
+
+ntk_status ntk_gram_from_jacobian_by(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_algorithm algorithm, ntk_gram **gram)
 {
     ntk_status status;
     ntk_gram *g = NULL;
-    algorithm a;
     NTK_ENTER_NEW(ctx, gram);
     NTK_REQUIRE(ctx, jacobian);
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, jacobian->columns));
+    NTK_TRY(check_algorithm(ctx, jacobian, optimizer, algorithm));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
     g->storage = &ntk_full_storage;
     g->jacobian = ntk_retain(jacobian);
@@ -170,14 +208,21 @@ ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian
     g->dtype = NTK_F64;
     g->size = jacobian->rows;
     g->per_sample = jacobian->outputs;
-    a = choose(ctx, g);
-    NTK_TRY(ntk_memory_require(ctx, "the gram", 8 * (double)g->size * (double)g->size + a.bytes));
-    NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
-    NTK_TRY(a.fill(ctx, g));
-    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, g->size, g->size, g->matrix[NTK_KIND_NTK], g->size));
+    g->algorithm = algorithm;
+    if (algorithm != NTK_ALGORITHM_PRODUCTS) NTK_TRY(fill(ctx, g));
     *gram = g;
     g = NULL;
 done:
     ntk_gram_destroy(g);
     return status;
+}
+
+ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram)
+{
+    return ntk_gram_from_jacobian_by(ctx, jacobian, optimizer, NTK_ALGORITHM_AUTO, gram);
+}
+
+ntk_algorithm ntk_gram_algorithm(const ntk_gram *gram)
+{
+    return gram ? gram->algorithm : NTK_ALGORITHM_AUTO;
 }

@@ -24,6 +24,8 @@ static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *optio
     if (o->reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o->reserved_2);
     if (!ntk_dropout_name(o->dropout)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.dropout is %d; expected training or inference", (int)o->dropout);
     if (o->reserved_3 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_3 is %d; expected 0", (int)o->reserved_3);
+    if (o->algorithm == NTK_ALGORITHM_PRODUCTS)
+        return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "options.algorithm is products; only a gram of a Jacobian goes without entries");
     if (!ntk_algorithm_name(o->algorithm))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.algorithm is %d; expected auto, structured or contraction", (int)o->algorithm);
     if (ntk_outputs_name(o->outputs)) return NTK_OK;

@@ -7,6 +7,7 @@
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   strips.c       J strip by strip, for empirical kernels and grams of networks
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
+ *   gram_products.c  what is asked of a gram without a matrix
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -187,7 +188,16 @@ struct ntk_gram {
     ntk_points points;          /* its data set */
     ntk_jacobian *jacobian;     /* NULL if not made from one */
     ntk_optimizer *optimizer;
+    ntk_algorithm algorithm;    /* of one of a Jacobian; PRODUCTS: it has no matrix */
 };
+
+/** k [N, N] = J D⁻¹ Jᵀ of a gram of a Jacobian, dense, symmetric. */
+ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, double *k);
+
+/** Of a gram without a matrix: out [N, m] = K v; rows [row, row + m) by columns [column, column + n), dense; the diagonal, dense [N]. */
+ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const double *v, double *out);
+ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, double *out);
+ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, double *out);
 
 /** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);
@@ -206,7 +216,7 @@ ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
 ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out);
 
 /** Sum of the diagonal. */
-double ntk_gram_trace(const ntk_gram *gram, ntk_kind kind);
+ntk_status ntk_gram_trace(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double *trace);
 
 /** Adds what ridge and ridge_relative mean for this kernel: absolute + relative * trace / N.  Refuses negative and non-finite ones. */
 ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double absolute, double relative, double *ridge);

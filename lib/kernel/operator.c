@@ -11,6 +11,12 @@ static void *advance(const void *base, int64_t numbers, ntk_dtype dtype)
     return (char *)(uintptr_t)base + numbers * (int64_t)ntk_dtype_size(dtype);
 }
 
+/* K v is all it knows: it is asked for entries by their formulas (gram_products.c). */
+static bool without_matrix(const ntk_gram *g)
+{
+    return g->algorithm == NTK_ALGORITHM_PRODUCTS;
+}
+
 int64_t ntk_gram_size(const ntk_gram *gram)
 {
     return gram ? gram->size : -1;
@@ -18,7 +24,7 @@ int64_t ntk_gram_size(const ntk_gram *gram)
 
 int ntk_gram_has(const ntk_gram *gram, ntk_kind kind)
 {
-    return gram && ntk_kind_name(kind) && gram->matrix[kind];
+    return gram && ntk_kind_name(kind) && (gram->matrix[kind] || (kind == NTK_KIND_NTK && without_matrix(gram)));
 }
 
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed)
@@ -43,6 +49,7 @@ ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
 {
     ntk_status status = ntk_gram_check(ctx, gram, kind, gram->dtype);
     if (status != NTK_OK) return status;
+    if (without_matrix(gram)) return ntk_gram_contract(ctx, gram, dense);
     gram->storage->spread(ctx, gram->dtype, gram->size, gram->matrix[kind], dense);
     return NTK_OK;
 }
@@ -50,7 +57,7 @@ ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
 /* Only the gram's single owner may give its entries away; nobody else can be reading them then. */
 static ntk_status check_sole_owner(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int owners)
 {
-    if (!gram->owned[kind]) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is set, but the matrix of the gram belongs to the caller");
+    if (!gram->owned[kind] && !without_matrix(gram)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is set, but the matrix of the gram belongs to the caller");
     if (atomic_load(&((ntk_gram *)(uintptr_t)gram)->object.references) <= owners) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is set, but other handles were made from this gram and still need it");
 }
@@ -60,7 +67,7 @@ ntk_status ntk_gram_take(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
     ntk_status status;
     ntk_gram *g = (ntk_gram *)(uintptr_t)gram;
     int64_t numbers;
-    if (consume) {
+    if (consume && !without_matrix(gram)) {
         NTK_TRY(check_sole_owner(ctx, gram, kind, consume));
         *entries = g->owned[kind];
         g->matrix[kind] = g->owned[kind] = NULL;
@@ -70,13 +77,15 @@ ntk_status ntk_gram_take(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
     NTK_TRY(gram->storage->numbers(ctx, gram->size, &numbers));
     NTK_TRY(ntk_memory_require(ctx, "the Cholesky factor", (double)numbers * (double)ntk_dtype_size(gram->dtype)));
     NTK_TRY(ntk_allocate_raw(ctx, numbers, ntk_dtype_size(gram->dtype), entries));
-    if (numbers > 0) memcpy(*entries, gram->matrix[kind], (size_t)numbers * ntk_dtype_size(gram->dtype));
+    if (without_matrix(gram)) NTK_TRY(ntk_gram_contract(ctx, gram, *entries));
+    else if (numbers > 0) memcpy(*entries, gram->matrix[kind], (size_t)numbers * ntk_dtype_size(gram->dtype));
 done:
     return status;
 }
 
 ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out)
 {
+    if (without_matrix(gram)) return ntk_products_multiply(ctx, gram, m, v, out);
     return gram->storage->product(ctx, gram->dtype, gram->size, m, gram->matrix[kind], v, out);
 }
 
@@ -86,34 +95,53 @@ static double entry(const ntk_gram *g, ntk_kind kind, int64_t i, int64_t j)
     return g->dtype == NTK_F64 ? ((const double *)g->matrix[kind])[at] : (double)((const float *)g->matrix[kind])[at];
 }
 
-double ntk_gram_trace(const ntk_gram *gram, ntk_kind kind)
+ntk_status ntk_gram_trace(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double *trace)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < gram->size; ++i) sum += entry(gram, kind, i, i);
-    return sum;
+    ntk_status status = NTK_OK;
+    double *diagonal = NULL;
+    if (without_matrix(gram)) {
+        NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &diagonal));
+        NTK_TRY(ntk_products_diagonal(ctx, gram, diagonal));
+    }
+    *trace = 0;
+    for (int64_t i = 0; i < gram->size; ++i) *trace += diagonal ? diagonal[i] : entry(gram, kind, i, i);
+done:
+    ntk_free(diagonal);
+    return status;
 }
 
 ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double absolute, double relative, double *ridge)
 {
+    ntk_status status = NTK_OK;
+    double trace = 0;
     if (!(absolute >= 0 && isfinite(absolute) && relative >= 0 && isfinite(relative)))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "ridge is %g and ridge_relative %g; both must be finite and at least 0", absolute, relative);
-    *ridge = absolute + (relative > 0 ? relative * ntk_gram_trace(gram, kind) / (double)NTK_MAX(gram->size, 1) : 0);
-    if (isfinite(*ridge)) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "the ridge, %g + %g trace/N, is not finite", absolute, relative);
+    if (relative > 0) NTK_TRY(ntk_gram_trace(ctx, gram, kind, &trace));
+    *ridge = absolute + relative * trace / (double)NTK_MAX(gram->size, 1);
+    if (!isfinite(*ridge)) return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "the ridge, %g + %g trace/N, is not finite", absolute, relative);
+done:
+    return status;
 }
 
 ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out)
 {
     ntk_status status;
+    double *computed = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size)));
-    for (int64_t i = 0; i < gram->size; ++i) {
+    if (without_matrix(gram)) {
+        NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &computed));
+        NTK_TRY(ntk_products_diagonal(ctx, gram, computed));
+        ntk_store(out, computed);
+    }
+    for (int64_t i = 0; !computed && i < gram->size; ++i) {
         ntk_array to = ntk_array_at(out, i);
         ntk_store(&to, advance(gram->matrix[kind], gram->storage->index(gram->size, i, i), gram->dtype));
     }
 done:
+    ntk_free(computed);
     return status;
 }
 
@@ -141,15 +169,22 @@ static ntk_status check_block(ntk_context *ctx, const ntk_gram *g, int64_t row, 
 ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out)
 {
     ntk_status status;
+    double *computed = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(check_block(ctx, gram, row, column, out));
-    for (int64_t i = 0; i < out->shape[0]; ++i) {
+    if (without_matrix(gram)) {
+        NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(out), &computed));
+        NTK_TRY(ntk_products_block(ctx, gram, row, out->shape[0], column, out->shape[1], computed));
+        ntk_store(out, computed);
+    }
+    for (int64_t i = 0; !computed && i < out->shape[0]; ++i) {
         ntk_array line = ntk_array_at(out, i);
         store_row(gram, kind, row + i, column, &line);
     }
 done:
+    ntk_free(computed);
     return status;
 }
 

@@ -146,13 +146,14 @@ class Gram(Handle):
         return self
 
     @classmethod
-    def from_jacobian(cls, jacobian, optimizer=None):
-        """K = J D⁻¹ Jᵀ."""
-        self = cls._made("gram_from_jacobian", jacobian, optimizer, keeps=(jacobian, optimizer))
+    def from_jacobian(cls, jacobian, optimizer=None, algorithm="auto"):
+        """K = J D⁻¹ Jᵀ.  algorithm: "structured", "contraction", or "products", which holds no matrix: K v by a vjp and a jvp."""
+        self = cls._made("gram_from_jacobian_by", jacobian, optimizer, enumerator("algorithm", algorithm), keeps=(jacobian, optimizer))
         self.dtype, self._rows_per_sample, self.parameters = np.dtype(np.float64), jacobian.outputs, jacobian.shape[1]
         return self
 
     size = property(lambda self: self._get("size"))
+    algorithm = property(lambda self: _abi.library.ntk_algorithm_name(self._get("algorithm")).decode())
 
     def has(self, kind):
         return bool(self._get("has", enumerator("kind", kind)))

@@ -276,7 +276,8 @@ static ntk_status matrices(ntk_context *ctx)
     double dense[N * N], k[2 * N * N], k2[2 * N * N], j[2 * ROWS * P], v[2 * N * 2], out[2 * N * N];
     ntk_array ntk = STRIDED(k, N, N), nngp = STRIDED(k2, N, N), jm = STRIDED(j, ROWS, P), in = STRIDED(v, N, 2), product = STRIDED(out, N, 2);
     ntk_array block = STRIDED(out, 2, 3), diagonal = STRIDED(out, N);
-    ntk_gram *gram = NULL, *of_j = NULL;
+    ntk_gram *gram = NULL, *of_j = NULL, *free_of_j = NULL;
+    ntk_array rows = STRIDED(out, ROWS), tall = STRIDED(j, ROWS, 2), wide = STRIDED(out, ROWS, 2);
     ntk_jacobian *jacobian = NULL;
     ntk_solver *solver = NULL;
     double error;
@@ -294,8 +295,13 @@ static ntk_status matrices(ntk_context *ctx)
     TRY(ntk_solver_backward_error(ctx, solver, &in, &product, &error));
     TRY(ntk_jacobian_from_matrix(ctx, &jm, O, &jacobian));
     TRY(ntk_gram_from_jacobian(ctx, jacobian, w.optimizer, &of_j));
+    TRY(ntk_gram_from_jacobian_by(ctx, jacobian, w.optimizer, NTK_ALGORITHM_PRODUCTS, &free_of_j));
+    TRY(ntk_gram_get_block(ctx, free_of_j, NTK_KIND_NTK, 1, 1, &block));
+    TRY(ntk_gram_get_diagonal(ctx, free_of_j, NTK_KIND_NTK, &rows));
+    TRY(ntk_gram_multiply(ctx, free_of_j, NTK_KIND_NTK, &tall, &wide));
 done:
     ntk_solver_destroy(solver);
+    ntk_gram_destroy(free_of_j);
     ntk_gram_destroy(of_j);
     ntk_jacobian_destroy(jacobian);
     ntk_gram_destroy(gram);

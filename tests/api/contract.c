@@ -229,6 +229,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_gram_from_matrix, , ntk_gram_from_matrix(ctx, p[0], p[1]), IN_AS("k", FILL_SPD, ALL, N, N), NEW(gram))                              \
     X(ntk_gram_from_matrices, , ntk_gram_from_matrices(ctx, p[0], p[1], p[2]), MAYBE_IN_AS("ntk", FILL_SPD, ALL, N, N),                       \
       MAYBE_IN_AS("nngp", FILL_SPD, ALL, N, N), NEW(gram))                                                                                    \
+    X(ntk_gram_from_jacobian_by, , ntk_gram_from_jacobian_by(ctx, p[0], p[1], NTK_ALGORITHM_PRODUCTS, p[2]), HANDLE("jacobian", JACOBIAN),     \
+      MAYBE_HANDLE("optimizer", OPTIMIZER), NEW(gram))                                                                                        \
     X(ntk_gram_from_jacobian, , ntk_gram_from_jacobian(ctx, p[0], p[1], p[2]), HANDLE("jacobian", JACOBIAN),                                  \
       MAYBE_HANDLE("optimizer", OPTIMIZER), NEW(gram))                                                                                        \
     X(ntk_gram_get_diagonal, , ntk_gram_get_diagonal(ctx, p[0], NTK_KIND_NNGP, p[1]), HANDLE("gram", GRAM), OUT("out", ALL, N))               \

@@ -298,9 +298,10 @@ static void test_single(void **state)
 static void test_ridge(void **state)
 {
     ntk_context *ctx = *state;
-    double k[4] = {3, 1, 1, 5}, ridge = -1;
+    double k[4] = {3, 1, 1, 5}, ridge = -1, trace;
     ntk_gram *gram = of_matrix(ctx, 2, k);
-    assert_true(ntk_gram_trace(gram, NTK_KIND_NTK) == 8);
+    kit_ok(ctx, ntk_gram_trace(ctx, gram, NTK_KIND_NTK, &trace));
+    assert_true(trace == 8);
     kit_ok(ctx, ntk_gram_ridge(ctx, gram, NTK_KIND_NTK, 0.5, 0.25, &ridge));
     assert_true(ridge == 0.5 + 0.25 * 4);
     kit_ok(ctx, ntk_gram_ridge(ctx, gram, NTK_KIND_NTK, 0, 0, &ridge));
@@ -395,6 +396,102 @@ static void test_of_network_jacobian(void **state)
     ntk_network_destroy(net);
 }
 
+/* Every algorithm answers every question as the matrix does: products without holding one. */
+static void test_algorithms(void **state)
+{
+    enum { N = 7, O = 2, ROWS = N * O, P = 4 * 6 + 7 * 2 };
+    ntk_context *ctx = *state;
+    static const ntk_algorithm all[] = {NTK_ALGORITHM_STRUCTURED, NTK_ALGORITHM_CONTRACTION, NTK_ALGORITHM_PRODUCTS};
+    ntk_network *net = kit_network(ctx, mlp);
+    double theta[P], x[N * 3], v[ROWS * 3], y[ROWS], ridge[2], d[P], want[6][ROWS * ROWS], got[6][ROWS * ROWS];
+    ntk_array t = ntk_vector_f64(theta, P), points = ntk_matrix_f64(x, N, 3), vv = ntk_matrix_f64(v, ROWS, 3), yy = ntk_matrix_f64(y, ROWS, 1);
+    ntk_array dd = ntk_vector_f64(d, P);
+    ntk_optimizer *optimizer;
+    ntk_jacobian *jacobian;
+    kit_random(1, P, theta);
+    kit_random(2, N * 3, x);
+    kit_random(3, ROWS * 3, v);
+    kit_random(4, ROWS, y);
+    for (int i = 0; i < P; ++i) d[i] = 2;
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &dd, &optimizer));
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, net, &t, &points, &jacobian));
+    for (int i = 0; i < 3; ++i) {
+        double (*out)[ROWS * ROWS] = i == 0 ? want : got;
+        ntk_array block = ntk_matrix_f64(out[0], 5, 9), diagonal = ntk_vector_f64(out[1], ROWS), product = ntk_matrix_f64(out[2], ROWS, 3);
+        ntk_array values = ntk_vector_f64(out[3], ROWS), solved = ntk_matrix_f64(out[4], ROWS, 1), strided = ntk_matrix_f64(out[5], ROWS, ROWS);
+        ntk_spectrum *spectrum;
+        ntk_solver *solver;
+        ntk_gram *gram;
+        strided.strides[0] = 1;
+        strided.strides[1] = ROWS;
+        kit_ok(ctx, ntk_gram_from_jacobian_by(ctx, jacobian, optimizer, all[i], &gram));
+        assert_int_equal(ntk_gram_algorithm(gram), all[i]);
+        assert_int_equal(ntk_gram_size(gram), ROWS);
+        assert_int_equal(ntk_gram_has(gram, NTK_KIND_NTK), 1);
+        assert_int_equal(ntk_gram_has(gram, NTK_KIND_NNGP), 0);
+        assert_true((gram->matrix[NTK_KIND_NTK] == NULL) == (i == 2));
+        kit_ok(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 8, 2, &block));
+        kit_ok(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 0, 0, &strided));
+        kit_ok(ctx, ntk_gram_get_diagonal(ctx, gram, NTK_KIND_NTK, &diagonal));
+        kit_ok(ctx, ntk_gram_multiply(ctx, gram, NTK_KIND_NTK, &vv, &product));
+        kit_ok(ctx, ntk_gram_ridge(ctx, gram, NTK_KIND_NTK, 0.5, 0.25, &ridge[i > 0]));
+        kit_ok(ctx, ntk_spectrum_create(ctx, gram, NULL, &spectrum));
+        kit_ok(ctx, ntk_spectrum_get_values(ctx, spectrum, &values));
+        kit_ok(ctx, ntk_solver_create(ctx, gram, &(ntk_solver_options){NTK_SOLVER_OPTIONS_INIT, .ridge_relative = 0.1}, &solver));
+        kit_ok(ctx, ntk_solver_solve(ctx, solver, &yy, &solved));
+        ntk_solver_destroy(solver);
+        ntk_spectrum_destroy(spectrum);
+        ntk_gram_destroy(gram);
+        if (i == 0) continue;
+        kit_close(5 * 9, got[0], want[0], 1e-14);
+        kit_close(ROWS, got[1], want[1], 1e-14);
+        kit_close(ROWS * 3, got[2], want[2], 1e-13);
+        kit_close(ROWS, got[3], want[3], 1e-13);
+        kit_close(ROWS, got[4], want[4], 1e-11);
+        kit_close(ROWS * ROWS, got[5], want[5], 1e-14);
+        kit_near(ridge[1], ridge[0], 1e-13 * ridge[0]);
+    }
+    ntk_jacobian_destroy(jacobian);
+    ntk_optimizer_destroy(optimizer);
+    ntk_network_destroy(net);
+}
+
+/* A memory limit too small for the matrix leaves the products; blocks of rows of any height give the same entries. */
+static void test_products_in_little_memory(void **state)
+{
+    enum { N = 37, P = 50 };
+    ntk_context *ctx = *state, *small;
+    double *j = numbers(N * P), *want = numbers(N * N), *got = numbers(N * N), ones[P];
+    ntk_array matrix = ntk_matrix_f64(j, N, P), all = ntk_matrix_f64(got, N, N), diagonal = ntk_vector_f64(got, N);
+    ntk_jacobian *of_matrix, *jacobian;
+    ntk_gram *gram;
+    kit_random(11, N * P, j);
+    for (int i = 0; i < P; ++i) ones[i] = 1;
+    naive_contraction(N, P, j, ones, want);
+    kit_ok(ctx, ntk_jacobian_from_matrix(ctx, &matrix, 1, &of_matrix));
+    kit_ok(ctx, ntk_jacobian_restrict(ctx, of_matrix, &(ntk_range){0, P}, 1, &jacobian)); /* a source of rows alone */
+    for (uint64_t limit = 3000; limit < 40000; limit *= 3) {
+        assert_int_equal(ntk_context_create(&(ntk_context_options){NTK_CONTEXT_OPTIONS_INIT, .memory_limit = limit}, &small), NTK_OK);
+        if (limit < 8 * N * N) kit_fails(small, ntk_gram_from_jacobian(small, jacobian, NULL, &gram), NTK_ERROR_MEMORY_LIMIT, "the gram");
+        else check_jacobian(jacobian, j, ones, NULL, limit);
+        kit_ok(small, ntk_gram_from_jacobian_by(small, jacobian, NULL, NTK_ALGORITHM_PRODUCTS, &gram));
+        kit_ok(small, ntk_gram_get_block(small, gram, NTK_KIND_NTK, 0, 0, &all));
+        kit_close(N * N, got, want, 1e-14);
+        kit_ok(small, ntk_gram_get_diagonal(small, gram, NTK_KIND_NTK, &diagonal));
+        for (int i = 0; i < N; ++i) kit_near(got[i], want[i * N + i], 1e-14 * want[i * N + i]);
+        ntk_gram_destroy(gram);
+        ntk_context_destroy(small);
+    }
+    kit_fails(ctx, ntk_gram_from_jacobian_by(ctx, jacobian, NULL, NTK_ALGORITHM_STRUCTURED, &gram), NTK_ERROR_UNSUPPORTED, "structured needs the Jacobian of a network");
+    kit_fails(ctx, ntk_gram_from_jacobian_by(ctx, jacobian, NULL, (ntk_algorithm)9, &gram), NTK_ERROR_ARGUMENT, "algorithm is 9");
+    assert_int_equal(ntk_gram_algorithm(NULL), NTK_ALGORITHM_AUTO);
+    ntk_jacobian_destroy(jacobian);
+    ntk_jacobian_destroy(of_matrix);
+    free(got);
+    free(want);
+    free(j);
+}
+
 typedef struct watch {
     int calls;
     double last;
@@ -456,7 +553,7 @@ int main(void)
         kit_test(test_of_kernel), kit_test(test_options), kit_test(test_users_matrix), kit_test(test_asymmetric),
         kit_test(test_symmetry_tolerance),
         kit_test(test_two_matrices), kit_test(test_blocks), kit_test(test_multiply), kit_test(test_overflow), kit_test(test_single),
-        kit_test(test_ridge), kit_test(test_of_jacobian), kit_test(test_of_network_jacobian), kit_test(test_jacobian_cancelled),
+        kit_test(test_ridge), kit_test(test_of_jacobian), kit_test(test_of_network_jacobian), kit_test(test_algorithms), kit_test(test_products_in_little_memory), kit_test(test_jacobian_cancelled),
         kit_test(test_jacobian_memory_limit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

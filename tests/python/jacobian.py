@@ -50,6 +50,15 @@ class Jacobians(Case):
         own = ntk.Jacobian.from_functions((10, net.parameters), jvp=lambda v: net.jvp(theta, x, v), vjp=lambda u: net.vjp(theta, x, u.reshape(5, 2)), outputs=2)
         close(ntk.Spectrum(ntk.Gram.from_jacobian(own)).values(), ntk.Spectrum(ntk.Gram.from_jacobian(ntk.Jacobian(net, theta, x))).values(), 1e-13)
 
+    def test_algorithms(self):
+        net = ntk.Network(LAYERS, input=[3])
+        j = ntk.Jacobian(net, net.initialize(1), data(5))
+        grams = [ntk.Gram.from_jacobian(j, algorithm=name) for name in ("auto", "structured", "contraction", "products")]
+        self.assertEqual([gram.algorithm for gram in grams], ["structured", "structured", "contraction", "products"])
+        for gram in grams[1:]:
+            close(gram.multiply(data(10, 2)), grams[0].multiply(data(10, 2)), 1e-14)
+            close(gram.diagonal(), grams[0].diagonal(), 1e-14)
+
     def test_parts(self):
         net = ntk.Network(LAYERS, input=[3])
         theta, x = net.initialize(1), data(5)
