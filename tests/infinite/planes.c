@@ -80,12 +80,12 @@ static void write_net(const net *n, const char *parameterization, char *json, si
                       n->height, n->width, n->channels);
     for (int i = 0; i < n->count; ++i) {
         const layer *l = &n->layers[i];
-        at += snprintf(json + at, size - (size_t)at, "{\"op\": \"%s\", \"units\": 5, \"w_std\": %.17g, \"b_std\": %.17g", l->dense ? "dense" : "conv", l->w_std, l->b_std);
+        at += ntk_print(json + at, size - (size_t)at, "{\"op\": \"%s\", \"units\": 5, \"w_std\": %.17g, \"b_std\": %.17g", l->dense ? "dense" : "conv", l->w_std, l->b_std);
         if (!l->dense)
             at += snprintf(json + at, size - (size_t)at, ", \"kernel\": [%d, %d], \"dilation\": [%d, %d], \"padding\": \"%s\"", l->kernel[0], l->kernel[1],
                            l->dilation[0], l->dilation[1], l->same ? "same" : "valid");
         at += snprintf(json + at, size - (size_t)at, "}, ");
-        if (l->a != 1) at += snprintf(json + at, size - (size_t)at, "{\"op\": \"abrelu\", \"a\": %.17g, \"b\": %.17g}, ", l->a, l->b);
+        if (l->a != 1) at += ntk_print(json + at, size - (size_t)at, "{\"op\": \"abrelu\", \"a\": %.17g, \"b\": %.17g}, ", l->a, l->b);
     }
     snprintf(json + at, size - (size_t)at, "{\"op\": \"%s\"}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 1.2, \"b_std\": 0.1}]}", ends[n->end]);
 }

@@ -5,6 +5,7 @@
  * Row i is cos(t_i) u + sin(t_i) v, of another length: the pair (i, j) stands at the angle t_i - t_j, from 1e-15 to pi.  Errors relative to
  * sqrt(K(x,x) K(x',x')), at most 4e-15 (1 + L/10) in double and 1e-6 (1 + L/10) in single precision.
  */
+#include "core.h"
 #include "kit.h"
 
 #include "infinite/oracle.h"
@@ -54,8 +55,8 @@ static void free_rows(data *rows)
 static ntk_network *chain_network(ntk_context *ctx, const char *name, int depth, double w_std, double b_std)
 {
     char json[600], bias[40] = "";
-    if (b_std >= 0) snprintf(bias, sizeof bias, ", \"b_std\": %.17g", b_std);
-    snprintf(json, sizeof json,
+    if (b_std >= 0) ntk_print(bias, sizeof bias, ", \"b_std\": %.17g", b_std);
+    ntk_print(json, sizeof json,
              "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [%d], \"layers\": [{\"op\": \"repeat\", \"times\": %d, \"layers\": ["
              "{\"op\": \"dense\", \"units\": 8, \"w_std\": %.17g%s}, {\"op\": \"%s\"}]}, {\"op\": \"dense\", \"units\": 1, \"w_std\": %.17g%s}]}",
              D, depth, w_std, bias, name, w_std, bias);
