@@ -5,18 +5,23 @@
  *     rho_out = f(rho),     Theta = alpha beta g(rho),      alpha, beta the lengths of the input.
  *
  * With u = sqrt(1 - |rho|) both f and g are analytic in u on either side of rho = 0 (the only singularities are the square roots at
- * rho = ±1), so each is a polynomial in x = 2u - 1: interpolated in Chebyshev nodes from the layerwise recursion in extended
- * precision, cut where its tail no longer matters to the type, written as f(0) + (x + 1) q(x) so that equal inputs (u = 0) are exact,
- * and q evaluated by Horner.  One square root and one polynomial per pair, whatever the depth.  Its argument is the gap itself, so
- * near inputs keep their digits.
+ * rho = ±1), so each side is a polynomial (chain_fit.c).  One square root and one polynomial per pair, whatever the depth.  Its
+ * argument is the gap itself, so near inputs keep their digits.
  *
- * Horner's rounding error is eps times the sum of the |coefficients|; it is measured when the chain is made, and a chain for which it
- * is not small (very deep ones) is left to the layerwise path.
+ * Two forms, by what the processor can do:
+ *
+ *   sides    one polynomial per side, start + (x + 1) q(x), x = 2u - 1; where a block holds pairs of both sides, both are evaluated
+ *   pieces   PIECES polynomials of low degree per side, in x = u - centre: AVX-512 finds the coefficient of every lane in a register, by
+ *            one permutation, so that neither side nor piece costs anything.  The square root is refined from the reciprocal one
+ *            (Goldschmidt 1964), in the same pipes as the rest: the divider would take twice as long
+ *
+ * Rows go from signed gaps (start.c) to the caller's memory without a stop in between.
  */
 #include "hot.h"
 
-#define NODES 56       /* interpolation points; a degree above NTK_CHAIN_DEGREE is refused */
 #if defined(NTK_HOT)
+
+#include <string.h>
 
 #if defined(__AVX512F__)
 #define BYTES 64
@@ -28,12 +33,72 @@
 #define BYTES 16
 #define VECTORS 4
 #endif
-#define BLOCK (VECTORS * BYTES / (int)sizeof(real)) /* pairs evaluated together; divides NTK_RUN */
+#define LANES (BYTES / (int)sizeof(real))
+#define BLOCK (VECTORS * LANES) /* pairs evaluated together; divides NTK_RUN */
 
 typedef real vector __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
 
+#if defined(__AVX512F__)
+
+#include <immintrin.h>
+
+/* What differs between the types: lookup(x) is the coefficient in lane x of a row of 2 PIECES. */
+#if defined(NTK_HOT_F32)
+typedef __m512i index_vector;
+#define MAGIC 0x1.8p23f
+#define TINY 1e-36f
+#define root_guess(w) (vector)_mm512_rsqrt14_ps((__m512)(w))
+#define largest(a, b) (vector)_mm512_max_ps((__m512)(a), (__m512)(b))
+#define absolute(a) (vector)_mm512_abs_ps((__m512)(a))
+#define index_of(t, s) _mm512_ternarylogic_epi32(_mm512_castps_si512((__m512)(t)), _mm512_srli_epi32(_mm512_castps_si512((__m512)(s)), 28), _mm512_set1_epi32(8), 0xf8)
+#define lookup(c, i) (vector)_mm512_permutexvar_ps(i, _mm512_loadu_ps(c))
+typedef float coefficient;
+#else
+typedef __m512i index_vector;
+#define MAGIC 0x1.8p52
+#define TINY 1e-290
+#define root_guess(w) (vector)_mm512_rsqrt14_pd((__m512d)(w))
+#define largest(a, b) (vector)_mm512_max_pd((__m512d)(a), (__m512d)(b))
+#define absolute(a) (vector)_mm512_abs_pd((__m512d)(a))
+#define index_of(t, s) _mm512_ternarylogic_epi64(_mm512_castpd_si512((__m512d)(t)), _mm512_srli_epi64(_mm512_castpd_si512((__m512d)(s)), 60), _mm512_set1_epi64(8), 0xf8)
+#define lookup(c, i) (vector)_mm512_permutex2var_pd(_mm512_loadu_pd(c), i, _mm512_loadu_pd((c) + 8))
+typedef double coefficient;
+#endif
+
+/* Of 0 it is 0. */
+static inline vector root(vector gap)
+{
+    vector y = root_guess(largest(gap, (vector){0} + REAL(TINY))), g = gap * y, h = REAL(0.5) * y, r = REAL(0.5) - g * h;
+    g += g * r;
+    if (sizeof(real) == 4) return g;
+    h += h * r;
+    r = REAL(0.5) - g * h;
+    return g + g * r;
+}
+
+/* Signed gaps to polynomials; scaled by alpha beta. */
+static inline void evaluate(const ntk_chain *chain, int what, const real *s, real alpha, const real *beta, real *out)
+{
+    const ntk_chain_pieces *p = &chain->pieces[sizeof(real) == 4][what];
+    const coefficient *c = sizeof(real) == 4 ? (const void *)p->f32 : (const void *)p->f64;
+    const vector *at = (const vector *)(const void *)s, *lengths = (const vector *)(const void *)beta;
+    vector *to = (vector *)(void *)out, x[VECTORS], sum[VECTORS];
+    index_vector index[VECTORS];
+    NTK_UNROLL for (int v = 0; v < VECTORS; ++v) {
+        vector u = root(absolute(at[v])), t = u * REAL(NTK_CHAIN_SCALE) + REAL(MAGIC);
+        x[v] = u - (t - REAL(MAGIC)) * REAL(NTK_CHAIN_STEP);
+        index[v] = index_of(t, at[v]);
+        sum[v] = lookup(c + p->degree * 2 * NTK_CHAIN_PIECES, index[v]);
+    }
+    for (int k = p->degree - 1; k >= 0; --k)
+        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) sum[v] = sum[v] * x[v] + lookup(c + k * 2 * NTK_CHAIN_PIECES, index[v]);
+    NTK_UNROLL for (int v = 0; v < VECTORS; ++v) to[v] = sum[v] * (alpha * lengths[v]);
+}
+
+#else
+
 /* One side of a block of pairs.  Written in vectors, so that the sums stay in registers. */
-static inline void evaluate(const ntk_chain_side *side, const real *x, real *out)
+static inline void evaluate_side(const ntk_chain_side *side, const real *x, real *out)
 {
     const vector *at = (const vector *)(const void *)x;
     vector *to = (vector *)(void *)out, sum[VECTORS], one = (vector){0} + 1, start = one * REAL(side->start);
@@ -46,220 +111,77 @@ static inline void evaluate(const ntk_chain_side *side, const real *x, real *out
 }
 
 /* Pairs of a block on the far side. */
-static inline int64_t count_far(const real *rho)
+static inline int64_t count_far(const real *s)
 {
     int64_t far = 0;
-    for (int l = 0; l < BLOCK; ++l) far += rho[l] < 0;
+    for (int l = 0; l < BLOCK; ++l) far += signbit(s[l]) != 0;
     return far;
 }
 
-/* Both sides where both occur.  What stands behind the last pair is finite: it was put to 0, or is left of another run. */
-static void evaluate_sides(const ntk_run *run, const ntk_chain_side sides[2], const real *rho, const real *x, real *out)
+/* Both sides where both occur. */
+static inline void evaluate(const ntk_chain *chain, int what, const real *s, real alpha, const real *beta, real *out)
 {
-    for (int64_t first = 0; first < run->count; first += BLOCK) {
-        int64_t below = count_far(rho + first);
-        real far[BLOCK];
-        if (below < BLOCK) evaluate(&sides[0], x + first, out + first);
-        if (below == 0) continue;
-        evaluate(&sides[1], x + first, far);
-        for (int l = 0; l < BLOCK; ++l) out[first + l] = rho[first + l] < 0 ? far[l] : out[first + l];
-    }
+    const ntk_chain_side *sides = chain->sides[sizeof(real) == 4][what];
+    int64_t below = count_far(s);
+    real x[BLOCK], near[BLOCK], far[BLOCK];
+    for (int l = 0; l < BLOCK; ++l) x[l] = 2 * ntk_sqrt(ntk_abs(s[l])) - 1;
+    if (below < BLOCK) evaluate_side(&sides[0], x, near);
+    if (below > 0) evaluate_side(&sides[1], x, far);
+    if (below == 0) memcpy(far, near, sizeof far);
+    if (below == BLOCK) memcpy(near, far, sizeof near);
+    for (int l = 0; l < BLOCK; ++l) out[l] = (signbit(s[l]) ? far[l] : near[l]) * (alpha * beta[l]);
 }
 
-void NTK_HOT_NAME(chain_pairs)(const ntk_chain *chain, const ntk_run *run);
-void NTK_HOT_NAME(chain_pairs)(const ntk_chain *chain, const ntk_run *run)
+#endif
+
+/* v - v is 0 for finite v alone. */
+static inline vector defect(const real *out)
 {
-    state s = state_of(run, 0);
-    real x[NTK_RUN] = {0}, rho[NTK_RUN], alpha = row_of(run, 0);
-    const real *beta = column_of(run, 0);
-    const ntk_chain_side(*sides)[2] = chain->sides[sizeof(real) == 4];
-    NTK_RUN_LOOP(j, run) x[j] = 2 * ntk_sqrt(s.gap[j]) - 1;
-    if (run->wants_nngp) evaluate_sides(run, sides[0], s.rho, x, rho);
-    evaluate_sides(run, sides[1], s.rho, x, s.theta);
-    NTK_RUN_LOOP(j, run) s.theta[j] *= alpha * beta[j];
-    if (!run->wants_nngp) return;
-    NTK_RUN_LOOP(j, run) s.rho[j] = rho[j];
-}
-
-#else
-
-#include <math.h>
-
-#define CHAIN_VARIANTS(type)                                            \
-    void ntk_chain_pairs_##type##_c(const ntk_chain *, const ntk_run *);  \
-    void ntk_chain_pairs_##type##_avx2(const ntk_chain *, const ntk_run *); \
-    void ntk_chain_pairs_##type##_avx512(const ntk_chain *, const ntk_run *);
-CHAIN_VARIANTS(f64)
-CHAIN_VARIANTS(f32)
-
-const ntk_chain_fn ntk_chain_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(chain_pairs, f64), [NTK_F32] = NTK_VARIANT_ROW(chain_pairs, f32)};
-
-/* ---- the exact chain ------------------------------------------------------------------------------------------- */
-
-/* A pair of unit inputs on its way through the layers. */
-typedef struct pair_state {
-    long double rho, gap, theta, lengths; /* lengths: alpha beta */
-} pair_state;
-
-/* sin t - t cos t = sum (-1)^(k+1) 2k t^(2k+1) / (2k+1)!, for t <= pi/2. */
-static long double lens(long double t)
-{
-    long double term = t * t * t / 3, sum = 0; /* 2 t³ / 3! */
-    for (int k = 1; k <= 14; ++k) {
-        sum += term;
-        term *= -t * t * (k + 1) / ((long double)k * (2 * k + 2) * (2 * k + 3));
+    vector sum = {0};
+    for (int v = 0; v < VECTORS; ++v) {
+        vector value = ((const vector *)(const void *)out)[v];
+        sum += value - value;
     }
     return sum;
 }
 
-static void pass_relu(const double *k, pair_state *p)
+static bool is_zero(vector sum)
 {
-    long double kappa = k[NTK_RELU_KAPPA], c = k[NTK_RELU_C], s = (1 - c) / acosl(-1), w = p->gap, t = 2 * asinl(sqrtl(w / 2)), sg = s * lens(t);
-    bool near = p->rho >= 0;
-    long double far_rho = sg - c * (1 - w);
-    p->theta *= kappa * (near ? 1 - s * t : c + s * t);
-    p->gap = near ? w - sg : far_rho >= 0 ? (1 + c) - c * w - sg : (1 - c) + c * w + sg;
-    p->rho = near ? 1 - p->gap : far_rho;
-    p->lengths *= kappa;
+    real all = 0;
+    for (int l = 0; l < LANES; ++l) all += sum[l];
+    return all == 0;
 }
 
-static void pass_dense(const double *k, pair_state *p)
+bool NTK_HOT_NAME(chain_row)(const ntk_chain *chain, const ntk_chain_row *row);
+bool NTK_HOT_NAME(chain_row)(const ntk_chain *chain, const ntk_chain_row *row)
 {
-    p->theta = k[NTK_AFFINE_OWN_K] * p->lengths * p->rho + k[NTK_AFFINE_GAIN2] * p->theta;
-    p->lengths *= k[NTK_AFFINE_GAIN2];
-}
-
-static pair_state exact(const ntk_reading *r, long double u, bool far)
-{
-    pair_state p = {.gap = u * u, .lengths = 1};
-    p.rho = far ? p.gap - 1 : 1 - p.gap;
-    for (int64_t i = 0; i < r->network->n_steps; ++i) {
-        const ntk_plan *plan = &r->plans[i];
-        if (plan->step->parametric >= 0) pass_dense(plan->k, &p);
-        else pass_relu(plan->k, &p);
+    const real *s = row->gaps, *beta = row->beta;
+    real *out = row->out, alpha = *(const real *)row->alpha;
+    vector bad = {0};
+    int64_t j = 0;
+    for (; j + BLOCK <= row->count; j += BLOCK) {
+        evaluate(chain, row->what, s + j, alpha, beta + j, out + j);
+        bad += defect(out + j);
     }
-    return p;
-}
-
-/* ---- interpolation --------------------------------------------------------------------------------------------- */
-
-typedef struct samples {
-    long double start[2];        /* rho, theta at u = 0 */
-    long double value[2][NODES]; /* and at the Chebyshev nodes */
-} samples;
-
-static void sample_side(const ntk_reading *r, bool far, samples *s)
-{
-    long double pi = acosl(-1);
-    pair_state start = exact(r, 0, far);
-    s->start[0] = start.rho;
-    s->start[1] = start.theta;
-    for (int i = 0; i < NODES; ++i) {
-        pair_state p = exact(r, (1 + cosl(pi * (2 * i + 1) / (2 * NODES))) / 2, far);
-        s->value[0][i] = p.rho;
-        s->value[1][i] = p.theta;
+    if (j < row->count) { /* what stands behind the last pair of the gaps is finite; of the lengths it is not ours */
+        real lengths[BLOCK] = {0}, rest[BLOCK];
+        memcpy(lengths, beta + j, (size_t)(row->count - j) * sizeof *beta);
+        evaluate(chain, row->what, s + j, alpha, lengths, rest);
+        bad += defect(rest);
+        memcpy(out + j, rest, (size_t)(row->count - j) * sizeof *out);
     }
+    return is_zero(bad);
 }
 
-static void chebyshev_coefficients(const long double *value, long double *c)
-{
-    long double pi = acosl(-1);
-    for (int k = 0; k < NODES; ++k) {
-        c[k] = 0;
-        for (int i = 0; i < NODES; ++i) c[k] += value[i] * cosl(pi * k * (2 * i + 1) / (2 * NODES)) * (k ? 2 : 1) / NODES;
-    }
-}
+#else
 
-/* Smallest degree whose tail is below `share` of `scale`. */
-static int degree_for(const long double *c, long double scale, long double share)
-{
-    long double tail = 0;
-    int k = NODES - 1;
-    while (k > 0 && tail + fabsl(c[k]) <= share * scale) tail += fabsl(c[k--]);
-    return k;
-}
+#define CHAIN_VARIANTS(type)                                                     \
+    bool ntk_chain_row_##type##_c(const ntk_chain *, const ntk_chain_row *);    \
+    bool ntk_chain_row_##type##_avx2(const ntk_chain *, const ntk_chain_row *); \
+    bool ntk_chain_row_##type##_avx512(const ntk_chain *, const ntk_chain_row *);
+CHAIN_VARIANTS(f64)
+CHAIN_VARIANTS(f32)
 
-/* sum c_k T_k(x) in powers of x: T_{k+1} = 2 x T_k - T_{k-1}. */
-static void to_powers(const long double *c, int degree, long double powers[NODES])
-{
-    long double t[NODES + 1] = {1}, before[NODES + 1] = {0};
-    for (int i = 0; i < NODES; ++i) powers[i] = 0;
-    for (int k = 0; k <= degree; ++k) {
-        for (int i = 0; i <= k; ++i) powers[i] += c[k] * t[i];
-        for (int i = k + 1; i >= 0; --i) {
-            long double next = (i > 0 ? (k == 0 ? 1 : 2) * t[i - 1] : 0) - (k == 0 ? 0 : before[i]);
-            before[i] = t[i];
-            t[i] = next;
-        }
-    }
-}
-
-/* q of P(x) = P(-1) + (x + 1) q(x), by synthetic division. */
-static void divide(const long double *powers, int degree, ntk_chain_side *side)
-{
-    long double carry = 0;
-    side->degree = NTK_MAX(degree - 1, 0);
-    side->c[0] = 0;
-    for (int k = degree; k >= 1; --k) {
-        carry = powers[k] - carry;
-        side->c[k - 1] = (double)carry;
-    }
-}
-
-static bool fit_side(const samples *s, int what, long double scale, double eps, ntk_chain_side *side)
-{
-    long double c[NODES], powers[NODES];
-    double sum = 0;
-    int degree;
-    chebyshev_coefficients(s->value[what], c);
-    degree = degree_for(c, scale, eps / 4);
-    if (degree > NTK_CHAIN_DEGREE) return false;
-    to_powers(c, degree, powers);
-    divide(powers, degree, side);
-    side->start = (double)s->start[what];
-    for (int k = 0; k <= side->degree; ++k) sum += fabs(side->c[k]);
-    return sum <= 4 * scale; /* Horner's error is at most about twice the degree times eps times this, in practice a few eps */
-}
-
-static bool fit(const ntk_reading *r, ntk_chain *chain)
-{
-    static const double eps[2] = {0x1p-53, 0x1p-24};
-    pair_state same = exact(r, 0, false);
-    long double scale[2] = {1, fabsl(same.theta)};
-    samples s[2];
-    bool good = scale[1] > 0;
-    for (int far = 0; far < 2; ++far) sample_side(r, far, &s[far]);
-    for (int type = 0; type < 2; ++type)
-        for (int what = 0; what < 2; ++what)
-            for (int far = 0; far < 2; ++far) good = good && fit_side(&s[far], what, scale[what], eps[type], &chain->sides[type][what][far]);
-    return good;
-}
-
-/* A chain: every step reads the one before; dense without bias, or homogeneous. */
-static bool applicable(const ntk_reading *r)
-{
-    int64_t activations = 0;
-    for (int64_t i = 0; i < r->network->n_steps; ++i) {
-        const ntk_plan *plan = &r->plans[i];
-        const ntk_activation *a = plan->step->layer->activation;
-        bool dense = plan->step->parametric >= 0 && plan->columns == 0 && plan->k[NTK_AFFINE_OWN_1] == 0;
-        bool homogeneous = a && a->laws & NTK_LAW_HOMOGENEOUS && plan->k[NTK_RELU_KAPPA] > 0;
-        if (plan->step->n_inputs != 1 || plan->step->inputs[0] != (int)i || !(dense || homogeneous)) return false;
-        activations += homogeneous;
-    }
-    return activations > 0 && r->network->result == (int)r->network->n_steps;
-}
-
-ntk_status ntk_chain_create(ntk_context *ctx, const ntk_reading *reading, ntk_chain **chain)
-{
-    ntk_status status;
-    *chain = NULL;
-    if (!applicable(reading)) return NTK_OK;
-    status = NTK_NEW(ctx, 1, chain);
-    if (status != NTK_OK || fit(reading, *chain)) return status;
-    ntk_free(*chain);
-    *chain = NULL;
-    return NTK_OK;
-}
+const ntk_chain_fn ntk_chain_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(chain_row, f64), [NTK_F32] = NTK_VARIANT_ROW(chain_row, f32)};
 
 #endif

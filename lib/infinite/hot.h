@@ -22,6 +22,7 @@ typedef float real;
 #define REAL(x) ((float)(x))
 #define ntk_sqrt sqrtf
 #define ntk_abs fabsf
+#define ntk_copysign copysignf
 #define ntk_atan2 atan2f
 #define ntk_exp expf
 #define ntk_expm1 expm1f
@@ -32,6 +33,7 @@ typedef double real;
 #define REAL(x) ((double)(x))
 #define ntk_sqrt sqrt
 #define ntk_abs fabs
+#define ntk_copysign copysign
 #define ntk_atan2 atan2
 #define ntk_exp exp
 #define ntk_expm1 expm1

@@ -7,10 +7,11 @@
  *   conv.c pool.c blend.c              ops that mix positions
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
- *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle
- *   inner.c        x·x' of few inputs, without the BLAS
+ *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle     chain_fit.c  its polynomials
+ *   inner.c        cosines and distances of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   take.c         results into the caller's memory, checked on the way
+ *   turn.c         what is symmetric, a second time
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   taps.c         ops that mix positions: which inputs every output reads
  *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
@@ -66,17 +67,37 @@ enum { NTK_RELU_KAPPA, NTK_RELU_C, NTK_RELU_S, NTK_RELU_ROOT_KAPPA };
 /** The plan of a layer with weights: constants and nature. */
 ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan);
 
-/** A whole homogeneous chain as polynomials, start + (x + 1) q(x), x = 2 sqrt(gap) - 1 (chain.c): by type, by what (rho, theta), by side (near, far). */
+/** A whole homogeneous chain as polynomials in u = sqrt(gap) (chain.c), by type, by what (rho, theta): one of its two forms, by the instruction set. */
 #define NTK_CHAIN_DEGREE 40
-typedef struct ntk_chain_side {
+typedef struct ntk_chain_side { /* start + (x + 1) q(x), x = 2u - 1 */
     double start;
     int degree;
     double c[NTK_CHAIN_DEGREE + 1];
 } ntk_chain_side;
+#define NTK_CHAIN_PIECES 8
+#define NTK_CHAIN_SCALE 7.499 /* u in [0, 1] rounds to a piece from 0 to 7 */
+#define NTK_CHAIN_STEP (1 / NTK_CHAIN_SCALE)
+#define NTK_CHAIN_PIECE_DEGREE 28
+typedef struct ntk_chain_pieces { /* coefficient k of every piece, near then far, in x = u - piece STEP */
+    int degree;
+    double f64[NTK_CHAIN_PIECE_DEGREE + 1][2 * NTK_CHAIN_PIECES];
+    float f32[NTK_CHAIN_PIECE_DEGREE + 1][2 * NTK_CHAIN_PIECES];
+} ntk_chain_pieces;
 typedef struct ntk_chain {
-    ntk_chain_side sides[2][2][2];
+    ntk_chain_side sides[2][2][2]; /* near, far */
+    ntk_chain_pieces pieces[2][2];
 } ntk_chain;
-typedef void (*ntk_chain_fn)(const ntk_chain *chain, const ntk_run *run);
+
+/** `count` signed gaps of one row to alpha beta f (what = 0, lengths of the result) or alpha beta g (what = 1, lengths of the input); false if one
+ *  is not finite. */
+typedef struct ntk_chain_row {
+    int64_t count;
+    int what;
+    const void *gaps;         /* readable to the end of the run */
+    const void *alpha, *beta; /* one number; [count] */
+    void *out;                /* [count] */
+} ntk_chain_row;
+typedef bool (*ntk_chain_fn)(const ntk_chain *chain, const ntk_chain_row *row);
 extern const ntk_chain_fn ntk_chain_variants[2][NTK_CPU_COUNT];
 
 /** *chain stays NULL where the network is no such chain, or too deep for the polynomials to be as good as the layers. */
@@ -322,18 +343,53 @@ typedef struct ntk_plane_sides {
 ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
                            int64_t diagonal, bool each, const ntk_results *out);
 
+/* ---- the other triangle (turn.c) --------------------------------------------------------------------------------- */
+
+/** to [columns, rows] = fromᵀ; both in one matrix of row stride ld, apart. */
+typedef struct ntk_turn {
+    int64_t rows, columns, ld;
+    const void *from;
+    void *to;
+} ntk_turn;
+typedef void (*ntk_turn_fn)(const ntk_turn *t);
+extern const ntk_turn_fn ntk_turn_variants[2][NTK_CPU_COUNT];
+
+/* ---- cosines of few inputs (inner.c) ----------------------------------------------------------------------------- */
+
+#define NTK_INNER_BLOCK 6 /* rows of a register block */
+#define NTK_INNER_ROWS 96 /* rows at once; a multiple of them */
+typedef struct ntk_inner {
+    int64_t d, row_count, count; /* count <= NTK_RUN columns */
+    const void *rows, *columns;  /* samples, [., d] */
+    const double *row_inverse, *column_inverse; /* 1/|x| */
+    void *packed;                /* [NTK_RUN / width][d][width], zeroed once: the columns, normalised and turned by inner_pack */
+    void *units;                 /* [NTK_INNER_ROWS, d]: room for the rows, normalised */
+    void *out;                   /* [NTK_INNER_ROWS, NTK_RUN] */
+} ntk_inner;
+#define NTK_INNER_DEPTH 128 /* inputs summed before their sum is added to the others */
+typedef void (*ntk_inner_fn)(const ntk_inner *inner);
+extern const ntk_inner_fn ntk_inner_variants[2][NTK_CPU_COUNT], ntk_inner_pack_variants[2][NTK_CPU_COUNT];
+
 /* ---- the first state (start.c) ---------------------------------------------------------------------------------- */
 
-/** Products x·x' of one row sample with `count` column samples become rho and gap of slot 0; theta = 0. */
+/**
+ * The signed gaps of a block, in place of its cosines: gap = 1 - |rho| with the sign of rho, which says all, for rho = ±(1 - gap).
+ * Where a cosine is not good enough the gap comes from the vectors.
+ */
+typedef struct ntk_gaps {
+    const ntk_inner *block;  /* out: cosines in, signed gaps out */
+    const void *products;    /* x·x' of the BLAS [rows, product_ld] from which the cosines are made; NULL: they are there */
+    int64_t product_ld;
+    double near;             /* gaps below it are taken from the vectors */
+    int64_t itself;          /* the column that is the same sample as row 0, or NTK_ALL_PAIRS */
+} ntk_gaps;
+typedef void (*ntk_gaps_fn)(const ntk_gaps *g);
+extern const ntk_gaps_fn ntk_gaps_variants[2][NTK_CPU_COUNT];
+
+/** Signed gaps to the first state of a run; theta = 0. */
 typedef struct ntk_start {
-    int64_t count, d;
-    const void *products;
-    const void *x;              /* the row sample [d] */
-    const void *columns;        /* the column samples [count, d] */
-    double inverse;             /* 1/|x| */
-    const double *inverses;     /* 1/|x'| */
-    double near;                /* gaps below it are taken from the vectors */
-    int64_t itself;             /* the column that is the same sample, or -1 */
+    int64_t count;
+    const void *gaps;
     void *rho, *gap, *theta;
 } ntk_start;
 typedef void (*ntk_start_fn)(const ntk_start *s);
@@ -352,18 +408,5 @@ typedef struct ntk_take {
 } ntk_take;
 typedef bool (*ntk_take_fn)(const ntk_take *t);
 extern const ntk_take_fn ntk_take_variants[2][NTK_CPU_COUNT];
-
-/* ---- products of few inputs (inner.c) ---------------------------------------------------------------------------- */
-
-#define NTK_INNER_ROWS 96 /* at once; a multiple of the rows of a register block */
-typedef struct ntk_inner {
-    int64_t d, row_count, count; /* count <= NTK_RUN columns */
-    const void *rows, *columns;  /* samples, [., d] */
-    void *packed;                /* [d, NTK_RUN], zeroed once: the columns, turned by inner_pack */
-    void *out;                   /* [NTK_INNER_ROWS, NTK_RUN] */
-} ntk_inner;
-#define NTK_INNER_DEPTH 128 /* inputs summed before their sum is added to the others */
-typedef void (*ntk_inner_fn)(const ntk_inner *inner);
-extern const ntk_inner_fn ntk_inner_variants[2][NTK_CPU_COUNT], ntk_inner_pack_variants[2][NTK_CPU_COUNT];
 
 #endif

@@ -1,11 +1,15 @@
 /*
- * Products x·x' of a few rows with a run of columns, where a call of the BLAS for each would cost more than the product: few inputs,
- * or a BLAS that is not known to be fast.
+ * Cosines x̂·x̂' and distances ½|x̂ ∓ x̂'|² of a few rows with a run of columns, x̂ = x/|x|, where a call of the BLAS for each would cost more
+ * than the sums: few inputs, or a BLAS that is not known to be fast.
  *
- * The columns are turned into packed[k][j], so that a vector holds the same input of neighbouring columns; many blocks of rows use them.
- * ROWS rows by VECTORS vectors of sums stay in registers over a slice of inputs: ROWS VECTORS products for VECTORS + ROWS loads.  Every
- * pair is summed in the same order wherever it lies: k upwards within a slice, from 0, then slices upwards.  For near inputs, whose terms
- * have one sign, that leaves an error of about sqrt(d/DEPTH) eps / 4, where one long sum has sqrt(d) eps / 4 (Higham 2002, §4.2).
+ * The columns are normalised and turned into panels packed[j/WIDTH][k][j%WIDTH], so that a vector holds the same input of neighbouring
+ * columns and a panel is read from end to end; many blocks of rows use them.  The rows of a block are normalised beside them.  Sample and
+ * column are rounded by one rule, x̂_k = fl(x_k fl(1/|x|)), so that equal samples have distance 0 and a pair does not know which is which.
+ *
+ * ROWS rows by VECTORS vectors of sums stay in registers over a slice of inputs: ROWS VECTORS products for VECTORS + ROWS loads; a distance is
+ * a subtraction more.  Every pair is summed in the same order wherever it lies: k upwards within a slice, from 0, then slices upwards.  For near
+ * inputs, whose terms have one sign, that leaves an error of about sqrt(d/DEPTH) eps / 4, where one long sum has sqrt(d) eps / 4 (Higham
+ * 2002, §4.2).  Distances are one long sum: their error is relative.
  */
 #include "hot.h"
 
@@ -32,10 +36,13 @@ typedef real vector __attribute__((vector_size(BYTES), aligned(sizeof(real)), ma
 
 static void pack_square(const ntk_inner *p, int64_t j, int64_t k)
 {
-    const real *from = (const real *)p->columns + j * p->d + k;
-    real *to = (real *)p->packed + k * NTK_RUN + j;
-    for (int64_t b = 0; b < NTK_MIN(SIDE, p->d - k); ++b)
-        for (int64_t a = 0; a < NTK_MIN(SIDE, p->count - j); ++a) to[b * NTK_RUN + a] = from[a * p->d + b];
+    int64_t most = NTK_MIN(SIDE, p->d - k);
+    for (int64_t a = j; a < NTK_MIN(j + SIDE, p->count); ++a) {
+        const real *from = (const real *)p->columns + a * p->d + k;
+        real *to = (real *)p->packed + (a / WIDTH * p->d + k) * WIDTH + a % WIDTH;
+        double inverse = p->column_inverse[a];
+        for (int64_t b = 0; b < most; ++b) to[b * WIDTH] = REAL((double)from[b] * inverse);
+    }
 }
 
 void NTK_HOT_NAME(inner_pack)(const ntk_inner *p);
@@ -45,12 +52,26 @@ void NTK_HOT_NAME(inner_pack)(const ntk_inner *p)
         for (int64_t k = 0; k < p->d; k += SIDE) pack_square(p, j, k);
 }
 
-/* out [ROWS, WIDTH] (+)= x packed, over one slice. */
-static inline void block(int64_t depth, const real *const x[ROWS], const real *packed, bool first, real *out)
+static void normalise_rows(const ntk_inner *p)
+{
+    const real *from = p->rows;
+    real *to = p->units;
+    for (int64_t i = 0; i < p->row_count; ++i)
+        for (int64_t k = 0; k < p->d; ++k) to[i * p->d + k] = REAL((double)from[i * p->d + k] * p->row_inverse[i]);
+}
+
+/* The rows of a register block; the last one stands in for those missing. */
+static inline void rows_at(const ntk_inner *p, int64_t i, int64_t from, const real *x[ROWS])
+{
+    for (int r = 0; r < ROWS; ++r) x[r] = (const real *)p->units + NTK_MIN(i + r, p->row_count - 1) * p->d + from;
+}
+
+/* out [ROWS, WIDTH] (+)= x panel, over one slice. */
+static inline void block(int64_t depth, const real *const x[ROWS], const real *panel, bool first, real *out)
 {
     vector sum[ROWS][VECTORS] = {0};
     for (int64_t k = 0; k < depth; ++k) {
-        const vector *p = (const vector *)(const void *)(packed + k * NTK_RUN);
+        const vector *p = (const vector *)(const void *)(panel + k * WIDTH);
         NTK_UNROLL for (int r = 0; r < ROWS; ++r)
             NTK_UNROLL for (int v = 0; v < VECTORS; ++v) sum[r][v] += x[r][k] * p[v];
     }
@@ -62,23 +83,54 @@ static inline void block(int64_t depth, const real *const x[ROWS], const real *p
         }
 }
 
-/* The last rows may be fewer than ROWS: the last one stands in for those missing. */
 static void slice(const ntk_inner *p, int64_t from, int64_t depth)
 {
-    const real *rows = p->rows, *packed = (const real *)p->packed + from * NTK_RUN;
+    const real *packed = p->packed;
     real *out = p->out;
     for (int64_t j = 0; j < p->count; j += WIDTH)
         for (int64_t i = 0; i < p->row_count; i += ROWS) {
             const real *x[ROWS];
-            for (int r = 0; r < ROWS; ++r) x[r] = rows + NTK_MIN(i + r, p->row_count - 1) * p->d + from;
-            block(depth, x, packed + j, from == 0, out + i * NTK_RUN + j);
+            rows_at(p, i, from, x);
+            block(depth, x, packed + j * p->d + from * WIDTH, from == 0, out + i * NTK_RUN + j);
         }
 }
 
 void NTK_HOT_NAME(inner)(const ntk_inner *p);
 void NTK_HOT_NAME(inner)(const ntk_inner *p)
 {
+    normalise_rows(p);
     for (int64_t from = 0; from < p->d; from += DEPTH) slice(p, from, NTK_MIN(p->d - from, DEPTH));
+}
+
+/* out [ROWS, WIDTH] = ½ |x - panel|², with `opposite` ½ |x + panel|². */
+static inline void distances(int64_t d, const real *const x[ROWS], const real *panel, bool opposite, real *out)
+{
+    vector sum[ROWS][VECTORS] = {0};
+    for (int64_t k = 0; k < d; ++k) {
+        const vector *p = (const vector *)(const void *)(panel + k * WIDTH);
+        NTK_UNROLL for (int r = 0; r < ROWS; ++r)
+            NTK_UNROLL for (int v = 0; v < VECTORS; ++v) {
+                vector e = opposite ? p[v] + x[r][k] : p[v] - x[r][k];
+                sum[r][v] += e * e;
+            }
+    }
+    NTK_UNROLL for (int r = 0; r < ROWS; ++r)
+        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) ((vector *)(void *)(out + r * NTK_RUN))[v] = REAL(0.5) * sum[r][v];
+}
+
+void NTK_HOT_NAME(inner_distances)(const ntk_inner *p, int64_t i, int64_t j, bool opposite, void *out);
+void NTK_HOT_NAME(inner_distances)(const ntk_inner *p, int64_t i, int64_t j, bool opposite, void *out)
+{
+    const real *panel = (const real *)p->packed + j / WIDTH * WIDTH * p->d, *x[ROWS];
+    rows_at(p, i, 0, x);
+    if (opposite) distances(p->d, x, panel, true, out);
+    else distances(p->d, x, panel, false, out);
+}
+
+int64_t NTK_HOT_NAME(inner_width)(void);
+int64_t NTK_HOT_NAME(inner_width)(void)
+{
+    return WIDTH;
 }
 
 #else

@@ -17,72 +17,130 @@
 #if defined(NTK_HOT)
 
 #define LANES 16 /* partial sums: fixed, so that every instruction set adds in the same order */
+#define DENSE 4  /* one near pair in so many of a register block: all of its distances at once cost less */
 
-static real half_square_distance(int64_t d, const real *x, real scale, const real *y, real y_scale)
+/* inner.c, of this type and instruction set. */
+void NTK_HOT_NAME(inner_distances)(const ntk_inner *p, int64_t i, int64_t j, bool opposite, void *out);
+int64_t NTK_HOT_NAME(inner_width)(void);
+
+static real half_square_distance(int64_t d, const real *x, double scale, const real *y, double y_scale)
 {
     real sum[LANES] = {0}, total = 0;
     int64_t k = 0;
     for (; k + LANES <= d; k += LANES)
         for (int l = 0; l < LANES; ++l) {
-            real e = x[k + l] * scale - y[k + l] * y_scale;
+            real e = REAL((double)x[k + l] * scale) - REAL((double)y[k + l] * y_scale);
             sum[l] += e * e;
         }
     for (int l = 0; k < d; ++k, ++l) {
-        real e = x[k] * scale - y[k] * y_scale;
+        real e = REAL((double)x[k] * scale) - REAL((double)y[k] * y_scale);
         sum[l] += e * e;
     }
     for (int l = 0; l < LANES; ++l) total += sum[l];
     return REAL(0.5) * total;
 }
 
-static void cosines(const ntk_start *s, real *rho, real *gap, real *theta)
+/* Cosines to signed gaps; how many of them lie below the threshold.  A cosine rounded beyond 1 keeps its sign and gets a small gap. */
+static int64_t to_gaps(int64_t count, real near, real *s)
 {
-    const real *products = s->products;
-    double inverse = s->inverse;
-    for (int64_t j = 0; j < s->count; ++j) {
-        real r = REAL((double)products[j] * inverse * s->inverses[j]);
-        rho[j] = r;
-        gap[j] = 1 - ntk_abs(r);
-        theta[j] = 0;
+    int below = 0;
+    for (int64_t j = 0; j < count; ++j) {
+        real gap = 1 - ntk_abs(s[j]);
+        below += gap < near;
+        s[j] = ntk_copysign(gap, s[j]);
+    }
+    return below;
+}
+
+/* Pairs [j, end) of row i that the product is not good enough for, one by one. */
+static void refine(const ntk_gaps *g, int64_t i, int64_t j, int64_t end, real *s)
+{
+    const ntk_inner *b = g->block;
+    for (; j < end; ++j) {
+        double sign = signbit(s[j]) ? -1 : 1;
+        if (!(ntk_abs(s[j]) < REAL(g->near))) continue;
+        s[j] = REAL(sign) * half_square_distance(b->d, (const real *)b->rows + i * b->d, b->row_inverse[i], (const real *)b->columns + j * b->d,
+                                                 sign * b->column_inverse[j]);
     }
 }
 
-/* Where the product is not good enough, from the vectors. */
-static void refine(const ntk_start *s, int64_t j, real *rho, real *gap)
+static void take_distances(int64_t width, real near, const real *distances, bool opposite, real *s)
 {
-    const real *columns = s->columns;
-    real sign = rho[j] < 0 ? REAL(-1) : REAL(1);
-    if (gap[j] >= REAL(s->near) || s->inverse == 0 || s->inverses[j] == 0) return;
-    gap[j] = half_square_distance(s->d, s->x, REAL(s->inverse), columns + j * s->d, sign * REAL(s->inverses[j]));
-    rho[j] = sign * (1 - gap[j]);
+    for (int64_t j = 0; j < width; ++j)
+        if (ntk_abs(s[j]) < near && (signbit(s[j]) != 0) == opposite) s[j] = opposite ? -distances[j] : distances[j];
 }
 
-/* Near pairs are rare: whole vectors are asked first. */
-static bool any_near(const real *gap, int64_t count, real limit)
+/* The same for a register block at (i, j) at once, where most of its pairs are near. */
+static void refine_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width, const bool occurs[2])
 {
-    int near = 0;
-    for (int64_t j = 0; j < count; ++j) near |= gap[j] < limit;
-    return near;
-}
-
-static void refine_all(const ntk_start *s, real *rho, real *gap)
-{
-    for (int64_t first = 0; first < s->count; first += LANES) {
-        int64_t end = NTK_MIN(first + LANES, s->count);
-        if (!any_near(gap + first, end - first, REAL(s->near))) continue;
-        for (int64_t j = first; j < end; ++j) refine(s, j, rho, gap);
+    real distances[NTK_INNER_BLOCK * NTK_RUN], *s = (real *)g->block->out + i * NTK_RUN + j;
+    for (int opposite = 0; opposite < 2; ++opposite) {
+        if (!occurs[opposite]) continue;
+        NTK_HOT_NAME(inner_distances)(g->block, i, j, opposite, distances);
+        for (int r = 0; r < NTK_INNER_BLOCK; ++r) take_distances(width, REAL(g->near), distances + r * NTK_RUN, opposite, s + r * NTK_RUN);
     }
+}
+
+static void find_signs(int64_t width, real near, const real *s, bool occurs[2])
+{
+    for (int64_t j = 0; j < width; ++j)
+        if (ntk_abs(s[j]) < near) occurs[signbit(s[j]) != 0] = true;
+}
+
+static void gaps_of_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width)
+{
+    real *s = (real *)g->block->out + i * NTK_RUN + j, near = REAL(g->near);
+    int64_t below = 0, end = NTK_MIN(j + width, g->block->count);
+    bool occurs[2] = {false, false};
+    for (int r = 0; r < NTK_INNER_BLOCK; ++r) below += to_gaps(width, near, s + r * NTK_RUN);
+    if (below == 0) return;
+    if (below * DENSE < NTK_INNER_BLOCK * width) {
+        for (int64_t r = 0; r < NTK_MIN(NTK_INNER_BLOCK, g->block->row_count - i); ++r) refine(g, i + r, j, end, s + r * NTK_RUN - j);
+        return;
+    }
+    for (int r = 0; r < NTK_INNER_BLOCK; ++r) find_signs(width, near, s + r * NTK_RUN, occurs);
+    refine_block(g, i, j, width, occurs);
+}
+
+/* From the products of the BLAS. */
+static void gaps_of_row(const ntk_gaps *g, int64_t i)
+{
+    const real *products = (const real *)g->products + i * g->product_ld;
+    real *s = (real *)g->block->out + i * NTK_RUN;
+    double inverse = g->block->row_inverse[i];
+    for (int64_t j = 0; j < g->block->count; ++j) s[j] = REAL((double)products[j] * inverse * g->block->column_inverse[j]);
+    if (to_gaps(g->block->count, REAL(g->near), s) > 0) refine(g, i, 0, g->block->count, s);
+}
+
+/* A sample and itself: exactly 0, whatever was rounded. */
+static void set_itself(const ntk_gaps *g)
+{
+    real *s = g->block->out;
+    for (int64_t i = 0; i < g->block->row_count; ++i) {
+        int64_t j = g->itself + i;
+        if (g->itself != NTK_ALL_PAIRS && j >= 0 && j < g->block->count) s[i * NTK_RUN + j] = g->block->row_inverse[i] == 0 ? 1 : 0;
+    }
+}
+
+void NTK_HOT_NAME(gaps)(const ntk_gaps *g);
+void NTK_HOT_NAME(gaps)(const ntk_gaps *g)
+{
+    int64_t width = NTK_HOT_NAME(inner_width)(), rows = g->block->row_count;
+    for (int64_t i = 0; g->products && i < rows; ++i) gaps_of_row(g, i);
+    for (int64_t i = 0; !g->products && i < rows; i += NTK_INNER_BLOCK)
+        for (int64_t j = 0; j < g->block->count; j += width) gaps_of_block(g, i, j, width);
+    set_itself(g);
 }
 
 void NTK_HOT_NAME(start)(const ntk_start *s);
 void NTK_HOT_NAME(start)(const ntk_start *s)
 {
-    real *rho = s->rho, *gap = s->gap;
-    cosines(s, rho, gap, s->theta);
-    refine_all(s, rho, gap);
-    if (s->itself >= 0 && s->itself < s->count) { /* a sample and itself: exactly 1, whatever was rounded */
-        rho[s->itself] = s->inverse == 0 ? 0 : 1;
-        gap[s->itself] = s->inverse == 0 ? 1 : 0;
+    const real *gaps = s->gaps;
+    real *rho = s->rho, *gap = s->gap, *theta = s->theta;
+    for (int64_t j = 0; j < s->count; ++j) {
+        gap[j] = ntk_abs(gaps[j]);
+        rho[j] = ntk_copysign(1 - gap[j], gaps[j]);
+        theta[j] = 0;
     }
 }
 
@@ -97,6 +155,14 @@ void NTK_HOT_NAME(start)(const ntk_start *s)
 START_VARIANTS(f64)
 START_VARIANTS(f32)
 
+#define GAPS_VARIANTS(type)                     \
+    void ntk_gaps_##type##_c(const ntk_gaps *);    \
+    void ntk_gaps_##type##_avx2(const ntk_gaps *); \
+    void ntk_gaps_##type##_avx512(const ntk_gaps *);
+GAPS_VARIANTS(f64)
+GAPS_VARIANTS(f32)
+
+const ntk_gaps_fn ntk_gaps_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(gaps, f64), [NTK_F32] = NTK_VARIANT_ROW(gaps, f32)};
 const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT] = {[NTK_F64] = NTK_VARIANT_ROW(start, f64), [NTK_F32] = NTK_VARIANT_ROW(start, f32)};
 
 static double amplification(double layers, double gap)

@@ -1,10 +1,10 @@
 /*
  * Runs a reading over a tile of pairs.
  *
- *   1  x·x' of all pairs: of many inputs by the BLAS, into the place of the results; of fewer inputs block by block in step 3
+ *   1  x·x' of all pairs: of many inputs by the BLAS, into the place of the results; of fewer inputs the cosines, block by block in step 3
  *   2  per side: alpha at every step and what else the plans want per sample (the tables)
- *   3  block by block, in parallel: runs of NTK_RUN pairs go through the whole program while they are in the cache, and what is
- *      symmetric is written a second time from there
+ *   3  block by block, in parallel: cosines become gaps (start.c), runs of NTK_RUN pairs go through the whole program while they are in the
+ *      cache, or through the polynomials of a chain (chain.c), and what is symmetric is written a second time from there (turn.c)
  *
  * Tables are made in double and rounded once to the type of the run.
  */
@@ -73,16 +73,10 @@ static char *slot_of(const tile_job *j, char *slots, int slot)
     return slots + (int64_t)slot * 3 * NTK_RUN * (int64_t)j->size;
 }
 
-/* Room of inner.c behind the slots: the products of a block, then the packed columns. */
-static char *inner_products(const tile_job *j, char *slots)
+/* The gaps of a block stand behind the slots; then room of inner.c: the rows, normalised, and the packed columns. */
+static char *gaps_of(const tile_job *j, char *slots)
 {
     return slot_of(j, slots, j->r->slots + 1);
-}
-
-static const void *products_of(const tile_job *j, int64_t i, int64_t first, char *slots)
-{
-    if (j->products) return at(j->products, i * j->product_ld + first, j->size);
-    return at(inner_products(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size);
 }
 
 /* The pair of row i with itself in the run at `first`, or a number that is none of it. */
@@ -91,18 +85,11 @@ static int64_t own_pair(const tile_job *j, int64_t i, int64_t first)
     return j->diagonal == NTK_ALL_PAIRS ? -1 : i + j->diagonal - first;
 }
 
-static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
+static void start_run(const tile_job *j, int64_t i, int64_t count, char *slots)
 {
     ntk_start s = {
         .count = count,
-        .d = j->d,
-        .products = products_of(j, i, first, slots),
-        .x = at(j->rows->x, i * j->d, j->size),
-        .columns = at(j->columns->x, first * j->d, j->size),
-        .inverse = j->rows->inverse[i],
-        .inverses = j->columns->inverse + first,
-        .near = j->near,
-        .itself = own_pair(j, i, first),
+        .gaps = at(gaps_of(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size),
         .rho = slots,
         .gap = at(slots, NTK_RUN, j->size),
         .theta = at(slots, 2 * NTK_RUN, j->size),
@@ -112,10 +99,6 @@ static void start_run(const tile_job *j, int64_t i, int64_t first, int64_t count
 
 static void run_program(const tile_job *j, const ntk_run *run)
 {
-    if (j->r->chain && run->only < 0) {
-        ntk_chain_variants[j->dtype][j->r->cpu](j->r->chain, run);
-        return;
-    }
     for (int64_t i = 0; i < j->r->network->n_steps; ++i) j->r->plans[i].pairs[j->dtype](&j->r->plans[i], run);
 }
 
@@ -164,11 +147,33 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
     int64_t whole = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES;
     ntk_run run = {.count = whole, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
                    .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1, .wants_nngp = j->out->nngp, .own = own_pair(j, i, first)};
-    start_run(j, i, first, count, slots);
+    start_run(j, i, count, slots);
     if (j->out->layers) memcpy(start, slots, 3 * NTK_RUN * j->size);
     run_program(j, &run);
     take_results(j, &run, i, first, count);
     take_layers(j, run, start, i, first, count);
+}
+
+/* A row of a chain, kind by kind: the NNGP by the lengths of the result, the NTK by those of the input, where the tables begin. */
+static void chain_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
+{
+    void *const planes[2] = {j->out->nngp, j->out->ntk};
+    ntk_chain_row row = {.count = count, .gaps = at(gaps_of(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size)};
+    for (row.what = 0; row.what < 2; ++row.what) {
+        int64_t column = row.what == 0 ? j->r->network->result : 0;
+        if (!planes[row.what]) continue;
+        row.alpha = at(j->row_table, column * j->rows->n + i, j->size);
+        row.beta = at(j->column_table, column * j->columns->n + first, j->size);
+        row.out = at(planes[row.what], i * j->out->ld + first, j->size);
+        if (ntk_chain_variants[j->dtype][j->r->cpu](j->r->chain, &row)) continue;
+        atomic_store(&j->bad, i * j->columns->n + first + ntk_find_not_finite(j->dtype, row.out, count));
+    }
+}
+
+static void any_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
+{
+    if (j->r->chain && !j->out->layers) chain_run(j, i, first, count, slots);
+    else one_run(j, i, first, count, slots);
 }
 
 /* ---- the tile -------------------------------------------------------------------------------------------------- */
@@ -181,16 +186,22 @@ static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t 
         .count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first),
         .rows = at(j->rows->x, row * j->d, j->size),
         .columns = at(j->columns->x, first * j->d, j->size),
-        .out = inner_products(j, slots),
-        .packed = at(inner_products(j, slots), NTK_INNER_ROWS * NTK_RUN, j->size),
+        .row_inverse = j->rows->inverse + row,
+        .column_inverse = j->columns->inverse + first,
+        .out = gaps_of(j, slots),
+        .units = at(gaps_of(j, slots), NTK_INNER_ROWS * NTK_RUN, j->size),
+        .packed = at(gaps_of(j, slots), NTK_INNER_ROWS * (NTK_RUN + j->d), j->size),
     };
 }
 
 /* Rows [row, row + rows) of the run at `first`, to their places above the diagonal. */
 static void mirror(const tile_job *j, void *plane, int64_t row, int64_t rows, int64_t first)
 {
-    int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first);
-    if (plane && j->out->mirror) ntk_mirror_block(j->dtype, plane, j->out->ld, j->diagonal, row, rows, first, count);
+    int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first), ld = j->out->ld;
+    ntk_turn turn = {rows, count, ld, at(plane, row * ld + first, j->size), at(plane, (first - j->diagonal) * ld + row + j->diagonal, j->size)};
+    if (!plane || !j->out->mirror) return;
+    if (first + count <= row + j->diagonal) ntk_turn_variants[j->dtype][j->r->cpu](&turn);
+    else ntk_mirror_block(j->dtype, plane, ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
 }
 
 /* Columns of the run that row i has. */
@@ -213,12 +224,15 @@ static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, cha
 {
     int64_t rows = NTK_MIN((int64_t)NTK_INNER_ROWS, j->rows->n - row);
     ntk_inner inner = inner_of(j, row, rows, first, slots);
+    ntk_gaps gaps = {.block = &inner, .products = j->products ? at(j->products, row * j->product_ld + first, j->size) : NULL, .product_ld = j->product_ld,
+                     .near = j->near, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
     if (run_length(j, row + rows - 1, first) <= 0) return;
     if (!j->products && !*packed) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
     if (!j->products) ntk_inner_variants[j->dtype][j->r->cpu](&inner);
     *packed = true;
+    ntk_gaps_variants[j->dtype][j->r->cpu](&gaps);
     for (int64_t i = row; i < row + rows; ++i)
-        if (run_length(j, i, first) > 0) one_run(j, i, first, run_length(j, i, first), slots);
+        if (run_length(j, i, first) > 0) any_run(j, i, first, run_length(j, i, first), slots);
     mirror(j, j->out->ntk, row, rows, first);
     mirror(j, j->out->nngp, row, rows, first);
 }
@@ -247,10 +261,18 @@ static ntk_status run_blocks(ntk_context *ctx, tile_job *j)
     return job_result(ctx, j);
 }
 
+/* A sample and itself: the gap is 0, of a sample of length 0 it is 1. */
 static void some_samples(void *user, int64_t begin, int64_t end, int worker)
 {
     tile_job *j = user;
-    for (int64_t i = begin; i < end; ++i) one_run(j, i, i, 1, j->scratch + worker * j->scratch_size);
+    char *slots = j->scratch + worker * j->scratch_size, *gaps = gaps_of(j, slots);
+    for (int64_t i = begin; i < end; ++i) {
+        double gap = j->rows->inverse[i] == 0;
+        char *place = at(gaps, i % NTK_INNER_ROWS * NTK_RUN, j->size);
+        if (j->dtype == NTK_F64) memcpy(place, &gap, sizeof gap);
+        else memcpy(place, &(float){(float)gap}, sizeof(float));
+        any_run(j, i, i, 1, slots);
+    }
 }
 
 /* From the activations and the terms of the sum that makes a product. */
@@ -264,7 +286,7 @@ static double near_of(const tile_job *j)
 
 static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
 {
-    return ((r->slots + 1) * 3 + (products ? 0 : NTK_INNER_ROWS + d)) * NTK_RUN;
+    return ((r->slots + 1) * 3 + NTK_INNER_ROWS) * NTK_RUN + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
 }
 
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
@@ -351,7 +373,7 @@ ntk_status ntk_reading_diagonal(ntk_context *ctx, const ntk_reading *r, ntk_dtyp
     ntk_status status;
     flat.ld = 0; /* result i of sample i goes to place i: row i starts where row 0 does */
     NTK_TRY(ntk_allocate(ctx, NTK_MAX(side->n, 1), 8, &products));
-    j.products = products;
+    j.products = products; /* nothing is multiplied */
     NTK_TRY(open_job(ctx, &j));
     ntk_parallel(ctx, side->n, 64, some_samples, &j);
     NTK_TRY(job_result(ctx, &j));

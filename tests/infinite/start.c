@@ -73,6 +73,36 @@ static void angles_survive_the_product_of_a_blas(void **state)
     check_angles(state, WIDE);
 }
 
+/* Rows within 1e-3 to 1e-12 of one row or of its opposite: whole register blocks take their distances at once, of both signs; ends of blocks too. */
+static void clusters_and_their_opposites(void **state)
+{
+    enum { ROWS = 151, INPUTS = 45 };
+    static double x[ROWS * INPUTS], noise[ROWS * INPUTS], k[ROWS * ROWS];
+    ntk_network *net = kit_network(*state, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [45], \"layers\": [{\"op\": \"repeat\", \"times\": 3, \"layers\": ["
+                                           "{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.4142135623730951}, {\"op\": \"relu\"}]}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 1.4142135623730951}]}");
+    const oracle_dual duals[3] = {oracle_relu, oracle_relu, oracle_relu};
+    oracle_chain chain = {duals, 3, 1.4142135623730951, -1};
+    ntk_array ax = ntk_matrix_f64(x, ROWS, INPUTS), ak = ntk_matrix_f64(k, ROWS, ROWS);
+    ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
+    ntk_kernel *kernel = NULL;
+    kit_random(3, ROWS * INPUTS, noise);
+    for (int i = 0; i < ROWS; ++i)
+        for (int c = 0; c < INPUTS; ++c) x[i * INPUTS + c] = (i % 5 == 4 ? -1.5 : 1) * (1 + c % 7 + pow(10, -3 - i % 10) * noise[i * INPUTS + c]);
+    kit_ok(*state, ntk_kernel_from_network(*state, net, NULL, &kernel));
+    kit_ok(*state, ntk_kernel_eval(*state, kernel, &ax, NULL, &r));
+    for (int i = 0; i < ROWS; i += 3)
+        for (int j = 0; j <= i; j += 4) {
+            quad unused, theta, tii, tjj;
+            oracle_pair(&chain, INPUTS, x + i * INPUTS, x + j * INPUTS, &unused, &theta);
+            oracle_pair(&chain, INPUTS, x + i * INPUTS, x + i * INPUTS, &unused, &tii);
+            oracle_pair(&chain, INPUTS, x + j * INPUTS, x + j * INPUTS, &unused, &tjj);
+            kit_near((double)((k[i * ROWS + j] - theta) / sqrtq(tii * tjj)), 0, 4e-15 * 1.3);
+            assert_true(k[i * ROWS + j] == k[j * ROWS + i]);
+        }
+    ntk_kernel_destroy(kernel);
+    ntk_network_destroy(net);
+}
+
 /* The same in single precision: the oracle sees the rounded rows. */
 static void single_precision_too(void **state)
 {
@@ -134,7 +164,7 @@ static void extreme_norms(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(angles_survive_the_product), kit_test(angles_survive_the_product_of_a_blas), kit_test(single_precision_too), kit_test(the_threshold_follows_the_error),
+    const struct CMUnitTest tests[] = {kit_test(angles_survive_the_product), kit_test(angles_survive_the_product_of_a_blas), kit_test(clusters_and_their_opposites), kit_test(single_precision_too), kit_test(the_threshold_follows_the_error),
                                        kit_test(extreme_norms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
