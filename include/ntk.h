@@ -1447,6 +1447,10 @@ NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system 
  *  Cost: 6 s³ flop per doubling of the number of steps that count (Smith 1968). */
 NTK_API ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w);
 
+/** |Eᵀ W E - W + CᵀC| (which = observability; else its twin), E = I + step A, relative to (|E|² + 1) |W| + |CᵀC|, Frobenius norms: the residual of w [s, s] in
+ *  Stein's equation, a few eps for ntk_system_discrete_gramian().  Errors: ARGUMENT, UNSUPPORTED in parameter space.  Cost: 4 s³ flop. */
+NTK_API ntk_status ntk_system_discrete_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, const ntk_array *w, double *residual);
+
 /** values [s] = the Hankel singular values sqrt(lambda(W_c W_o)), largest first: what the outputs' future remembers of the inputs' past
  *  (Moore 1981).  Errors: UNSTABLE.  Cost: both Gramians, two eigendecompositions and one SVD; 10 s² numbers; in parameter space, where
  *  they are sigma²/(2 (sigma² + weight_decay)) of the singular values of J D^-1/2, none. */

@@ -12,6 +12,7 @@ const flag_entry gramian_flags[] = {
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a positive D [p] (default: ones)", .needs = "jacobian"},
     {.name = "weight-decay", .type = FLAG_NUMBER, .value = "L", .help = "the weight decay L (default: 0)", .needs = "jacobian"},
     {.name = "horizon", .type = FLAG_TIME, .value = "T|inf", .help = "the time from 0 to T (default: inf)"},
+    {.name = "step", .type = FLAG_POSITIVE, .value = "E", .help = "steps x + E A x of gradient descent for ever, in place of the flow", .excludes = "horizon"},
     {.name = "which", .type = FLAG_CHOICE, .value = "observability|controllability", .help = "the Gramian", .required = true},
     {.name = "out", .type = FLAG_OUTPUT, .value = "W.npy", .help = "the Gramian [s, s]; of --jacobian and p > 10000 a factor [p, rank]", .required = true},
     {.name = "hankel", .type = FLAG_OUTPUT, .value = "S.npy", .help = "Hankel singular values, largest first [s]"},
@@ -82,6 +83,22 @@ done:
     return failed;
 }
 
+/* Sum over the steps, and its residual. */
+static int make_discrete(tool *t, gramian_job *j, ntk_gramian which)
+{
+    double step = arguments_number(&t->arguments, "step", 0), residual;
+    int64_t s = ntk_system_size(j->system);
+    int failed;
+    TRY(array_new(NTK_F64, 2, (int64_t[]){s, s}, &j->w));
+    TRY(tool_check(t, "--step", ntk_system_discrete_gramian(t->context, j->system, which, step, &j->w.view)));
+    tool_stop_clock(t, NULL);
+    report_text(t, "which", ntk_gramian_name(which));
+    TRY(tool_check(t, NULL, ntk_system_discrete_residual(t->context, j->system, which, step, &j->w.view, &residual)));
+    report_number(t, "residual", residual);
+done:
+    return failed;
+}
+
 /* The residual of the Lyapunov equation, which only the infinite horizon satisfies. */
 static int report_residual(tool *t, const gramian_job *j, ntk_gramian which)
 {
@@ -131,7 +148,7 @@ static int run_steps(tool *t, gramian_job *j)
     TRY(read_all(t, j));
     tool_start_clock(t);
     TRY(make_system(t, j));
-    TRY(make_gramian(t, j, which, horizon));
+    TRY(arguments_has(&t->arguments, "step") ? make_discrete(t, j, which) : make_gramian(t, j, which, horizon));
     TRY(tool_save(t, "out", &j->w));
     TRY(gramian_save_hankel(t, j));
     TRY(gramian_save_reduced(t, j));

@@ -42,6 +42,19 @@ done:
     return status;
 }
 
+static ntk_status check_step(ntk_context *ctx, double step)
+{
+    if (step > 0 && isfinite(step)) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "step is %g; expected a finite number > 0", step);
+}
+
+/* e = I + step A */
+static void fill_step(const ntk_system *s, double step, double *e)
+{
+    int64_t n = s->size;
+    for (int64_t i = 0; i < n * n; ++i) e[i] = (i % (n + 1) == 0) + step * s->a[i];
+}
+
 ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w)
 {
     ntk_status status;
@@ -53,14 +66,14 @@ ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *syste
     n = d.n = system->size;
     d.which = which;
     NTK_TRY(ntk_gramian_check(ctx, which));
-    if (!(step > 0 && isfinite(step))) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "step is %g; expected a finite number > 0", step);
+    NTK_TRY(check_step(ctx, step));
     NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.w));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.e));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.term));
     NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
-    for (int64_t i = 0; i < n * n; ++i) d.e[i] = (i % (n + 1) == 0) + step * system->a[i];
+    fill_step(system, step, d.e);
     NTK_TRY(ntk_port_square(ctx, &system->ports[which], n, system->ports[which].h, d.w));
     NTK_TRY(sum_all(ctx, &d, step));
     ntk_store(w, d.w);
@@ -69,5 +82,55 @@ done:
     ntk_free(d.term);
     ntk_free(d.e);
     ntk_free(d.w);
+    return status;
+}
+
+/* ---- the residual ---- */
+
+/* As any w is judged, symmetric or not, no symmetry is used. */
+static ntk_status residual_of(ntk_context *ctx, smith *d, const double *w, double *residual)
+{
+    ntk_status status;
+    int64_t n = d->n;
+    ntk_transpose left = d->which == NTK_GRAMIAN_OBSERVABILITY ? NTK_TRANSPOSED : NTK_PLAIN;
+    ntk_transpose right = d->which == NTK_GRAMIAN_OBSERVABILITY ? NTK_PLAIN : NTK_TRANSPOSED;
+    double e = ntk_norm(n, n, d->e), scale = (e * e + 1) * ntk_norm(n, n, w) + ntk_norm(n, n, d->term), norm;
+    for (int64_t i = 0; i < n * n; ++i) d->term[i] -= w[i];
+    NTK_TRY_PART(ctx, 0, 0.5, ntk_gemm(ctx, NTK_F64, left, NTK_PLAIN, n, n, n, 1, d->e, n, w, n, 0, d->room, n));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, right, n, n, n, 1, d->room, n, d->e, n, 1, d->term, n));
+    NTK_TRY(ntk_check_result(ctx, "the residual", NTK_F64, d->term, n * n));
+    norm = ntk_norm(n, n, d->term);
+    *residual = norm > 0 ? norm / scale : 0;
+done:
+    return status;
+}
+
+ntk_status ntk_system_discrete_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, const ntk_array *w, double *residual)
+{
+    ntk_status status;
+    smith d = {.which = which};
+    const void *dense;
+    void *copy = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, system);
+    NTK_REQUIRE(ctx, residual);
+    NTK_TRY(ntk_system_check_matrix(ctx, system));
+    d.n = system->size;
+    NTK_TRY(ntk_gramian_check(ctx, which));
+    NTK_TRY(check_step(ctx, step));
+    NTK_TRY(ntk_check_shape(ctx, "w", w, NTK_F64, NTK_SHAPE(d.n, d.n)));
+    NTK_TRY(ntk_check_finite(ctx, "w", w));
+    NTK_TRY(NTK_NEW_RAW(ctx, d.n * d.n, &d.e));
+    NTK_TRY(NTK_NEW_RAW(ctx, d.n * d.n, &d.term));
+    NTK_TRY(NTK_NEW_RAW(ctx, d.n * d.n, &d.room));
+    NTK_TRY(ntk_borrow(ctx, w, &dense, &copy));
+    fill_step(system, step, d.e);
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, &system->ports[which], d.n, system->ports[which].h, d.term));
+    NTK_TRY_PART(ctx, 0.2, 1, residual_of(ctx, &d, dense, residual));
+done:
+    ntk_free(copy);
+    ntk_free(d.room);
+    ntk_free(d.term);
+    ntk_free(d.e);
     return status;
 }

@@ -246,6 +246,7 @@ CALLS = {
     "system_hankel": (_H, _A),
     "system_reduce": (_H, _I, POINTER(c_double), _NEW),
     "system_residual": (_H, c_int, _A, POINTER(c_double)),
+    "system_discrete_residual": (_H, c_int, _D, _A, POINTER(c_double)),
     "system_with_ports": (_H, _A, _A, _NEW),
     "system_lyapunov": (_H, c_int, _A, _A),
     "system_resting_modes": (_H, c_int, POINTER(c_int64)),

@@ -342,7 +342,13 @@ class System(Handle):
         arrays = [_optional(v) for v in (a, b, c)]
         return cls._made("system_from_matrices", *map(view, arrays))
 
+    @classmethod
+    def from_jacobian(cls, jacobian, optimizer=None, weight_decay=0.0):
+        """Parameter space: A = -(D⁻¹JᵀJ + weight_decay), B = D⁻¹Jᵀ, C = J; nothing p x p is formed unless it is asked for."""
+        return cls._made("system_from_jacobian", jacobian, optimizer, weight_decay, keeps=(jacobian, optimizer))
+
     size = property(lambda self: self._get("size"))
+    rank = property(lambda self: self._get("rank"))
     inputs = property(lambda self: self._get("inputs"))
     outputs = property(lambda self: self._get("outputs"))
     abscissa = property(lambda self: self._get("abscissa"))
@@ -366,8 +372,17 @@ class System(Handle):
         return out
 
     def reduce(self, k):
-        """The balanced truncation to k states."""
-        return self._made("system_reduce", self, k, None, keeps=(self,))
+        """The balanced truncation to k states; its `bound` is that of the transfer functions' distance."""
+        bound = ctypes.c_double()
+        reduced = self._made("system_reduce", self, k, bound, keeps=(self,))
+        reduced.bound = bound.value
+        return reduced
+
+    def gramian_factor(self, which="observability", horizon=math.inf, out=None):
+        """f [p, rank] with W = f fᵀ, of a system from a Jacobian."""
+        out = result(out, (self.size, self.rank))
+        call("system_gramian_factor", self, enumerator("gramian", which), horizon, view(out))
+        return out
 
     def gramian(self, which="observability", horizon=math.inf, out=None):
         out = result(out, (self.size, self.size))
@@ -388,6 +403,11 @@ class System(Handle):
         q, out = numbers(q), result(out, (self.size, self.size))
         call("system_lyapunov", self, enumerator("gramian", which), view(q), view(out))
         return out
+
+    def discrete_residual(self, step, w, which="observability"):
+        """Of Stein's equation, relative; a few eps for discrete_gramian(step, which)."""
+        w = numbers(w)
+        return _number("system_discrete_residual", self, enumerator("gramian", which), step, view(w))
 
     def resting_modes(self, which="observability"):
         """The modes that do not decay and are not seen (driven): more than 0 says that the Gramian at infinity is the minimal one."""

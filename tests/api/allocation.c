@@ -562,6 +562,7 @@ static ntk_status reductions(ntk_context *ctx)
     TRY(ntk_system_gramian(ctx, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, &g));
     TRY(ntk_system_gramian(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, 0.5, &g));
     TRY(ntk_system_discrete_gramian(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, 0.1, &g));
+    TRY(ntk_system_discrete_residual(ctx, s, NTK_GRAMIAN_CONTROLLABILITY, 0.1, &g, &bound));
     TRY(ntk_system_hankel(ctx, s, &values));
     TRY(ntk_system_reduce(ctx, s, 2, &bound, &small));
     TRY(ntk_system_get_matrices(ctx, s, &a, &b, &c));

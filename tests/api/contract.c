@@ -342,6 +342,8 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_system_reduce, , ntk_system_reduce(ctx, p[0], 2, p[1], p[2]), HANDLE("system", SYSTEM), MAYBE_RESULT("bound"), NEW_AS("reduced", system))         \
     X(ntk_system_gramian_factor, , ntk_system_gramian_factor(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 2, p[1]), HANDLE("system", OF_PARAMETERS), \
       OUT("f", ALL, P, ROWS))                                                                                                                 \
+    X(ntk_system_discrete_residual, , ntk_system_discrete_residual(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, 1e-3, p[1], p[2]),                   \
+      HANDLE("system", SYSTEM), IN_AS("w", FILL_SPD, ALL, N, N), RESULT("residual"))                                                          \
     X(ntk_system_with_ports, , ntk_system_with_ports(ctx, p[0], p[1], p[2], p[3]), HANDLE("system", SYSTEM), MAYBE_IN("b", AXIS(0), N, 2),    \
       MAYBE_IN("c", AXIS(1), 2, N), NEW_AS("made", system))                                                                                   \
     X(ntk_system_lyapunov, , ntk_system_lyapunov(ctx, p[0], NTK_GRAMIAN_OBSERVABILITY, p[1], p[2]), HANDLE("system", SYSTEM),                 \

@@ -29,12 +29,14 @@ static void sum(const general *g, double step, bool observability, int terms, do
 
 static void test_the_sum(void **state)
 {
-    double w[N * N], wanted[N * N];
+    double w[N * N], wanted[N * N], residual;
     ntk_array out = ntk_matrix_f64(w, N, N);
     general g = general_open(20, N, M, P, 1.5);
     ntk_system *s = general_system(*state, &g);
     for (ntk_gramian which = 0; which < 2; ++which) {
         kit_ok(*state, ntk_system_discrete_gramian(*state, s, which, 0.1, &out));
+        kit_ok(*state, ntk_system_discrete_residual(*state, s, which, 0.1, &out, &residual));
+        assert_true(residual < 20 * N * DBL_EPSILON);
         sum(&g, 0.1, which == NTK_GRAMIAN_OBSERVABILITY, 2000, wanted);
         kit_close(N * N, w, wanted, 1e-12);
     }
@@ -67,8 +69,23 @@ static void test_gradient_descent(void **state)
     ntk_system_destroy(s);
 }
 
+/* By hand, W not symmetric: A = diag(-1, -2), step 1/2, E = diag(1/2, 0), C = (1, 1): EᵀWE - W + Q = [[1 - 3/4, -1], [-2, -3]]. */
+static void test_residual(void **state)
+{
+    const double a[4] = {-1, 0, 0, -2}, c[2] = {1, 1}, w[4] = {1, 2, 3, 4};
+    double residual, wanted = sqrt(0.0625 + 1 + 4 + 9) / (1.25 * sqrt(30) + 2);
+    ntk_array aa = ntk_matrix_f64(a, 2, 2), cc = ntk_matrix_f64(c, 1, 2), ww = ntk_matrix_f64(w, 2, 2), wide = ntk_matrix_f64(w, 1, 4);
+    ntk_system *s = NULL;
+    kit_ok(*state, ntk_system_from_matrices(*state, &aa, NULL, &cc, &s));
+    kit_ok(*state, ntk_system_discrete_residual(*state, s, NTK_GRAMIAN_OBSERVABILITY, 0.5, &ww, &residual));
+    kit_near(residual, wanted, 8 * DBL_EPSILON);
+    kit_fails(*state, ntk_system_discrete_residual(*state, s, NTK_GRAMIAN_OBSERVABILITY, 0.5, &wide, &residual), NTK_ERROR_SHAPE, "w has shape [1, 4]; expected [2, 2]");
+    kit_fails(*state, ntk_system_discrete_residual(*state, s, NTK_GRAMIAN_OBSERVABILITY, -1, &ww, &residual), NTK_ERROR_ARGUMENT, "step is -1");
+    ntk_system_destroy(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(test_the_sum), kit_test(test_gradient_descent)};
+    const struct CMUnitTest tests[] = {kit_test(test_the_sum), kit_test(test_gradient_descent), kit_test(test_residual)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,8 @@ class Systems(Case):
         e = np.eye(6) + 0.1 * self.a
         w = self.system.discrete_gramian(0.1)
         close(e.T @ w @ e + self.c.T @ self.c, w, 1e-13)
+        self.assertLess(self.system.discrete_residual(0.1, w), 1e-15)
+        self.assertGreater(self.system.discrete_residual(0.1, 2 * w), 1e-3)
 
     def test_reduce(self):
         reduced = self.system.reduce(2)
@@ -61,6 +63,17 @@ class Systems(Case):
         other = self.system.with_ports(c=np.eye(6)[:2])
         self.assertEqual((other.inputs, other.outputs), (2, 2))
         close(other.gramian("controllability"), self.system.gramian("controllability"), 0)
+
+    def test_parameter_space(self):
+        j, d = data(4, 9), 0.5 + np.abs(data(9, 1, seed=4)[:, 0])
+        s = ntk.System.from_jacobian(ntk.Jacobian.from_matrix(j), ntk.Optimizer.diagonal(d), 0.3)
+        self.assertEqual((s.size, s.rank, s.outputs), (9, 4, 4))
+        f = s.gramian_factor()
+        close(f @ f.T, s.gramian(), 1e-13)
+        k = (j / d) @ j.T
+        close(s.hankel()[:4], np.sort(np.linalg.eigvalsh(k) / 2 / (np.linalg.eigvalsh(k) + 0.3))[::-1], 1e-12)
+        reduced = s.reduce(2)
+        self.assertAlmostEqual(reduced.bound, 2 * s.hankel()[2:].sum(), places=13)
 
     def test_margins(self):
         values = np.linalg.eigvals(self.a)

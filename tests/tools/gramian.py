@@ -122,6 +122,17 @@ class Gramian(kit.ToolTest):
         self.close(np.load("f.npy"), -np.expm1(-0.8 * values), 1e-13)
         self.close(-self.a @ v, v * values, 1e-13)
 
+    def test_steps(self):
+        """W = sum of E^k E^k, E = 1 - step K."""
+        w = self.result("gramian", "--gram", "k.npy", "--which", "observability", "--step", "0.05")
+        e = np.eye(6) + 0.05 * self.a
+        self.close(w, np.linalg.inv(np.eye(6) - e @ e), 1e-12)
+        said = json.loads(self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--step", "0.05", "--out", "w.npy", "--json"))
+        self.assertLess(said["residual"], 1e-14)
+        self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--step", "100", "--out", "w.npy", code=1, saying="does not converge")
+        self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--step", "1", "--horizon", "2", "--out", "w.npy", code=2, saying="exclude")
+        self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--step", "1", "--out", "w.npy", code=2, saying="keeps no A")
+
     def test_what_rests(self):
         base = ["gramian", "--a", save("r.npy", np.array([[-1.0, 1], [0, 0]])), "--which", "observability", "--out", "w.npy", "--json"]
         self.assertEqual(json.loads(self.ntk(*base, "--c", save("u.npy", np.array([[1.0, -1]]))))["resting_modes"], 1)
