@@ -103,7 +103,7 @@ static void run(const char *text, const problem *p)
     int64_t x_shape[4] = {p->n, SIDE, SIDE, CHANNELS}, k_shape[2] = {p->n, p->n};
     ntk_dtype type = p->single ? NTK_F32 : NTK_F64;
     ntk_array ax = ntk_array_dense(x, type, 4, x_shape), ay = ntk_array_dense(y, type, 4, x_shape), ak = ntk_array_dense(k, type, 2, k_shape);
-    ntk_request request = {NTK_REQUEST_INIT, NULL, &ak, NULL};
+    ntk_request request = {NTK_REQUEST_INIT, .ntk = &ak};
     ntk_kernel *kernel;
     double t[RUNS], cpu[RUNS], pairs = p->symmetric ? (double)p->n * (double)(p->n + 1) / 2 : (double)p->n * (double)p->n, each;
     bench_check(NULL, ntk_context_create(&options, &ctx));

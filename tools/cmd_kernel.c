@@ -172,6 +172,8 @@ int run_kernel(tool *t)
     TRY(tool_check(t, NULL, evaluate(t, &p)));
     tool_stop_clock(t, NULL);
     report_text(t, "kind", ntk_kind_name(tool_kind(t)));
+    report_text(t, "dtype", ntk_dtype_name(tool_dtype(t)));
+    report_text(t, "instruction_set", ntk_context_cpu(t->context));
     if (arguments_has(&t->arguments, "empirical")) report_text(t, "algorithm", ntk_algorithm_name(ntk_kernel_algorithm(p.kernel)));
     TRY(tool_save(t, "out", &p.out));
     if (p.error.block) TRY(tool_save(t, "out-error", &p.error));

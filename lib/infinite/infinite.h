@@ -16,7 +16,7 @@
  *   taps.c         ops that mix positions: which inputs every output reads
  *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
  *   field.h mix.c concat.c attention.c aggregate.c   ops over the whole field of pairs, with weights that a sample brings along
- *   planes.h plane*.c    chains of convolutions of stride 1: planes of constant offset instead, vector lanes being pairs of samples
+ *   planes.h plane*.c    chains of convolutions: planes of constant offset instead, vector lanes being pairs of samples
  *   scalar.c       kappa0, kappa1, the two-layer NTK of two vectors
  *   hot.h          how the hot loops are compiled: once per type and instruction set
  *
@@ -328,7 +328,8 @@ int64_t ntk_planes_numbers(const ntk_planes *planes);
 int64_t ntk_planes_units(const ntk_planes *planes);
 ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_dtype dtype, int64_t n, const void *x, void *norms, double *units);
 
-/** For estimates: the memory of a worker, at most; the work of a pair. */
+/** For estimates: numbers of a worker at the norms, bytes of one at the pairs, at most; the work of a pair. */
+int64_t ntk_planes_norm_numbers(const ntk_planes *planes);
 int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype);
 double ntk_planes_pair_flops(const ntk_planes *planes);
 

@@ -41,13 +41,12 @@ static distances cell_distances(const walk *w, int64_t l, const level *before, i
 
 static void add_tap(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector to, vector from, distances *sum)
 {
-    const int64_t *extent = w->p->layers[l].in;
     int64_t cell = cell_at(w->p, y, x);
     vector a = all(before->to * before->a[cell]), b = before->from[part] * load(before->b + cell * LANES + part * WIDTH);
     vector d = to * a - from * b, half = REAL(0.5) * d * d;
     sum->omega += half;
     sum->opposite += half;
-    if (y >= 0 && x >= 0 && y < side(extent, w->job, 0) && x < side(extent, w->job, 1)) {
+    if (y >= 0 && x >= 0 && y < side_in(w, l, 0) && x < side_in(w, l, 1)) {
         distances t = cell_distances(w, l, before, y, x, part, a, b);
         sum->omega += to * from * t.omega;
         sum->opposite += to * from * t.opposite;
@@ -69,7 +68,7 @@ static distances exact_distances(const walk *w, int64_t l, const level *before, 
     sum = (distances){REAL(0.5) * less * less, REAL(0.5) * more * more};
     for (int64_t i = 0; i < layer->taps[0]; ++i)
         for (int64_t j = 0; j < layer->taps[1]; ++j)
-            add_tap(w, l, before, y + i * layer->dilation[0] - layer->low[0], x + j * layer->dilation[1] - layer->low[1], part, gain * inverse, gain * other, &sum);
+            add_tap(w, l, before, read_at(layer, 0, y, i), read_at(layer, 1, x, j), part, gain * inverse, gain * other, &sum);
     return sum;
 }
 

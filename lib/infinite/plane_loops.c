@@ -11,8 +11,9 @@
  *
  *     near'' = kappa (near' - 2 s S lens),     K'' = kappa s (1 - w + S lens),     Theta'' = kappa (1 - S t) Theta'
  *
- * Where norms differ much and directions little, near' - g cancels: error eps g against s w.  The angle loses nothing as long as
- * g <= C² 2 s w with C of the order of 10; pairs beyond are done anew from sums of non-negative terms (plane_exact.h).
+ * Where norms differ and directions do not, t = near' - g cancels: an error eps g in t = 2 s w.  The angle loses nothing as long as
+ * g <= C² t with C of the order of 10; and where w >= 1/C² the error is eps times the larger norm squared, however small the smaller is.
+ * Pairs beyond both, t < min(g, 2 s)/C², are done anew from sums of non-negative terms (plane_exact.h).
  */
 #include "planes.h"
 
@@ -47,7 +48,6 @@ typedef struct plane {
 typedef struct walk {
     const ntk_planes *p;
     const ntk_plane_job *job;
-    int64_t row_shift, block_shift; /* cells from the first position of an image to the plane's first */
     plane in, out;
     real *window[3], *strip; /* a row of sums; a row summed along the first axis */
 } walk;
@@ -64,15 +64,39 @@ static inline int64_t cell_at(const ntk_planes *p, int64_t y, int64_t x)
     return (y + p->pad) * p->stride + x + p->pad;
 }
 
-static int64_t side(const int64_t *extent, const ntk_plane_job *job, int axis)
+/* The plane's offset at a level, and its extents before and after layer l. */
+static int64_t offset_at(const walk *w, int64_t l, int axis)
 {
-    return extent[axis] - (job->offset[axis] < 0 ? -job->offset[axis] : job->offset[axis]);
+    return w->job->offset[axis] * (l < w->p->count ? w->p->layers[l].spread[axis] : 1);
+}
+
+static int64_t side_at(const walk *w, int64_t l, int64_t extent, int axis)
+{
+    int64_t offset = offset_at(w, l, axis);
+    return extent - (offset < 0 ? -offset : offset);
+}
+
+static int64_t side_in(const walk *w, int64_t l, int axis)
+{
+    return side_at(w, l, w->p->layers[l].in[axis], axis);
+}
+
+static int64_t side_out(const walk *w, int64_t l, int axis)
+{
+    return side_at(w, l + 1, w->p->layers[l].out[axis], axis);
+}
+
+/* The input of output o at a tap, both counted from the plane's first. */
+static inline int64_t read_at(const ntk_plane_layer *l, int axis, int64_t o, int64_t tap)
+{
+    return o * l->stride[axis] + tap * l->dilation[axis] - l->low[axis];
 }
 
 static level level_of(const walk *w, int64_t l)
 {
-    const real *row = (const real *)w->job->row + 3 * l * w->p->padded + w->row_shift;
-    const real *block = (const real *)w->job->block + (2 * l * w->p->padded + w->block_shift) * LANES;
+    int64_t dy = offset_at(w, l, 0), dx = offset_at(w, l, 1), stride = w->p->stride; /* the plane begins where both images do */
+    const real *row = (const real *)w->job->row + 3 * l * w->p->padded + NTK_MAX(0, -dy) * stride + NTK_MAX(0, -dx);
+    const real *block = (const real *)w->job->block + (2 * l * w->p->padded + NTK_MAX(0, dy) * stride + NTK_MAX(0, dx)) * LANES;
     level v = {.a = row, .twice = row + w->p->padded, .half_inverse = row + 2 * w->p->padded, .b = block, .inverse = block + w->p->padded * LANES};
     bool after = l > 0 && w->p->layers[l - 1].plain;
     v.to = after ? 1 : REAL(ntk_plane_factor(w->p, l, w->job->row_units, 1));
@@ -86,7 +110,7 @@ static inline vector sum_of_taps(const walk *w, const ntk_plane_layer *l, const 
     vector sum = all(0);
     for (int64_t i = 0; i < l->taps[0]; ++i)
         for (int64_t j = 0; j < l->taps[1]; ++j)
-            sum += load(in + cell_at(w->p, y + i * l->dilation[0] - l->low[0], x + j * l->dilation[1] - l->low[1]) * LANES + part * WIDTH);
+            sum += load(in + cell_at(w->p, read_at(l, 0, y, i), read_at(l, 1, x, j)) * LANES + part * WIDTH);
     return sum;
 }
 
@@ -147,7 +171,7 @@ static bool has_rim(const ntk_planes *p, int64_t l)
     const ntk_plane_layer *now = &p->layers[l], *then;
     if (l < 2) return false;
     then = now - 2;
-    return memcmp(now->in, then->in, sizeof now->in) == 0 && memcmp(now->ring, then->ring, sizeof now->ring) == 0;
+    return memcmp(now->in, then->in, sizeof now->in) == 0 && memcmp(now->spread, then->spread, sizeof now->spread) == 0 && memcmp(now->ring, then->ring, sizeof now->ring) == 0;
 }
 
 /* What the window of layer l reads outside. */
@@ -155,15 +179,13 @@ static void fill_rim(const walk *w, int64_t l, const level *v, const plane *out)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
     const int64_t *sides = layer->ring[1];
-    int64_t height = side(layer->in, w->job, 0), width = side(layer->in, w->job, 1);
+    int64_t height = side_in(w, l, 0), width = side_in(w, l, 1);
     bool signs = !layer->plain, clear = !has_rim(w->p, l);
     for (int64_t y = -layer->ring[0][0]; y < height + layer->ring[0][1]; ++y) {
         int64_t first = cell_at(w->p, y, -sides[0]);
-        if (y < 0 || y >= height) put_rim(v, out, first, sides[0] + width + sides[1], signs, clear);
-        else {
-            put_rim(v, out, first, sides[0], signs, clear);
-            put_rim(v, out, first + sides[0] + width, sides[1], signs, clear);
-        }
+        bool inside = y >= 0 && y < height;
+        put_rim(v, out, first, inside ? sides[0] : sides[0] + width + sides[1], signs, clear);
+        if (inside) put_rim(v, out, first + sides[0] + width, sides[1], signs, clear);
     }
 }
 
@@ -177,7 +199,7 @@ typedef struct pixels {
 static pixels pixels_at(const walk *w, int64_t y, int64_t x)
 {
     const ntk_planes *p = w->p;
-    int64_t dy = w->job->offset[0], dx = w->job->offset[1], width = p->layers[0].in[1];
+    int64_t dy = offset_at(w, 0, 0), dx = offset_at(w, 0, 1), width = p->layers[0].in[1];
     int64_t row = (y + NTK_MAX(0, -dy)) * width + x + NTK_MAX(0, -dx), block = (y + NTK_MAX(0, dy)) * width + x + NTK_MAX(0, dx);
     return (pixels){(const real *)w->job->row + 3 * (p->count + 1) * p->padded + row * p->channels,
                     (const real *)w->job->block + (2 * (p->count + 1) * p->padded + block * p->channels) * LANES};
@@ -185,11 +207,11 @@ static pixels pixels_at(const walk *w, int64_t y, int64_t x)
 
 static void start(const walk *w, const plane *out)
 {
-    const int64_t *extent = w->p->layers[0].in, channels = w->p->channels;
+    const int64_t channels = w->p->channels;
     real share = REAL(1 / (double)channels), own = own_of(w, 0) > 0 ? REAL(0.5) : 0;
     level v = level_of(w, 0);
-    for (int64_t y = 0; y < side(extent, w->job, 0); ++y)
-        for (int64_t x = 0; x < side(extent, w->job, 1); ++x)
+    for (int64_t y = 0; y < side_in(w, 0, 0); ++y)
+        for (int64_t x = 0; x < side_in(w, 0, 1); ++x)
             for (int part = 0; part < LANES / WIDTH; ++part) {
                 pixels at = pixels_at(w, y, x);
                 vector near = all(0), far = near;
@@ -249,21 +271,21 @@ typedef struct plain_half {
     vector y, two_ab, rest, u, h, carried;
 } plain_half;
 
-/* From S w, y, t and the sum of what is carried.  2ab - t is 2ab rho >= 0; beside a zero norm t is noise. */
+/* From S w, y, t and the sum of what is carried. */
 static inline plain_half plain_roots(const plain_constants *k, vector w, vector two_ab, vector y, vector t, vector carried)
 {
-    return (plain_half){y, two_ab, not_below_zero(two_ab - t), root(w), root(k->two_s - w), carried};
+    return (plain_half){y, two_ab, two_ab - t, root(w), root(k->two_s - w), carried};
 }
 
-/* `worst`: the least of log2(t/g), about. */
+/* t = 2ab w lies in [0, 2ab], but beside a tiny norm it may be noise.  `worst`: the least of log2(t / min(g, 2ab)), about. */
 static inline plain_half plain_begin(const plain_constants *k, plain_form form, const level *v, int64_t cell, int part, vector near, vector carried, whole *worst)
 {
     int64_t at = cell * LANES + part * WIDTH;
-    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, y = near, t;
+    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, two_ab = v->twice[cell] * b, y = near, t;
     if (form != PLAIN_BARE) y *= k->mean;
-    t = not_below_zero(y - g);
-    *worst = whole_smaller(*worst, (whole)t - (whole)g);
-    return plain_roots(k, t * (v->half_inverse[cell] * load(v->inverse + at)), v->twice[cell] * b, y, t, carried);
+    t = between_zero_and(y - g, two_ab);
+    *worst = whole_smaller(*worst, (whole)t - whole_smaller((whole)g, (whole)two_ab));
+    return plain_roots(k, t * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
 }
 
 /* To the state after the activation. */
@@ -319,9 +341,10 @@ static void sum_strided(const real *restrict in, int64_t taps, int64_t step, int
 
 static void sum_window(const walk *w, const ntk_plane_layer *l, const real *in, int64_t y, int64_t width, real *out)
 {
-    int64_t from = cell_at(w->p, y - l->low[0], -l->low[1]), wide = width + (l->taps[1] - 1) * l->dilation[1];
-    sum_strided(in + from * LANES, l->taps[0], l->dilation[0] * w->p->stride * LANES, wide * LANES, w->strip);
-    sum_strided(w->strip, l->taps[1], l->dilation[1] * LANES, width * LANES, out);
+    int64_t from = cell_at(w->p, read_at(l, 0, y, 0), read_at(l, 1, 0, 0)), wide = (width - 1) * l->stride[1] + 1;
+    sum_strided(in + from * LANES, l->taps[0], l->dilation[0] * w->p->stride * LANES, (wide + (l->taps[1] - 1) * l->dilation[1]) * LANES, w->strip);
+    sum_strided(w->strip, l->taps[1], l->dilation[1] * LANES, wide * LANES, out);
+    for (int64_t x = 1; l->stride[1] > 1 && x < width; ++x) memcpy(out + x * LANES, out + x * l->stride[1] * LANES, LANES * sizeof *out);
 }
 
 static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, plain_form form, const level *v, int64_t y, int64_t width)
@@ -339,18 +362,14 @@ static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, p
     return worst;
 }
 
-static vector plain_distance(const walk *w, int64_t l, const plain_constants *k, int64_t y, int64_t x, int part)
+/* In the row whose window sums of near are in w->window[0]. */
+static bool plain_untrusted(const walk *w, const plain_constants *k, const level *v, int64_t cell, int64_t x)
 {
-    return k->mean * sum_of_taps(w, &w->p->layers[l], w->in.near, y, x, part);
-}
-
-static bool plain_untrusted(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t y, int64_t x)
-{
-    int64_t cell = cell_at(w->p, y, x);
     bool any = false;
     for (int part = 0; part < LANES / WIDTH; ++part) {
-        vector d = v->a[cell] - load(v->b + cell * LANES + part * WIDTH), g = d * d, t = plain_distance(w, l, k, y, x, part) - g;
-        any |= any_negative((t - g * REAL(1.0 / TRUSTED)) * (v->half_inverse[cell] * load(v->inverse + cell * LANES + part * WIDTH)));
+        vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b, g = d * d;
+        vector t = k->mean * load(w->window[0] + x * LANES + part * WIDTH) - g;
+        any |= any_negative((t - smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
     }
     return any;
 }
@@ -359,15 +378,16 @@ static bool plain_untrusted(const walk *w, int64_t l, const plain_constants *k, 
 static void plain_repair(const walk *w, int64_t l, const plain_constants *k, const level *before, const level *v, int64_t y, int64_t width)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
+    sum_window(w, layer, w->in.near, y, width, w->window[0]);
     for (int64_t x = 0; x < width; ++x) {
         int64_t cell = cell_at(w->p, y, x);
-        if (!plain_untrusted(w, l, k, v, y, x)) continue;
+        if (!plain_untrusted(w, k, v, cell, x)) continue;
         w->out.exact[cell] = 1;
         for (int part = 0; part < LANES / WIDTH; ++part) {
             int64_t at = cell * LANES + part * WIDTH;
             vector two_ab = v->twice[cell] * load(v->b + at), omega = exact_distances(w, l, before, v, y, x, part).omega;
             vector u = root(omega), h = root(2 - omega);
-            plain_half c = plain_roots(k, omega * (k->two_s / 2), two_ab, plain_distance(w, l, k, y, x, part), two_ab * omega,
+            plain_half c = plain_roots(k, omega * (k->two_s / 2), two_ab, k->mean * load(w->window[0] + x * LANES + part * WIDTH), two_ab * omega,
                                        sum_of_taps(w, layer, w->in.carried, y, x, part));
             plain_end(k, k->last ? PLAIN_LAST : PLAIN_SCALED, &c, w->out.near + at, w->out.carried + at);
             keep(w->out.miss + at, REAL(0.5) * two_ab * (omega - k->two_s / 2 * u * (h - angle_over_root(h) * (1 - omega))));
@@ -377,13 +397,14 @@ static void plain_repair(const walk *w, int64_t l, const plain_constants *k, con
 
 static bool is_three(const ntk_plane_layer *l)
 {
-    return l->taps[0] == 3 && l->taps[1] == 3 && l->dilation[0] == 1 && l->dilation[1] == 1;
+    bool dense = l->dilation[0] == 1 && l->dilation[1] == 1 && l->stride[0] == 1 && l->stride[1] == 1;
+    return dense && l->taps[0] == 3 && l->taps[1] == 3;
 }
 
 static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t y, int64_t width)
 {
-    if (k->last) return plain_row_any(w, l, k, PLAIN_LAST, v, y, width);
-    if (!is_three(&w->p->layers[l])) return plain_row_any(w, l, k, PLAIN_SCALED, v, y, width);
+    if (!is_three(&w->p->layers[l])) return plain_row_any(w, l, k, k->last ? PLAIN_LAST : PLAIN_SCALED, v, y, width);
+    if (k->last) return plain_row_3(w, l, k, PLAIN_LAST, v, y, width);
     return k->bare ? plain_row_3(w, l, k, PLAIN_BARE, v, y, width) : plain_row_3(w, l, k, PLAIN_SCALED, v, y, width);
 }
 
@@ -392,10 +413,9 @@ static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const
 
 static void plain_layer(const walk *w, int64_t l, const level *before, const level *v)
 {
-    const ntk_plane_layer *layer = &w->p->layers[l];
     plain_constants k = plain_constants_of(w, l);
-    int64_t width = side(layer->out, w->job, 1);
-    for (int64_t y = 0; y < side(layer->out, w->job, 0); ++y) {
+    int64_t width = side_out(w, l, 1);
+    for (int64_t y = 0; y < side_out(w, l, 0); ++y) {
         memset(w->out.exact + cell_at(w->p, y, 0), 0, (size_t)width);
         if (any_whole_below(plain_row(w, l, &k, v, y, width), WORST)) plain_repair(w, l, &k, before, v, y, width);
     }
@@ -433,11 +453,11 @@ typedef struct correlation {
 static inline correlation correlation_of(const walk *w, const constants *k, const level *v, int64_t cell, int64_t x, int part)
 {
     int64_t at = cell * LANES + part * WIDTH, from = x * LANES + part * WIDTH;
-    vector d = v->a[cell] - load(v->b + at), g = d * d, i = v->half_inverse[cell] * load(v->inverse + at);
+    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, i = v->half_inverse[cell] * load(v->inverse + at);
     vector less = k->bias - k->bias_block[part], more = k->bias + k->bias_block[part];
     vector near = k->mean * load(w->window[0] + from) + less * less, far = k->mean * load(w->window[1] + from) + more * more;
     vector t = smaller(near, far) - g;
-    return (correlation){larger(t * i, all(0)), near, far, !any_negative((t - g * REAL(1.0 / TRUSTED)) * i)};
+    return (correlation){smaller(larger(t * i, all(0)), all(1)), near, far, !any_negative((t - smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED)) * i)};
 }
 
 static inline void activation(const walk *w, const constants *k, const level *v, const correlation *r, int64_t cell, int64_t x, int part, const plane *out)
@@ -481,8 +501,8 @@ static void general_layer(const walk *w, int64_t l, const level *before, const l
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
     constants k = constants_of(w, l);
-    int64_t width = side(layer->out, w->job, 1);
-    for (int64_t y = 0; y < side(layer->out, w->job, 0); ++y) {
+    int64_t width = side_out(w, l, 1);
+    for (int64_t y = 0; y < side_out(w, l, 0); ++y) {
         sum_window(w, layer, w->in.near, y, width, w->window[0]);
         sum_window(w, layer, w->in.far, y, width, w->window[1]);
         sum_window(w, layer, w->in.carried, y, width, w->window[2]);
@@ -495,11 +515,11 @@ static void general_layer(const walk *w, int64_t l, const level *before, const l
 /* K and Theta summed over the plane: a row in vectors, rows in double. */
 static void add_plane(const walk *w, const plane *last)
 {
-    const int64_t *extent = w->p->layers[w->p->count - 1].out;
-    for (int64_t y = 0; y < side(extent, w->job, 0); ++y)
+    int64_t height = side_out(w, w->p->count - 1, 0), width = side_out(w, w->p->count - 1, 1);
+    for (int64_t y = 0; y < height; ++y)
         for (int part = 0; part < LANES / WIDTH; ++part) {
             vector k = all(0), theta = k;
-            for (int64_t c = cell_at(w->p, y, 0); c < cell_at(w->p, y, side(extent, w->job, 1)); ++c) {
+            for (int64_t c = cell_at(w->p, y, 0); c < cell_at(w->p, y, width); ++c) {
                 k += load(last->near + c * LANES + part * WIDTH);
                 theta += load(last->carried + c * LANES + part * WIDTH);
             }
@@ -525,9 +545,6 @@ static walk walk_of(const ntk_planes *p, const ntk_plane_job *job)
 {
     walk w = {.p = p, .job = job};
     real *next = job->scratch;
-    int64_t dy = job->offset[0], dx = job->offset[1];
-    w.row_shift = NTK_MAX(0, -dy) * p->stride + NTK_MAX(0, -dx);
-    w.block_shift = NTK_MAX(0, dy) * p->stride + NTK_MAX(0, dx);
     w.in = plane_in(p, &next, NULL);
     w.out = plane_in(p, &next, NULL);
     for (int i = 0; i < 3; ++i, next += p->stride * LANES) w.window[i] = next;

@@ -34,27 +34,33 @@ static void input_norms(const ntk_planes *p, const double *x, double *norms, dou
     for (int64_t i = 0; i < n; ++i) norms[i] = norms[i] / *unit / sqrt((double)p->channels);
 }
 
-static double window_square(const ntk_plane_layer *l, const double *in, int64_t y, int64_t x)
+/* Sums of squares over windows, along one axis: of `across` lines of in numbers, `step` from number to number and `next` from line to line. */
+static void sum_axis(const ntk_plane_layer *l, int axis, int64_t across, int64_t step, int64_t next, int64_t next_out, const double *in, double *out)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < l->taps[0]; ++i)
-        for (int64_t j = 0; j < l->taps[1]; ++j) {
-            int64_t v = y + i * l->dilation[0] - l->low[0], u = x + j * l->dilation[1] - l->low[1];
-            if (v >= 0 && v < l->in[0] && u >= 0 && u < l->in[1]) sum += in[v * l->in[1] + u] * in[v * l->in[1] + u];
+    for (int64_t line = 0; line < across; ++line)
+        for (int64_t o = 0; o < l->out[axis]; ++o) {
+            double sum = 0;
+            for (int64_t t = 0; t < l->taps[axis]; ++t) {
+                int64_t at = o * l->stride[axis] + t * l->dilation[axis] - l->low[axis];
+                if (at >= 0 && at < l->in[axis]) sum += in[line * next + at * step];
+            }
+            out[line * next_out + o * step] = sum;
         }
-    return sum;
 }
 
-/* `factor`: norms before the last activation to norms after it, in today's unit. */
-static void layer_norms(const ntk_plane_layer *l, double factor, double unit, const double *in, double *out)
+/* `factor`: norms before the last activation to norms after it, in today's unit; work: [2, in + out]. */
+static void layer_norms(const ntk_plane_layer *l, double factor, double unit, const double *in, double *work, double *out)
 {
     double gain = l->affine->k[NTK_AFFINE_GAIN], bias = l->affine->k[NTK_AFFINE_BIAS] / unit, scale = gain * factor * sqrt(l->share);
-    for (int64_t y = 0; y < l->out[0]; ++y)
-        for (int64_t x = 0; x < l->out[1]; ++x) out[y * l->out[1] + x] = hypot(scale * sqrt(window_square(l, in, y, x)), bias);
+    double *squares = work, *columns = work + l->in[0] * l->in[1];
+    for (int64_t i = 0; i < l->in[0] * l->in[1]; ++i) squares[i] = in[i] * in[i];
+    sum_axis(l, 0, l->in[1], l->in[1], 1, 1, squares, columns);
+    sum_axis(l, 1, l->out[0], 1, l->in[1], l->out[1], columns, out);
+    for (int64_t i = 0; i < l->out[0] * l->out[1]; ++i) out[i] = bias > 0 ? hypot(scale * sqrt(out[i]), bias) : scale * sqrt(out[i]);
 }
 
 /* Norms before every activation, one layer after the other. */
-static void norms_of(const ntk_planes *p, const double *x, double *norms, double *units)
+static void norms_of(const ntk_planes *p, const double *x, double *work, double *norms, double *units)
 {
     double factor = 1;
     input_norms(p, x, norms, &units[0]);
@@ -62,7 +68,7 @@ static void norms_of(const ntk_planes *p, const double *x, double *norms, double
         const ntk_plane_layer *l = &p->layers[i];
         const double *in = norms;
         norms += l->in[0] * l->in[1];
-        layer_norms(l, factor, units[i], in, norms);
+        layer_norms(l, factor, units[i], in, work, norms);
         units[i + 1] = p->biased ? units[i] * power_of_two(sqrt(l->kappa) * largest(norms, l->out[0] * l->out[1])) : units[i] / l->unit;
         factor = ntk_plane_factor(p, i + 1, units, 1);
     }
@@ -88,10 +94,10 @@ static void some_norms(void *user, int64_t begin, int64_t end, int worker)
 {
     norms_job *j = user;
     int64_t size = j->planes->norms;
-    double *x = j->scratch + worker * (j->inputs + size), *norms = x + j->inputs;
+    double *x = j->scratch + worker * ntk_planes_norm_numbers(j->planes), *norms = x + j->inputs, *work = norms + size;
     for (int64_t i = j->first + begin; i < j->first + end; ++i) {
         for (int64_t k = 0; k < j->inputs; ++k) x[k] = number_at(j->dtype, j->x, i * j->inputs + k);
-        norms_of(j->planes, x, norms, j->units + i * (j->planes->count + 1));
+        norms_of(j->planes, x, work, norms, j->units + i * (j->planes->count + 1));
         for (int64_t k = 0; k < size; ++k)
             if (j->dtype == NTK_F64) ((double *)j->norms)[i * size + k] = norms[k];
             else ((float *)j->norms)[i * size + k] = (float)norms[k];
@@ -105,7 +111,7 @@ ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_dtyp
     ntk_status status;
     norms_job j = {.planes = planes, .dtype = dtype, .x = x, .norms = norms, .units = units};
     j.inputs = planes->layers[0].in[0] * planes->layers[0].in[1] * planes->channels;
-    NTK_TRY(NTK_NEW_RAW(ctx, ntk_parallel_workers(ctx) * (j.inputs + planes->norms), &j.scratch));
+    NTK_TRY(NTK_NEW_RAW(ctx, ntk_parallel_workers(ctx) * ntk_planes_norm_numbers(planes), &j.scratch));
     for (j.first = 0; j.first < n; j.first += IMAGES_AT_ONCE) {
         int64_t count = NTK_MIN((int64_t)IMAGES_AT_ONCE, n - j.first);
         ntk_parallel(ctx, count, 1, some_norms, &j);
@@ -114,6 +120,11 @@ ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_dtyp
 done:
     ntk_free(j.scratch);
     return status;
+}
+
+int64_t ntk_planes_norm_numbers(const ntk_planes *p)
+{
+    return p->layers[0].in[0] * p->layers[0].in[1] * p->channels + p->norms + 2 * p->padded;
 }
 
 int64_t ntk_planes_numbers(const ntk_planes *planes)

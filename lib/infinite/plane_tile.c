@@ -34,11 +34,17 @@ static int64_t row_size(const tile_job *j)
     return padded_size(ntk_plane_row_numbers(j->planes) * (int64_t)ntk_dtype_size(j->dtype));
 }
 
+/* Rows that are prepared together: with one plane only, each is used once. */
+static int64_t rows_at_once(const tile_job *j)
+{
+    return j->planes->pooled ? j->group : 1;
+}
+
 /* The parts of a worker's memory; returns its size. */
 static int64_t lay_out(const tile_job *j, char *memory, workspace *b)
 {
     int64_t sizes[] = {ntk_plane_scratch_bytes(j->planes), ntk_plane_block_numbers(j->planes, j->dtype) * (int64_t)ntk_dtype_size(j->dtype),
-                       row_size(j) * j->group, (j->planes->count + 1) * j->lanes * (int64_t)sizeof(double), j->group * 2 * j->lanes * (int64_t)sizeof(double)};
+                       row_size(j) * rows_at_once(j), (j->planes->count + 1) * j->lanes * (int64_t)sizeof(double), j->group * 2 * j->lanes * (int64_t)sizeof(double)};
     char *at[5];
     int64_t total = 0;
     for (int i = 0; i < 5; ++i) {
@@ -53,6 +59,7 @@ int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype)
 {
     tile_job j = {.planes = planes, .dtype = dtype, .lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype), .group = NTK_PLANE_ROWS};
     workspace unused;
+    if (!planes->pooled) j.group = 128;
     return lay_out(&j, NULL, &unused);
 }
 
@@ -61,8 +68,9 @@ double ntk_planes_pair_flops(const ntk_planes *p)
 {
     double pairs = 0;
     for (int64_t l = 0; l < p->count; ++l) {
+        const int64_t *spread = l + 1 < p->count ? p->layers[l + 1].spread : (const int64_t[]){1, 1};
         double positions = (double)(p->layers[l].out[0] * p->layers[l].out[1]);
-        pairs += p->pooled ? positions * positions : positions;
+        pairs += p->pooled ? positions * positions / (double)(spread[0] * spread[1]) : positions;
     }
     return pairs * NTK_STEP_FLOPS;
 }
@@ -86,11 +94,23 @@ typedef struct piece {
     int64_t row, rows, column, only;
 } piece;
 
+static char *row_at(const tile_job *j, const workspace *b, int64_t i)
+{
+    return b->rows + i % rows_at_once(j) * row_size(j);
+}
+
+static void prepare_row(const tile_job *j, const piece *p, const workspace *b, int64_t i)
+{
+    ntk_plane_sides row = side_from(j, j->rows, p->row + i);
+    ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &row, row_at(j, b, i));
+}
+
 static void run_plane(const tile_job *j, const piece *p, const workspace *b, int64_t dy, int64_t dx)
 {
     for (int64_t i = 0; i < p->rows; ++i) {
-        ntk_plane_job job = {{dy, dx}, p->only, b->rows + i * row_size(j), j->rows->units + (p->row + i) * (j->planes->count + 1), b->block, b->units,
+        ntk_plane_job job = {{dy, dx}, p->only, row_at(j, b, i), j->rows->units + (p->row + i) * (j->planes->count + 1), b->block, b->units,
                              b->planes, b->sums + i * 2 * j->lanes};
+        if (!j->planes->pooled) prepare_row(j, p, b, i);
         ntk_plane_run_variants[j->dtype][j->cpu](j->planes, &job);
     }
 }
@@ -173,10 +193,7 @@ static void one_piece(tile_job *j, const workspace *b, piece p)
 {
     ntk_plane_sides columns = side_from(j, j->columns, 0);
     ntk_plane_block_variants[j->dtype][j->cpu](j->planes, &columns, p.column, b->block, b->units);
-    for (int64_t i = 0; i < p.rows; ++i) {
-        ntk_plane_sides row = side_from(j, j->rows, p.row + i);
-        ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &row, b->rows + i * row_size(j));
-    }
+    for (int64_t i = 0; j->planes->pooled && i < p.rows; ++i) prepare_row(j, &p, b, i);
     for (p.only = j->out->ntk || j->out->nngp ? -1 : 0; p.only < (j->out->layers ? layers_of(j->planes) : 0); ++p.only) {
         run_planes(j, &p, b);
         put_piece(j, &p, b);
@@ -195,10 +212,10 @@ static void some_pieces(void *user, int64_t begin, int64_t end, int worker)
 }
 
 /* As many rows share a block as leave every worker something to do. */
-static int64_t group_of(const ntk_context *ctx, int64_t pairs_of_blocks, int64_t rows)
+static int64_t group_of(const ntk_context *ctx, const ntk_planes *planes, int64_t pairs_of_blocks, int64_t rows)
 {
-    int64_t share = pairs_of_blocks / ntk_parallel_workers(ctx);
-    return NTK_MAX(1, NTK_MIN(NTK_MIN(share, (int64_t)NTK_PLANE_ROWS), rows));
+    int64_t share = pairs_of_blocks / ntk_parallel_workers(ctx), most = planes->pooled ? NTK_PLANE_ROWS : rows;
+    return NTK_MAX(1, NTK_MIN(NTK_MIN(share, most), rows));
 }
 
 ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
@@ -210,7 +227,7 @@ ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu c
     workspace unused;
     j.lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype);
     blocks = (columns->n + j.lanes - 1) / j.lanes;
-    j.group = group_of(ctx, blocks * rows->n, rows->n);
+    j.group = group_of(ctx, planes, blocks * rows->n, rows->n);
     j.scratch_size = lay_out(&j, NULL, &unused);
     atomic_init(&j.bad, -1);
     NTK_TRY(ntk_memory_require(ctx, "the planes of a pair of images", (double)j.scratch_size * ntk_parallel_workers(ctx)));

@@ -1,5 +1,5 @@
 /*
- * Which networks run by planes (planes.h), and the plan: convolutions of stride 1 with zero padding or none, dense layers on each
+ * Which networks run by planes (planes.h), and the plan: convolutions with zero padding or none, dense layers on each
  * position, the ReLU family between them, in a chain over at most two spatial axes; then a global pool or flatten; then
  * dense layers.  Everything else is left to spatial.c.
  */
@@ -23,8 +23,6 @@ static bool is_window(const ntk_network *net, const ntk_step *s)
     ntk_window w;
     if (s->op != &ntk_op_conv) return false;
     w = ntk_step_window(net, s);
-    for (int a = 0; a < w.ndim; ++a)
-        if (w.axis[a].stride != 1) return false;
     return w.ndim <= 2 && w.padding != NTK_PADDING_CIRCULAR && !w.transposed;
 }
 
@@ -71,10 +69,11 @@ static void set_window(const ntk_network *net, ntk_plane_layer *layer)
         layer->in[a] = extent_of(&net->values[s->inputs[0]], a);
         layer->out[a] = extent_of(&net->values[s->output], a);
         layer->taps[a] = from ? from->kernel : 1;
+        layer->stride[a] = from ? from->stride : 1;
         layer->dilation[a] = from ? from->dilation : 1;
         layer->low[a] = from ? from->low : 0;
         layer->ring[a][0] = layer->low[a];
-        layer->ring[a][1] = NTK_MAX(0, layer->out[a] - 1 + (layer->taps[a] - 1) * layer->dilation[a] - layer->low[a] - (layer->in[a] - 1));
+        layer->ring[a][1] = NTK_MAX(0, (layer->out[a] - 1) * layer->stride[a] + (layer->taps[a] - 1) * layer->dilation[a] - layer->low[a] - (layer->in[a] - 1));
     }
     layer->share = 1 / (double)(layer->taps[0] * layer->taps[1]);
 }
@@ -109,6 +108,8 @@ static void set_layers(const ntk_reading *r, int64_t end, ntk_planes *p)
         ++l;
     }
     p->norms += p->layers[l - 1].out[0] * p->layers[l - 1].out[1];
+    for (int a = 0; a < 2; ++a)
+        for (int64_t i = p->count, spread = 1; i-- > 0;) p->layers[i].spread[a] = spread *= p->layers[i].stride[a];
     set_plain(p);
 }
 

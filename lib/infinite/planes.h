@@ -8,7 +8,7 @@
  *   plane_exact.h    pairs of patches that nearly agree and differ in norm
  *   plane_tile.c     all planes of all pairs of a tile, in parallel
  *
- * A convolution of stride 1 takes the pair of positions (p, p + offset) from pairs with the same offset.  So one plane of such
+ * A convolution takes the pair of positions (p, p + offset) from pairs with the same offset, times its stride.  So one plane of such
  * pairs runs through the whole network before the next is touched, and stays in the cache.  The state of a pair (u, v) there:
  *
  *     near = E(u - v)²,   far = E(u + v)²,   carried = what the next layer with weights sums: g² Theta + A K
@@ -23,13 +23,14 @@
 #include <math.h>
 
 #define NTK_PLANE_BYTES 64 /* a block of images: 16 of f32, 8 of f64, whatever the instruction set */
-#define NTK_PLANE_ROWS 8   /* images that share a block while its norms are in the cache */
+#define NTK_PLANE_ROWS 4   /* images that share a block while its norms are in the cache */
 
 /** A layer with weights over a window, then an activation of the ReLU family, or none: kappa = c = 1, s = 0 (relu.c). */
 typedef struct ntk_plane_layer {
     const ntk_plan *affine;
     int64_t in[2], out[2];                  /* extents */
-    int64_t taps[2], dilation[2], low[2];
+    int64_t taps[2], stride[2], dilation[2], low[2];
+    int64_t spread[2];                      /* offsets of its input's planes are those of the result's planes times this: the strides from here on */
     int64_t ring[2][2];                     /* cells read before and behind the input, by axis */
     double share;                           /* 1 / number of taps */
     double kappa, c, s;
@@ -57,7 +58,7 @@ struct ntk_planes {
 
 /** One plane of one image against a block. */
 struct ntk_plane_job {
-    int64_t offset[2];
+    int64_t offset[2];         /* of the result */
     int64_t only;              /* as in ntk_run */
     const void *row;           /* ntk_plane_row_numbers numbers */
     const double *row_units;

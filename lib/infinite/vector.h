@@ -129,9 +129,10 @@ static inline whole whole_smaller(whole a, whole b)
 }
 #endif
 
-static inline vector not_below_zero(vector v)
+/* v within [0, most], most >= 0. */
+static inline vector between_zero_and(vector v, vector most)
 {
-    return (vector)whole_larger((whole)v, (whole){0});
+    return (vector)whole_smaller(whole_larger((whole)v, (whole){0}), (whole)most);
 }
 
 static inline bool any_whole_below(whole v, long long bound)

@@ -3,7 +3,8 @@
 
 #define MONTE_CARLO_SAMPLES 100
 #define SPATIAL_TILE 8 /* 64 pairs between two reports: a pair of images may take a second */
-#define POOLED_TILE 16 /* a block against as many: some milliseconds a pair */
+#define POOLED_ROWS 8 /* some milliseconds a pair */
+#define POOLED_COLUMNS 16
 #define PLANE_TILE 128 /* some microseconds a pair */
 
 ntk_status ntk_kernel_new(ntk_context *ctx, const ntk_kernel_class *class, ntk_kernel **kernel)
@@ -53,7 +54,11 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
     if (k->reading->spatial) k->tile = k->wide = SPATIAL_TILE;
     if (k->reading->planes) k->class = &ntk_planes_kernel;
-    if (k->reading->planes) k->tile = k->wide = ntk_planes_pooled(k->reading->planes) ? POOLED_TILE : PLANE_TILE;
+    if (k->reading->planes) k->tile = k->wide = PLANE_TILE;
+    if (k->reading->planes && ntk_planes_pooled(k->reading->planes)) {
+        k->tile = POOLED_ROWS;
+        k->wide = POOLED_COLUMNS * NTK_MAX(2, ntk_parallel_workers(ctx));
+    }
     k->network = ntk_retain(network);
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;

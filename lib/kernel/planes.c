@@ -60,7 +60,7 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     const ntk_planes *planes = k->reading->planes;
     double workers = ntk_parallel_workers(ctx), numbers = (double)ntk_planes_numbers(planes), size = (double)ntk_dtype_size(dtype);
     *cost = (ntk_cost){.prepared = (numbers * size + (double)ntk_planes_units(planes) * 8) * (double)n};
-    cost->preparing = workers * 8 * (numbers + (double)ntk_network_input_size(k->network));
+    cost->preparing = workers * 8 * (double)ntk_planes_norm_numbers(planes);
     cost->tile = cost->diagonal = workers * (double)ntk_planes_worker_bytes(planes, dtype);
     cost->sample = numbers * NTK_STEP_FLOPS;
     cost->pair = ntk_planes_pair_flops(planes);

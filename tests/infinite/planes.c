@@ -20,7 +20,7 @@ typedef __float128 quad;
 /* ---- a random network -------------------------------------------------------------------------------------------- */
 
 typedef struct layer {
-    int dense, kernel[2], dilation[2], same, in[2], out[2];
+    int dense, kernel[2], stride[2], dilation[2], same, in[2], out[2];
     double w_std, b_std, a, b; /* phi(x) = a min(x, 0) + b max(x, 0) */
 } layer;
 
@@ -49,9 +49,10 @@ static void random_window(layer *l, const int in[2])
         l->in[a] = in[a];
         l->kernel[a] = l->dense ? 1 : pick(3) ? 3 : 1 + pick(4);
         l->dilation[a] = l->dense || pick(4) ? 1 : 2;
+        l->stride[a] = l->dense || pick(3) ? 1 : 2;
     }
     l->same = l->dense || pick(3) || (l->kernel[0] - 1) * l->dilation[0] >= in[0] || (l->kernel[1] - 1) * l->dilation[1] >= in[1];
-    for (int a = 0; a < 2; ++a) l->out[a] = l->same ? in[a] : in[a] - (l->kernel[a] - 1) * l->dilation[a];
+    for (int a = 0; a < 2; ++a) l->out[a] = ((l->same ? in[a] : in[a] - (l->kernel[a] - 1) * l->dilation[a]) + l->stride[a] - 1) / l->stride[a];
 }
 
 static net random_net(int biased, int channels)
@@ -82,8 +83,8 @@ static void write_net(const net *n, const char *parameterization, char *json, si
         const layer *l = &n->layers[i];
         at += ntk_print(json + at, size - (size_t)at, "{\"op\": \"%s\", \"units\": 5, \"w_std\": %.17g, \"b_std\": %.17g", l->dense ? "dense" : "conv", l->w_std, l->b_std);
         if (!l->dense)
-            at += snprintf(json + at, size - (size_t)at, ", \"kernel\": [%d, %d], \"dilation\": [%d, %d], \"padding\": \"%s\"", l->kernel[0], l->kernel[1],
-                           l->dilation[0], l->dilation[1], l->same ? "same" : "valid");
+            at += snprintf(json + at, size - (size_t)at, ", \"kernel\": [%d, %d], \"strides\": [%d, %d], \"dilation\": [%d, %d], \"padding\": \"%s\"", l->kernel[0],
+                           l->kernel[1], l->stride[0], l->stride[1], l->dilation[0], l->dilation[1], l->same ? "same" : "valid");
         at += snprintf(json + at, size - (size_t)at, "}, ");
         if (l->a != 1) at += ntk_print(json + at, size - (size_t)at, "{\"op\": \"abrelu\", \"a\": %.17g, \"b\": %.17g}, ", l->a, l->b);
     }
@@ -100,7 +101,8 @@ static int read_at(const layer *l, int p, int tap)
 {
     int at[2] = {p / l->out[1], p % l->out[1]}, t[2] = {tap / l->kernel[1], tap % l->kernel[1]};
     for (int a = 0; a < 2; ++a) {
-        at[a] += t[a] * l->dilation[a] - (l->same ? (l->kernel[a] - 1) * l->dilation[a] / 2 : 0);
+        int need = (l->out[a] - 1) * l->stride[a] + (l->kernel[a] - 1) * l->dilation[a] + 1 - l->in[a];
+        at[a] = at[a] * l->stride[a] + t[a] * l->dilation[a] - (l->same && need > 0 ? need / 2 : 0);
         if (at[a] < 0 || at[a] >= l->in[a]) return -1;
     }
     return at[0] * l->in[1] + at[1];
@@ -361,7 +363,7 @@ static void scale_does_not_matter(void **state)
     double x[32], y[32], u[32], v[32];
     ntk_kernel *kernel;
     kernels a, b;
-    for (int i = 0; i < LAYERS; ++i) n.layers[i] = (layer){0, {3, 3}, {1, 1}, 1, {4, 4}, {4, 4}, 1.41, 0, 0, 1};
+    for (int i = 0; i < LAYERS; ++i) n.layers[i] = (layer){0, {3, 3}, {1, 1}, {1, 1}, 1, {4, 4}, {4, 4}, 1.41, 0, 0, 1};
     kernel = kernel_of(*state, &n, "ntk");
     make_pair(&n, RANDOM, x, y);
     for (int i = 0; i < 32; ++i) {
