@@ -91,6 +91,44 @@ static void test_gram(void **state)
     ntk_gram_destroy(gram);
 }
 
+/* K of condition 1e12: W = ½ K⁻¹ in residual form, and K W = ½ to what that condition allows. */
+static void test_ill_conditioned(void **state)
+{
+    double values[S], k[S * S], w[S * S], kw[S * S], residual;
+    ntk_array out = ntk_matrix_f64(w, S, S);
+    ntk_gram *gram;
+    ntk_system *s = NULL;
+    for (int i = 0; i < S; ++i) values[i] = pow(10, -12.0 * i / (S - 1));
+    dense_symmetric(7, S, values, k);
+    gram = dense_gram(*state, S, k);
+    kit_ok(*state, ntk_system_from_gram(*state, gram, NTK_KIND_NTK, &s));
+    gramian_of(*state, s, NTK_GRAMIAN_OBSERVABILITY, INFINITY, w);
+    kit_ok(*state, ntk_system_residual(*state, s, NTK_GRAMIAN_OBSERVABILITY, &out, &residual));
+    assert_true(residual < 8 * S * DBL_EPSILON);
+    dense_multiply(S, S, S, k, w, kw);
+    for (int i = 0; i < S * S; ++i) kit_near(kw[i], i % (S + 1) == 0 ? 0.5 : 0, 8 * S * DBL_EPSILON * 1e12);
+    ntk_system_destroy(s);
+    ntk_gram_destroy(gram);
+}
+
+/* Eigenvalues that are equal, and two that are 0, seen by three outputs: the integral, whatever vectors were taken. */
+static void test_repeated(void **state)
+{
+    const double values[S] = {2, 2, 2, 1, 0, 0};
+    double a[S * S], c[3 * S], ct[S * 3], q[S * S], w[S * S], wanted[S * S];
+    ntk_system *s;
+    dense_symmetric(8, S, values, a);
+    for (int i = 0; i < S * S; ++i) a[i] = -a[i];
+    kit_random(9, 3 * S, c);
+    dense_transpose(3, S, c, ct);
+    dense_multiply(S, S, 3, ct, c, q);
+    s = system_of(*state, a, 0, NULL, 3, c);
+    gramian_of(*state, s, NTK_GRAMIAN_OBSERVABILITY, 1.3, w);
+    integral(S, a, q, 1.3, wanted);
+    kit_close(S * S, w, wanted, 1e-13);
+    ntk_system_destroy(s);
+}
+
 /* A mode that does not decay and is not seen: the Gramian on the rest.  Seen: an error that names it, and a finite horizon works. */
 static void test_modes_that_do_not_decay(void **state)
 {
@@ -194,7 +232,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_the_defining_integral),   kit_test(test_lyapunov_equation), kit_test(test_gram),     kit_test(test_long_horizon),
+        kit_test(test_the_defining_integral),   kit_test(test_lyapunov_equation), kit_test(test_gram),
+        kit_test(test_ill_conditioned),
+        kit_test(test_repeated),     kit_test(test_long_horizon),
         kit_test(test_modes_that_do_not_decay), kit_test(test_unstable),          kit_test(test_refusals), kit_test(test_rounding_of_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
