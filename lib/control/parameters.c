@@ -15,7 +15,7 @@
  *
  * from the eigenvectors of K = J D⁻¹ Jᵀ alone: one product of J with itself, one of J with X [N, rank].  K is known to a few eps |K|, so v_iᵀ v_j
  * is off by some eps sigma_max²/(sigma_i sigma_j): at most cond(K) eps, 2e-11 up to the LARGEST_CONDITION.  Beyond it, or with more rows than columns,
- * the singular value decomposition has every v_i to a few eps, at several times the cost.
+ * the singular value decomposition has every v_i to a few eps, at about five times the cost.
  */
 #include "control.h"
 
