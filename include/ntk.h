@@ -482,7 +482,8 @@ NTK_API ntk_status ntk_network_parse(ntk_context *ctx, const char *json, ntk_net
 /**
  * Writes a network as JSON that ntk_network_parse() reads back to the same network.  Numbers survive to the bit.
  * `text` receives a zero-terminated string of at most `capacity` bytes and may be NULL if capacity is 0; `needed` receives the
- * bytes needed, with the zero, and may be NULL.  Errors: ARGUMENT if capacity is positive but too small (`needed` still says enough).
+ * bytes needed, with the zero, and may be NULL.  Errors: ARGUMENT if capacity is positive but too small (`needed` still says enough);
+ * UNSUPPORTED with the layer's path if an activation is the program's own (ntk_builder_add_activation()).
  */
 NTK_API ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed);
 
@@ -530,6 +531,37 @@ NTK_API ntk_status ntk_builder_create(ntk_context *ctx, int ndim, const int64_t 
 
 /** Appends a layer: op and attributes, e.g. ("dense", {NTK_NUMBER("units", 64), NTK_NUMBER("w_std", 1.5), NTK_END}).  NULL attributes: none.  Errors: NETWORK with its path. */
 NTK_API ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes);
+
+/** A function of a number, of the caller's: y[i] = f(x[i]), n of them.  Returns 0, or another number to report failure (NTK_ERROR_CALLBACK). */
+typedef int (*ntk_activation_fn)(void *user, int64_t n, const double *x, double *y);
+
+/** An activation of the caller's: phi, piecewise smooth, with the places where it is not declared. */
+typedef struct ntk_activation_options {
+    size_t struct_size;
+    const char *name;           /**< for sentences; copied; NULL: "own" */
+    ntk_activation_fn value;      /**< phi; required */
+    ntk_activation_fn derivative; /**< phi', at a kink or jump that of the left; NULL: finite networks have no J, the infinite-width kernel does without */
+    void *user;                 /**< what both are called with; must outlive the networks and all made from them */
+    const double *kinks;        /**< where phi is continuous and a derivative of it is not; copied */
+    const double *jumps;        /**< where phi itself jumps: a finite network has no gradient there, so these give no NTK (as for sign); copied */
+    int64_t n_kinks, n_jumps;
+} ntk_activation_options;
+/** All defaults. */
+#define NTK_ACTIVATION_OPTIONS_INIT sizeof(ntk_activation_options)
+
+/**
+ * Appends a layer y = phi(x), elementwise, phi the caller's own.  Both readings take it: finite networks call phi and phi' on all numbers of
+ * a layer at once, from the caller's thread; the infinite-width kernel samples phi when ntk_kernel_from_network() makes it, from -96 to
+ * 96, and never again.  K = E[phi(u) phi(v)] and E[phi'(u) phi'(v)] (phi' without the jumps) are good to 1e-10 of the geometric mean of their
+ * values at (u, u) and (v, v), for variances of u and v up to 25; beyond, or where the estimate of the error says otherwise, evaluation is
+ * refused with OVERFLOW.  A network with such a layer cannot be written as JSON (ntk_network_format(): UNSUPPORTED).
+ *
+ * Cost: one lookup per entry where all lengths before the layer are equal; else a Hermite series of the terms that |rho| asks for, and where
+ * phi has kinks or jumps and |rho| > 0.97 a double integral of some 20,000 points per entry (docs/accuracy.md).
+ * Errors: ARGUMENT (no value; kinks or jumps that are not finite, or twice the same; more than 16); later, of ntk_kernel_from_network(), CALLBACK
+ * (the callback reported a failure), NOT_FINITE (it gave a NaN or an infinity), ARGUMENT (phi jumps at a declared kink).
+ */
+NTK_API ntk_status ntk_builder_add_activation(ntk_context *ctx, ntk_builder *builder, const ntk_activation_options *options);
 
 /** Opens a layer that holds lists of layers ("branch", "repeat"), with its `op` and attributes as in ntk_builder_add(); layers added now
  *  go into its first list.  Errors: NETWORK with its path. */

@@ -14,7 +14,7 @@ their weight, in the order of the terms (numeric.c).
 import mpmath as mp
 
 mp.mp.dps = 40
-TERMS, OCTAVES, COUNT, ENDS, PARTS = 96, 16, 6, 4, 8
+TERMS, OCTAVES, COUNT, ENDS, PARTS = 96, 20, 6, 4, 8
 X0 = TERMS - 1
 
 

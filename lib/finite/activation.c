@@ -22,10 +22,22 @@ static void map_range(void *user, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; ++i) j->out[i] = j->function(j->p, j->x[i]);
 }
 
-/* out [n, size] = value or derivative of the step's activation at its input. */
-static ntk_status map(ntk_tape *t, const ntk_step *s, double (*function)(const double *, double), double *out)
+/* The same by a callback of the program: all numbers at once, from this thread. */
+static ntk_status map_own(ntk_tape *t, const ntk_step *s, bool slope, double *out)
 {
+    const ntk_own *own = s->layer->own;
+    if (slope && !own->derivative)
+        return ntk_fail(t->ctx, NTK_ERROR_UNSUPPORTED, "%s: %s has no derivative callback, so the finite network has no J", s->layer->path, own->name);
+    return ntk_own_call(t->ctx, s->layer, slope ? "derivative" : "value", slope ? own->derivative : own->value, t->n * ntk_tape_size(t, s->output),
+                        t->value[s->inputs[0]], out);
+}
+
+/* out [n, size] = value or derivative of the step's activation at its input. */
+static ntk_status map(ntk_tape *t, const ntk_step *s, bool slope, double *out)
+{
+    double (*function)(const double *, double) = slope ? s->layer->activation->derivative : s->layer->activation->value;
     map_job j = {function, ntk_layer_parameters(s->layer), t->value[s->inputs[0]], out};
+    if (s->layer->own) return map_own(t, s, slope, out);
     if (!function)
         return ntk_fail(t->ctx, NTK_ERROR_UNSUPPORTED, "%s: %s has no finite reading", s->layer->path, s->layer->activation->name);
     ntk_parallel(t->ctx, t->n * ntk_tape_size(t, s->output), GRAIN, map_range, &j);
@@ -34,7 +46,7 @@ static ntk_status map(ntk_tape *t, const ntk_step *s, double (*function)(const d
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
-    return map(t, s, s->layer->activation->value, t->value[s->output]);
+    return map(t, s, false, t->value[s->output]);
 }
 
 static ntk_status tangent(ntk_tape *t, const ntk_step *s)
@@ -42,7 +54,7 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
     const double *dx = t->tangent[s->inputs[0]];
     double *dy = t->tangent[s->output];
     int64_t count = t->n * ntk_tape_size(t, s->output);
-    ntk_status status = map(t, s, s->layer->activation->derivative, dy);
+    ntk_status status = map(t, s, true, dy);
     for (int64_t i = 0; status == NTK_OK && i < count; ++i) dy[i] *= dx[i];
     return status;
 }
@@ -72,7 +84,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     double *slope = NULL;
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &j.dx)); /* wanted: the output's is, and this layer has no parameters */
     NTK_TRY(ntk_tape_block(t, t->n, s->output, &slope));
-    NTK_TRY(map(t, s, s->layer->activation->derivative, slope));
+    NTK_TRY(map(t, s, true, slope));
     j.slope = slope;
     ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, j.size)), add_rows, &j);
 done:

@@ -6,8 +6,19 @@
  *     K  = e^(-(s + D + 2 q12)/(2 den)) (e^(2 q12/den) - 1) / (2 sqrt den)
  *     K. = ½ e^(-(s + D + 2 q12)/(2 den)) [ (S - T) + e^(2 q12/den) (S + T) ] / den^(5/2),   S = 1 + 2 s + 4 (q12² + p),  T = 4 q12 (D + 3 s + 2)
  *
- * phi is odd: the pair is folded to rho >= 0.  E comes from the gap.  The distance is taken from the moments: phi is smooth, so only a
- * kinked activation in a later layer would see near inputs with half of the digits.
+ * phi is odd: the pair is folded to rho >= 0.
+ *
+ * The distance.  K is the difference of two parts, K = A - B, the first with q12 in place of -q12.  With P = (1 + 4 q11)(1 + 4 q22),
+ * delta = s - 2 q12 = E(u - v)², e1 = q11/(1 + 4 q11), e2 likewise, G² = A11 A22 = 1/(4 sqrt P), H² = B11 B22, H = G e^(-e1 - e2), the parts are
+ *
+ *     A = G e^-x,   x = (delta + D)/(2 den) + l,                                          l = ¼ log(den²/P) = ¼ log1p((4 (q11 - q22)² + D (D + 4 s + 2))/P)
+ *     B = H e^-y,   y = (4 (q11 - q22)² + D (1 + 2 s) - delta P)/(2 den P) + l
+ *
+ * and with the lengths a, b after the layer, a² b² - (G - H)² = -(sqrt(A11 B22) - sqrt(A22 B11))² = -T²,  T = G e^-e1 (e^(e1 - e2) - 1),
+ *
+ *     gap' = [ G (1 - e^-x) - H (1 - e^-y) - T²/(a b + G - H) ] / (a b):
+ *
+ * no difference of nearly equal numbers for near inputs.  Digits are lost for proportional inputs of unequal small norms only, as by erf.
  */
 #include "hot.h"
 
@@ -16,10 +27,16 @@
 static inline void gabor_pair(real alpha, real beta, real a, real b, real *rho, real *gap, real *theta)
 {
     real sign = *rho < 0 ? REAL(-1) : REAL(1), ab = alpha * beta, q = ab * ntk_abs(*rho), s = alpha * alpha + beta * beta;
-    real d = 4 * ab * ab * *gap * (2 - *gap), den = 1 + 2 * s + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), x = 2 * q / den;
-    real big = 1 + 2 * s + 4 * (q * q + ab * ab), t = 4 * q * (d + 3 * s + 2), root = ntk_sqrt(den), k = outer * ntk_expm1(x) / (2 * root);
-    *theta *= outer * (big - t + ntk_exp(x) * (big + t)) / (2 * den * den * root);
-    after_smooth(a, b, k, *gap == 0 && alpha == beta ? 0 : a * a + b * b - 2 * k, rho, gap);
+    real d = 4 * ab * ab * *gap * (2 - *gap), den = 1 + 2 * s + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), z = 2 * q / den;
+    real big = 1 + 2 * s + 4 * (q * q + ab * ab), t = 4 * q * (d + 3 * s + 2), root = ntk_sqrt(den), k = outer * ntk_expm1(z) / (2 * root);
+    real across = alpha - beta, delta = across * across + 2 * ab * *gap, apart = across * (alpha + beta);
+    real p = (1 + 4 * alpha * alpha) * (1 + 4 * beta * beta), log4 = REAL(0.25) * ntk_log1p((4 * apart * apart + d * (d + 4 * s + 2)) / p);
+    real x = (delta + d) / (2 * den) + log4, y = (4 * apart * apart + d * (1 + 2 * s) - delta * p) / (2 * den * p) + log4;
+    real e1 = alpha * alpha / (1 + 4 * alpha * alpha), e2 = beta * beta / (1 + 4 * beta * beta), g = REAL(0.5) / ntk_sqrt(ntk_sqrt(p));
+    real below = -ntk_expm1(-(e1 + e2)), lengths = a * b, turn = g * ntk_exp(-e1) * ntk_expm1(apart / p);
+    real part = -ntk_expm1(-x) + (1 - below) * ntk_expm1(-y), omega = lengths > 0 ? (g * part - turn * turn / (lengths + g * below)) / lengths : 0;
+    *theta *= outer * (big - t + ntk_exp(z) * (big + t)) / (2 * den * den * root);
+    after_distance(lengths, k, omega, rho, gap);
     *rho *= sign;
 }
 

@@ -129,6 +129,16 @@ static inline void after_smooth(real a, real b, real k, real d2, real *rho, real
     }
 }
 
+/** The same from 1 - rho itself, computed without cancellation, and the product ab of the lengths. */
+static inline void after_distance(real ab, real k, real omega, real *rho, real *gap)
+{
+    real r = ab > 0 ? k / ab : 0;
+    bool near = r > REAL(0.5);
+    r = r > 1 ? 1 : r < -1 ? -1 : r;
+    *gap = near ? (omega > 0 ? omega : 0) : 1 - ntk_abs(r);
+    *rho = near ? 1 - *gap : r;
+}
+
 #else
 
 #define NTK_DECLARE_VARIANTS_(name, type)                                                            \

@@ -7,6 +7,7 @@
  *   conv.c pool.c blend.c              ops that mix positions
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
+ *   own.c own_series.c own_pair.c pieces.c         activations of the program's own
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle     chain_fit.c  its polynomials
  *   inner.c        cosines and distances of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
@@ -40,12 +41,14 @@
 #define NTK_STEP_FLOPS 30 /* of one step for one pair, for estimates: what a ReLU takes; other activations up to ten times that */
 
 typedef struct ntk_plan ntk_plan;
+typedef struct ntk_pieces ntk_pieces;
 typedef struct ntk_reading ntk_reading;
 typedef struct ntk_planes ntk_planes;
 
 /** A run of pairs: one sample of the rows against `count` consecutive samples of the columns.  Arrays hold the run's real type. */
 typedef struct ntk_run {
     int64_t count;           /* a multiple of NTK_LANES; what stands behind the last pair is computed and forgotten */
+    int64_t wanted;          /* pairs up to the last one */
     char *slots;             /* slot s: rho, gap, theta, NTK_RUN numbers each */
     const void *row, *column; /* tables of per-sample numbers, at the run's first sample */
     int64_t row_stride, column_stride; /* numbers from one table column to the next */
@@ -179,6 +182,7 @@ struct ntk_plan {
     const int *input_alphas;
     double k[NTK_CONSTANTS];
     ntk_taps taps;         /* of an op that mixes positions */
+    ntk_pieces *pieces;    /* of an activation of the program's own, sampled (pieces.h) */
     ntk_pairs_fn pairs[2]; /* by dtype, chosen for the processor of the context that made the reading */
 };
 
@@ -382,6 +386,7 @@ typedef struct ntk_gaps {
     const void *products;    /* x·x' of the BLAS [rows, product_ld] from which the cosines are made; NULL: they are there */
     int64_t product_ld;
     double near;             /* gaps below it are taken from the vectors */
+    bool exact;              /* and then to full relative precision, whatever it costs */
     int64_t itself;          /* the column that is the same sample as row 0, or NTK_ALL_PAIRS */
 } ntk_gaps;
 typedef void (*ntk_gaps_fn)(const ntk_gaps *g);

@@ -72,7 +72,7 @@ static void step_at(const ntk_plan *plan, ntk_dtype dtype, const ntk_field *f, i
     int64_t bytes = (int64_t)f->n_slots * 3 * NTK_RUN * (int64_t)ntk_dtype_size(dtype), end = f->across ? f->columns : p + 1;
     for (int64_t q = f->across ? 0 : p, c = 0; q < end; q += NTK_RUN, ++c) {
         int64_t count = NTK_MIN((int64_t)NTK_RUN, end - q);
-        ntk_run run = {.count = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES, .slots = f->slots + (p * f->chunks + c) * bytes,
+        ntk_run run = {.count = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES, .wanted = count, .slots = f->slots + (p * f->chunks + c) * bytes,
                        .row = numbers(f->row, p, dtype), .column = numbers(f->column, q, dtype), .row_stride = f->stride,
                        .column_stride = f->stride, .only = f->only, .wants_nngp = true, .own = f->own ? p - q : -1};
         plan->pairs[dtype](plan, &run);

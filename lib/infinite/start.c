@@ -10,7 +10,8 @@
  * (docs/mathematics.md §4.2 step 8; the second factor, measured, is that deep chains forget the angle).  So where the gap is below the
  * threshold at which A(w) delta is three quarters of the error allowed, 4e-15 (1 + L/10) or 1e-6 (1 + L/10), it is taken from the vectors,
  * gap = ½ |x/|x| ∓ x'/|x'||², whose error is relative.  It is never below 2e-2 in double and 5e-2 in single precision: erf of large inputs
- * amplifies more than a ReLU.  For d = 784 and L = 3 inner.c stays there; one long sum wants 5e-2 and 0.15.
+ * amplifies more than a ReLU.  A second activation after one that jumps sees the fourth root of the squared distance: such networks take the
+ * gap of the stored numbers to full precision (exact_gap()).  For d = 784 and L = 3 inner.c stays there; one long sum wants 5e-2 and 0.15.
  */
 #include "hot.h"
 
@@ -52,15 +53,70 @@ static int64_t to_gaps(int64_t count, real near, real *s)
     return below;
 }
 
+/* x·x, x·y of vectors times powers of two. */
+static void two_products(int64_t d, const real *x, double scale, const real *y, double y_scale, double *xx, double *xy)
+{
+    double squares[LANES] = {0}, products[LANES] = {0};
+    *xx = *xy = 0;
+    for (int64_t k = 0; k < d; ++k) {
+        double a = (double)x[k] * scale, b = (double)y[k] * y_scale;
+        squares[k % LANES] += a * a;
+        products[k % LANES] += a * b;
+    }
+    for (int l = 0; l < LANES; ++l) {
+        *xx += squares[l];
+        *xy += products[l];
+    }
+}
+
+/* e·x and e·e of e = y - r x - rest x, whose entries have few roundings of their own: fma rounds y - r x once. */
+static void residual(int64_t d, const real *x, double scale, const real *y, double y_scale, double r, double rest, double *ex, double *ee)
+{
+    double products[LANES] = {0}, squares[LANES] = {0};
+    *ex = *ee = 0;
+    for (int64_t k = 0; k < d; ++k) {
+        double a = (double)x[k] * scale, e = fma(-r, a, (double)y[k] * y_scale) - rest * a;
+        products[k % LANES] += e * a;
+        squares[k % LANES] += e * e;
+    }
+    for (int l = 0; l < LANES; ++l) {
+        *ex += products[l];
+        *ee += squares[l];
+    }
+}
+
+static double power_of_two(double inverse)
+{
+    return ldexp(1, ilogb(inverse));
+}
+
+/*
+ * The gap of the stored numbers to full relative precision, however near: with r x the part of y along x, tan² of the angle is
+ * t = |y - r x|²/|r x|², and 1 - cos = t/(1 + t + sqrt(1 + t)).  r is corrected once, so that the residual is orthogonal to x to rounding of
+ * itself; where y is an exact multiple it comes out as 0.
+ */
+static real exact_gap(int64_t d, const real *x, double inverse, const real *y, double y_inverse)
+{
+    double scale = power_of_two(inverse), y_scale = power_of_two(y_inverse), xx, xy, r, ex, ee, t;
+    two_products(d, x, scale, y, y_scale, &xx, &xy);
+    r = xy / xx;
+    residual(d, x, scale, y, y_scale, r, 0, &ex, &ee);
+    residual(d, x, scale, y, y_scale, r, ex / xx, &xy, &ee);
+    r += ex / xx;
+    t = ee / (r * r * xx);
+    return REAL(t / (1 + t + sqrt(1 + t)));
+}
+
 /* Pairs [j, end) of row i that the product is not good enough for, one by one. */
 static void refine(const ntk_gaps *g, int64_t i, int64_t j, int64_t end, real *s)
 {
     const ntk_inner *b = g->block;
     for (; j < end; ++j) {
+        const real *x = (const real *)b->rows + i * b->d, *y = (const real *)b->columns + j * b->d;
         double sign = signbit(s[j]) ? -1 : 1;
         if (!(ntk_abs(s[j]) < REAL(g->near))) continue;
-        s[j] = REAL(sign) * half_square_distance(b->d, (const real *)b->rows + i * b->d, b->row_inverse[i], (const real *)b->columns + j * b->d,
-                                                 sign * b->column_inverse[j]);
+        s[j] = REAL(sign) * (g->exact ? exact_gap(b->d, x, b->row_inverse[i], y, b->column_inverse[j])
+                                      : half_square_distance(b->d, x, b->row_inverse[i], y, sign * b->column_inverse[j]));
     }
 }
 
@@ -94,7 +150,7 @@ static void gaps_of_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width
     bool occurs[2] = {false, false};
     for (int r = 0; r < NTK_INNER_BLOCK; ++r) below += to_gaps(width, near, s + r * NTK_RUN);
     if (below == 0) return;
-    if (below * DENSE < NTK_INNER_BLOCK * width) {
+    if (g->exact || below * DENSE < NTK_INNER_BLOCK * width) {
         for (int64_t r = 0; r < NTK_MIN(NTK_INNER_BLOCK, g->block->row_count - i); ++r) refine(g, i + r, j, end, s + r * NTK_RUN - j);
         return;
     }

@@ -5,6 +5,7 @@
  *     elu(alpha) = x > 0 ? x : alpha (e^x - 1):  phi^(r)(0+) - phi^(r)(0-) = [r = 1] - alpha
  */
 #include "numeric.h"
+#include "pieces.h"
 
 #include <math.h>
 
@@ -71,7 +72,6 @@ static void selu_constants(const double *p, double *k)
     elu_jumps(SELU_SCALE, SELU_ALPHA, k);
 }
 
-static const ntk_dual smooth_dual = {0, ntk_numeric_smooth_columns, ntk_numeric_smooth_constants, ntk_numeric_norms, &ntk_numeric_smooth_pairs};
 static const ntk_dual elu_dual = {0, ntk_numeric_kinked_columns, elu_constants, ntk_numeric_norms, &ntk_numeric_kinked_pairs};
 static const ntk_dual selu_dual = {0, ntk_numeric_kinked_columns, selu_constants, ntk_numeric_norms, &ntk_numeric_kinked_pairs};
 
@@ -79,9 +79,9 @@ static const ntk_key elu_keys[] = {{.name = "alpha", .type = NTK_KEY_NUMBER, .fa
 
 extern const ntk_activation ntk_activation_tanh, ntk_activation_sigmoid, ntk_activation_silu, ntk_activation_softplus, ntk_activation_elu,
     ntk_activation_selu;
-const ntk_activation ntk_activation_tanh = {"tanh", NULL, tanh_value, tanh_derivative, &smooth_dual, "hyperbolic tangent", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_sigmoid = {"sigmoid", NULL, sigmoid_value, sigmoid_derivative, &smooth_dual, "1 / (1 + e^-x), the logistic function", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_silu = {"silu", NULL, silu_value, silu_derivative, &smooth_dual, "x sigmoid(x), also called swish", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_softplus = {"softplus", NULL, softplus_value, softplus_derivative, &smooth_dual, "log(1 + e^x)", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_tanh = {"tanh", NULL, tanh_value, tanh_derivative, &ntk_own_dual, "hyperbolic tangent", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_sigmoid = {"sigmoid", NULL, sigmoid_value, sigmoid_derivative, &ntk_own_dual, "1 / (1 + e^-x), the logistic function", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_silu = {"silu", NULL, silu_value, silu_derivative, &ntk_own_dual, "x sigmoid(x), also called swish", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_softplus = {"softplus", NULL, softplus_value, softplus_derivative, &ntk_own_dual, "log(1 + e^x)", NTK_LAW_PRICE};
 const ntk_activation ntk_activation_elu = {"elu", elu_keys, elu_value, elu_derivative, &elu_dual, "x > 0: x, else alpha (e^x - 1)", NTK_LAW_PRICE};
 const ntk_activation ntk_activation_selu = {"selu", NULL, selu_value, selu_derivative, &selu_dual, "1.0507 elu(1.6733): keeps mean 0 and variance 1", NTK_LAW_PRICE};

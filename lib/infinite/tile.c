@@ -58,6 +58,7 @@ typedef struct tile_job {
     const void *products; /* [m, product_ld]; NULL: made block by block */
     int64_t product_ld;
     double near; /* start.c */
+    bool exact;
     char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
     atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
@@ -145,7 +146,7 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
 {
     char *start = slot_of(j, slots, j->r->slots);
     int64_t whole = (count + NTK_LANES - 1) & -(int64_t)NTK_LANES;
-    ntk_run run = {.count = whole, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
+    ntk_run run = {.count = whole, .wanted = count, .slots = slots, .row = at(j->row_table, i, j->size), .column = at(j->column_table, first, j->size),
                    .row_stride = j->rows->n, .column_stride = j->columns->n, .only = -1, .wants_nngp = j->out->nngp, .own = own_pair(j, i, first)};
     start_run(j, i, count, slots);
     if (j->out->layers) memcpy(start, slots, 3 * NTK_RUN * j->size);
@@ -225,7 +226,7 @@ static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, cha
     int64_t rows = NTK_MIN((int64_t)NTK_INNER_ROWS, j->rows->n - row);
     ntk_inner inner = inner_of(j, row, rows, first, slots);
     ntk_gaps gaps = {.block = &inner, .products = j->products ? at(j->products, row * j->product_ld + first, j->size) : NULL, .product_ld = j->product_ld,
-                     .near = j->near, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
+                     .near = j->near, .exact = j->exact, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
     if (run_length(j, row + rows - 1, first) <= 0) return;
     if (!j->products && !*packed) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
     if (!j->products) ntk_inner_variants[j->dtype][j->r->cpu](&inner);
@@ -289,10 +290,23 @@ static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
     return ((r->slots + 1) * 3 + NTK_INNER_ROWS) * NTK_RUN + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
 }
 
+/* An activation that jumps, and another one to see what it makes of near inputs. */
+static bool wants_exact_gaps(const ntk_reading *r)
+{
+    int64_t activations = 0, jumps = 0;
+    for (int64_t i = 0; i < r->network->n_steps; ++i) {
+        const ntk_activation *a = r->plans[i].step->layer->activation;
+        activations += a != NULL;
+        jumps += a && !(a->laws & NTK_LAW_PRICE);
+    }
+    return jumps > 0 && activations > 1;
+}
+
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
     j->near = near_of(j);
+    j->exact = wants_exact_gaps(j->r);
     j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));

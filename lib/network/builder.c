@@ -104,6 +104,21 @@ ntk_status ntk_builder_add(ntk_context *ctx, ntk_builder *builder, const char *o
     return append(ctx, builder, op, attributes, false);
 }
 
+ntk_status ntk_builder_add_activation(ntk_context *ctx, ntk_builder *builder, const ntk_activation_options *options)
+{
+    ntk_status status;
+    ntk_layer *layer = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, builder);
+    NTK_REQUIRE(ctx, options);
+    NTK_TRY(ntk_layer_create_own(ctx, current_list(builder), options, &layer));
+    NTK_TRY(ntk_layer_list_append(ctx, current_list(builder), layer));
+    layer = NULL;
+done:
+    ntk_layer_destroy(layer);
+    return status;
+}
+
 ntk_status ntk_builder_begin(ntk_context *ctx, ntk_builder *builder, const char *op, const ntk_attribute *attributes)
 {
     NTK_ENTER(ctx);

@@ -143,12 +143,28 @@ static void write_network(writer *w, const ntk_network *network)
     write_text(w, "\n}\n");
 }
 
+/* A callback has no text. */
+static ntk_status check_no_own(ntk_context *ctx, const ntk_layer_list *list)
+{
+    ntk_status status = NTK_OK;
+    for (int64_t i = 0; i < list->count && status == NTK_OK; ++i) {
+        const ntk_layer *layer = list->layers[i];
+        if (layer->own)
+            return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, layer->path, "%s is an activation of the program's own; JSON cannot hold it", ntk_layer_name(layer));
+        for (int64_t k = 0; k < layer->n_lists && status == NTK_OK; ++k) status = check_no_own(ctx, &layer->lists[k]);
+    }
+    return status;
+}
+
 ntk_status ntk_network_format(ntk_context *ctx, const ntk_network *network, char *text, size_t capacity, size_t *needed)
 {
     writer w = {text, capacity, 0};
+    ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
     if (capacity > 0) NTK_REQUIRE(ctx, text);
+    status = check_no_own(ctx, &network->layers);
+    if (status != NTK_OK) return status;
     write_network(&w, network);
     if (needed) *needed = w.used + 1;
     if (capacity == 0) return NTK_OK;

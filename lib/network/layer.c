@@ -118,9 +118,28 @@ done:
     return status;
 }
 
+ntk_status ntk_layer_create_own(ntk_context *ctx, const ntk_layer_list *list, const ntk_activation_options *options, ntk_layer **layer)
+{
+    ntk_status status;
+    ntk_layer *l = NULL;
+    *layer = NULL;
+    NTK_TRY(NTK_NEW(ctx, 1, &l));
+    l->depth = list->depth;
+    l->op = &ntk_op_activation;
+    NTK_TRY(ntk_layer_list_next_path(ctx, list, &l->path));
+    NTK_TRY(ntk_own_create(ctx, l->path, options, &l->own));
+    l->activation = &l->own->record;
+    *layer = l;
+    l = NULL;
+done:
+    ntk_layer_destroy(l);
+    return status;
+}
+
 void ntk_layer_destroy(ntk_layer *layer)
 {
     if (!layer) return;
+    ntk_own_destroy(layer->own);
     for (int64_t i = 0; i < layer->n_lists; ++i) ntk_layer_list_clear(&layer->lists[i]);
     for (int i = 0; i < NTK_MAX_KEYS; ++i) ntk_free(layer->numbers[i]);
     ntk_free(layer->lists);
@@ -208,6 +227,7 @@ static ntk_status copy_layer(ntk_context *ctx, const ntk_layer *layer, ntk_layer
     *copy = NULL;
     NTK_TRY(NTK_NEW(ctx, 1, &l));
     *l = *layer;
+    ntk_retain(l->own);
     l->path = NULL;
     l->lists = NULL;
     l->n_lists = 0;

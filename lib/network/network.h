@@ -130,6 +130,25 @@ enum {
 
 extern const ntk_activation *const ntk_activations[]; /* NULL-terminated */
 
+/** An activation that the program brought along (own.c): callbacks, and where they are not smooth.  Layers share it. */
+#define NTK_OWN_BREAKS 16
+typedef struct ntk_own {
+    ntk_object object;
+    ntk_activation record; /* what every activation has; value and derivative stay NULL */
+    char *name;
+    ntk_activation_fn value, derivative;
+    void *user;
+    int n_breaks;
+    double breaks[NTK_OWN_BREAKS]; /* kinks and jumps, ascending */
+    bool jump[NTK_OWN_BREAKS];     /* phi itself jumps */
+} ntk_own;
+
+/** y = f(x) by a callback; CALLBACK or NOT_FINITE with the layer's path, the activation's name and `what` f is. */
+ntk_status ntk_own_call(ntk_context *ctx, const ntk_layer *layer, const char *what, ntk_activation_fn f, int64_t n, const double *x, double *y);
+
+ntk_status ntk_own_create(ntk_context *ctx, const char *path, const ntk_activation_options *options, ntk_own **own);
+void ntk_own_destroy(ntk_own *own);
+
 /* ---- ops ------------------------------------------------------------------------------------------------------- */
 
 struct ntk_finite_op;   /* lib/finite */
@@ -209,6 +228,7 @@ typedef struct ntk_layer_list {
 struct ntk_layer {
     const ntk_op *op;
     const ntk_activation *activation; /* of ntk_op_activation, else NULL */
+    ntk_own *own;                     /* where the activation is the program's own, else NULL */
     double value[NTK_MAX_KEYS];       /* by index into the key table, fallbacks filled in */
     bool given[NTK_MAX_KEYS];         /* written by the user */
     ntk_numbers numbers[NTK_MAX_KEYS]; /* of list keys; a single number stands as a list of one */
@@ -229,6 +249,8 @@ const char *ntk_layer_name(const ntk_layer *layer);
 
 /** A layer that will be the next of `list`, all keys at their fallbacks.  An unknown name: NETWORK with the path. */
 ntk_status ntk_layer_create(ntk_context *ctx, const ntk_layer_list *list, const char *name, ntk_layer **layer);
+/** The same, of an activation of the program's own, which it shares. */
+ntk_status ntk_layer_create_own(ntk_context *ctx, const ntk_layer_list *list, const ntk_activation_options *options, ntk_layer **layer);
 /** Sets one key.  Unknown, set before, wrong type or range: NETWORK with the path. */
 ntk_status ntk_layer_set(ntk_context *ctx, ntk_layer *layer, const char *key, const ntk_given *given);
 /** Refuses a layer that lacks a required key. */

@@ -574,6 +574,40 @@ done:
     return status;
 }
 
+static int ramp(void *user, int64_t n, const double *x, double *y)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] > 0 ? x[i] : 0;
+    return 0;
+}
+
+/* A network with an activation of its own, to its kernel. */
+static ntk_status own_activations(ntk_context *ctx)
+{
+    static const double kinks[] = {0};
+    ntk_status status;
+    int64_t shape = D;
+    double out[2 * N * N];
+    ntk_array x = world_x(&w), k = STRIDED(out, N, N);
+    ntk_request request = {NTK_REQUEST_INIT, .ntk = &k};
+    ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END};
+    ntk_activation_options own = {NTK_ACTIVATION_OPTIONS_INIT, .value = ramp, .kinks = kinks, .n_kinks = 1};
+    ntk_builder *b = NULL;
+    ntk_network *net = NULL;
+    ntk_kernel *kernel = NULL;
+    TRY(ntk_builder_create(ctx, 1, &shape, NULL, &b));
+    TRY(ntk_builder_add(ctx, b, "dense", units));
+    TRY(ntk_builder_add_activation(ctx, b, &own));
+    TRY(ntk_builder_finish(ctx, b, &net));
+    TRY(ntk_kernel_from_network(ctx, net, NULL, &kernel));
+    TRY(ntk_kernel_eval(ctx, kernel, &x, NULL, &request));
+done:
+    ntk_kernel_destroy(kernel);
+    ntk_network_destroy(net);
+    ntk_builder_destroy(b);
+    return status;
+}
+
 static ntk_status builder(ntk_context *ctx)
 {
     static char text[4096];
@@ -643,7 +677,7 @@ done:
 /* name, work, at least so many allocations: that the sweep is no empty one. */
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(blends, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(optimizers, 5) X(training, 20) X(designs, 10)      \
+    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(own_activations, 15) X(optimizers, 5) X(training, 20) X(designs, 10)      \
     X(jacobians, 20)
 
 /* The sweep, and afterwards the handles of the world answer as before. */

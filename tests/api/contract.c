@@ -88,6 +88,15 @@ static ntk_status stack_of_one(ntk_context *ctx, const ntk_jacobian *part, ntk_j
     return ntk_jacobian_stack(ctx, part ? &part : NULL, 1, stack);
 }
 
+static int ramp(void *user, int64_t n, const double *x, double *y)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] > 0 ? x[i] : 0;
+    return 0;
+}
+
+static ntk_activation_options activation_options = {NTK_ACTIVATION_OPTIONS_INIT, .value = ramp, .kinks = times, .n_kinks = 1};
+
 /* Calls of the builder that need an open layer, and leave it closed. */
 static ntk_status begin_and_close(ntk_context *ctx, ntk_builder *b, const char *op, const ntk_attribute *attributes)
 {
@@ -167,6 +176,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_builder_create, , ntk_builder_create(ctx, 1, p[0], NULL, p[1]), POINTER("shape", shape), NEW(builder))                              \
     X(ntk_builder_add, , ntk_builder_add(ctx, p[0], p[1], units), HANDLE("builder", BUILDER), POINTER("op", dense))                           \
     X(ntk_builder_add, _attributes, ntk_builder_add(ctx, p[0], "relu", p[1]), HANDLE("builder", BUILDER), MAYBE_POINTER("attributes", units + 1)) \
+    X(ntk_builder_add_activation, , ntk_builder_add_activation(ctx, p[0], p[1]), HANDLE("builder", BUILDER), NEEDED_OPTIONS("options", activation_options)) \
     X(ntk_builder_begin, , begin_and_close(ctx, p[0], p[1], sum), HANDLE("builder", BUILDER), POINTER("op", branch))                          \
     X(ntk_builder_next, , within_branch(ctx, p[0], ntk_builder_next, true), HANDLE("builder", BUILDER))                                       \
     X(ntk_builder_end, , within_branch(ctx, p[0], ntk_builder_end, false), HANDLE("builder", BUILDER))                                        \
