@@ -152,6 +152,7 @@ void ntk_pieces_at(const ntk_pieces *f, double x, double *value, double *slope)
     int64_t i = f->cells[(int64_t)((x + NTK_PIECES_REACH) * (1 / NTK_PIECES_CELL))];
     double t;
     while (x >= f->edges[i + 1] && i + 1 < f->count) ++i;
+    while (x < f->edges[i] && i > 0) --i; /* x + reach was rounded across an edge */
     t = (2 * x - f->edges[i] - f->edges[i + 1]) / (f->edges[i + 1] - f->edges[i]);
     *value = horner(f->value + i * TERMS, t);
     *slope = horner(f->slope + i * TERMS, t);

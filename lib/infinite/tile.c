@@ -290,14 +290,20 @@ static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
     return ((r->slots + 1) * 3 + NTK_INNER_ROWS) * NTK_RUN + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
 }
 
+static bool jumps_at(const ntk_layer *layer)
+{
+    extern const ntk_activation ntk_activation_rectified_monomial; /* of degree 0 a step */
+    const ntk_activation *a = layer->activation;
+    return a && (!(a->laws & NTK_LAW_PRICE) || (a == &ntk_activation_rectified_monomial && ntk_layer_parameters(layer)[0] == 0));
+}
+
 /* An activation that jumps, and another one to see what it makes of near inputs. */
 static bool wants_exact_gaps(const ntk_reading *r)
 {
     int64_t activations = 0, jumps = 0;
     for (int64_t i = 0; i < r->network->n_steps; ++i) {
-        const ntk_activation *a = r->plans[i].step->layer->activation;
-        activations += a != NULL;
-        jumps += a && !(a->laws & NTK_LAW_PRICE);
+        activations += r->plans[i].step->layer->activation != NULL;
+        jumps += jumps_at(r->plans[i].step->layer);
     }
     return jumps > 0 && activations > 1;
 }

@@ -183,7 +183,7 @@ static void the_known_ones_come_out(void **state)
 static void distances_come_out(void **state)
 {
     compare(*state, "relu", "sign", 1e-10);
-    compare(*state, "sign", "relu", 1e-8); /* lengths differ in the last bits: see docs/accuracy.md */
+    compare(*state, "sign", "relu", 1e-10);
 }
 
 /* ---- against integrals ------------------------------------------------------------------------------------------ */

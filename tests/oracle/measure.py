@@ -14,7 +14,7 @@ def allowed(dtype, name, depth, bias):
     return points.BASE[dtype] * (1 + depth / 10) * (1.2 if name == "gelu" and depth == 100 else 1)
 
 
-NETWORK_BOUND = 1e-14  # of random networks, times the condition number
+NETWORK_BOUND = 4e-15  # of random networks, times the condition number
 NORMAL = {"f64": (1e-290, 1e300), "f32": (1e-30, 1e36)}
 
 
