@@ -45,7 +45,7 @@ typedef struct ntk_tape {
     int64_t per_sample;
     bool sum;            /* gradient: [p], added up over rows; else [rows, columns], written */
     int64_t column, columns; /* of J, those wanted: whole rows of weights and any biases (ntk_tape_share) */
-    int64_t stop;        /* the first step with columns wanted: nothing goes back beyond it */
+    bool *wanted;        /* by value: does it depend on a parameter that is wanted?  Nothing goes back into the others */
     double *gradient;    /* NULL: not wanted, `take` is */
     void (*take)(void *user, const struct ntk_tape *t, const ntk_step *s); /* at each parametric step on the way back, or NULL */
     void *take_user;

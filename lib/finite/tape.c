@@ -31,10 +31,12 @@ ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.value));
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.tangent));
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.cotangent));
+    NTK_TRY(NTK_NEW(ctx, network->n_values, &t.wanted));
     t.value[0] = (double *)(uintptr_t)x; /* never written: steps write values 1, 2, ... */
     *tape = t;
     return NTK_OK;
 done:
+    ntk_free(t.cotangent);
     ntk_free(t.tangent);
     ntk_free(t.value);
     return status;
@@ -47,6 +49,7 @@ void ntk_tape_close(ntk_tape *t)
         release(t->tangent, v);
         if (v > 0) release(t->value, v);
     }
+    ntk_free(t->wanted);
     ntk_free(t->cotangent);
     ntk_free(t->tangent);
     ntk_free(t->value);
@@ -105,12 +108,26 @@ done:
     return status;
 }
 
+/* Parameters [column, column + columns), and with them every value on the way to them. */
+static void want(ntk_tape *t, int64_t column, int64_t columns)
+{
+    t->column = column;
+    t->columns = columns;
+    t->wanted[0] = false;
+    for (int64_t i = 0; i < t->network->n_steps; ++i) {
+        const ntk_step *s = &t->network->steps[i];
+        bool wanted = s->parametric >= 0 && s->offset < column + columns && s->offset + s->n_parameters > column;
+        for (int k = 0; k < s->n_inputs; ++k) wanted = wanted || t->wanted[s->inputs[k]];
+        t->wanted[s->output] = wanted;
+    }
+}
+
 ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent)
 {
     ntk_status status = NTK_OK;
     double **slot = &t->cotangent[value];
     *cotangent = NULL;
-    if (!t->network->values[value].parametric || value <= t->stop) return NTK_OK; /* value v comes from step v - 1 */
+    if (!t->wanted[value]) return NTK_OK;
     if (!*slot) {
         NTK_TRY(ntk_tape_block(t, t->rows, value, slot));
         memset(*slot, 0, (size_t)(t->rows * ntk_tape_size(t, value)) * sizeof **slot);
@@ -126,7 +143,7 @@ static ntk_status run_backward(ntk_tape *t)
     ntk_status status = NTK_OK;
     int64_t steps = t->network->n_steps;
     double *c;
-    for (int64_t i = steps - 1; i >= t->stop; --i) {
+    for (int64_t i = steps - 1; i >= 0; --i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
         if (c && t->take && s->parametric >= 0) t->take(t->take_user, t, s);
@@ -146,23 +163,13 @@ ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient)
     t->first = 0;
     t->per_sample = 1;
     t->sum = true;
-    t->stop = 0;
+    want(t, 0, t->network->n_parameters);
     t->gradient = gradient;
     NTK_TRY(ntk_tape_cotangent(t, result, &seed));
     if (seed) memcpy(seed, u, (size_t)(t->n * ntk_tape_size(t, result)) * sizeof *seed);
     NTK_TRY(run_backward(t));
 done:
     return status;
-}
-
-/* The first step with parameters in [column, ...). */
-static int64_t first_wanted(const ntk_network *network, int64_t column)
-{
-    for (int64_t i = 0; i < network->n_steps; ++i) {
-        const ntk_step *s = &network->steps[i];
-        if (s->parametric >= 0 && s->offset + s->n_parameters > column) return i;
-    }
-    return network->n_steps;
 }
 
 static int64_t clamp(int64_t x, int64_t most)
@@ -193,9 +200,7 @@ ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t c
     t->first = first;
     t->per_sample = o;
     t->sum = false;
-    t->column = column;
-    t->columns = columns;
-    t->stop = out ? first_wanted(t->network, column) : 0;
+    want(t, column, columns);
     t->gradient = out;
     NTK_TRY(ntk_tape_cotangent(t, result, &seed));
     for (int64_t r = 0; seed && r < count; ++r) seed[r * o + (first + r) % o] = 1; /* row i of J is e_(i mod o) of its sample */

@@ -10,7 +10,11 @@ static const char *const networks[] = {
     "{\"op\": \"conv_transpose\", \"units\": 2, \"kernel\": [2, 2], \"strides\": [2, 1], \"padding\": \"same\", \"b_std\": 0.4, \"train\": false}, {\"op\": \"erf\"},"
     "{\"op\": \"dense\", \"units\": 3, \"b_std\": 0.1}, {\"op\": \"avg_pool\", \"window\": [2, 1], \"strides\": [2, 1]}, {\"op\": \"layer_norm\"},"
     "{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [{\"op\": \"conv\", \"units\": 3, \"kernel\": [1, 3], \"padding\": \"same\"}, {\"op\": \"erf\"}]]},"
-    "{\"op\": \"flatten\"}, {\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}"};
+    "{\"op\": \"flatten\"}, {\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}",
+    /* layers beside one another: the strip of one does not want what goes back through the other */
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [{\"op\": \"dense\", \"units\": 4},"
+    "{\"op\": \"branch\", \"merge\": \"concat\", \"branches\": [[{\"op\": \"erf\"}, {\"op\": \"dense\", \"units\": 2}], [{\"op\": \"gelu\"}, {\"op\": \"layer_norm\"}],"
+    " [{\"op\": \"dense\", \"units\": 3}, {\"op\": \"sin\"}]]}, {\"op\": \"dense\", \"units\": 2}]}"};
 
 enum { N = 3 };
 

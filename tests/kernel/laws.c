@@ -1,0 +1,328 @@
+/*
+ * Laws over random small networks of every op with a finite reading: what holds whatever the network.
+ *
+ *     <u, J v> = <Jᵀ u, v>                                   1e-13
+ *     J v = (f(theta + h v) - f(theta - h v)) / 2h           smooth networks, 1e-6
+ *     J D⁻¹ Jᵀ by every algorithm                             1e-12: contraction, products, structured where it applies, the kernel, loops over rows
+ *     full, trace, diagonal and the layers' terms belong to one matrix
+ */
+#include "kernel.h"
+#include "kit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NETWORKS = 60, N = 3, TEXT = 4096, MOST = 64 };
+
+/* ---- random networks -------------------------------------------------------------------------------------------- */
+
+typedef struct writer {
+    uint64_t seed, draws;
+    char text[TEXT];
+    size_t length;
+    int axes;    /* with positions: 1 or 2; 0: none */
+    bool kinked; /* central differences may step over a kink */
+} writer;
+
+static int pick(writer *w, int count)
+{
+    double number;
+    kit_random(w->seed * 10007 + w->draws++, 1, &number);
+    return (int)((number + 1) / 2 * count) % count;
+}
+
+static void say(writer *w, const char *words)
+{
+    w->length += (size_t)snprintf(w->text + w->length, TEXT - w->length, "%s", words);
+    assert_true(w->length < TEXT);
+}
+
+static void comma(writer *w)
+{
+    if (w->text[w->length - 1] == '}') say(w, ", ");
+}
+
+typedef struct sort {
+    const char *name;       /* what is counted, so that none is forgotten */
+    const char *one, *two;  /* with one axis of positions, and with two; NULL: not there */
+    bool kinked;
+} sort;
+
+#define ALIKE(name, json) {name, json, json, false}
+static const sort positions[] = {
+    {"\"conv\"", "{\"op\": \"conv\", \"units\": 2, \"kernel\": [2], \"padding\": \"same\", \"b_std\": 0.3}",
+     "{\"op\": \"conv\", \"units\": 2, \"kernel\": [2, 3], \"padding\": \"circular\", \"w_std\": 1.3}", false},
+    {"dilation", "{\"op\": \"conv\", \"units\": 2, \"kernel\": [2], \"dilation\": [2], \"padding\": \"same\", \"lr\": 0.25}",
+     "{\"op\": \"conv\", \"units\": 3, \"kernel\": [2, 2], \"dilation\": [1, 2], \"strides\": [2, 1], \"padding\": \"same\"}", false},
+    {"conv_local", "{\"op\": \"conv_local\", \"units\": 2, \"kernel\": [2], \"b_std\": 0.2}", "{\"op\": \"conv_local\", \"units\": 2, \"kernel\": [2, 2], \"b_std\": 0.2}", false},
+    {"conv_transpose", "{\"op\": \"conv_transpose\", \"units\": 2, \"kernel\": [2], \"strides\": [2], \"padding\": \"same\", \"b_std\": 0.1}",
+     "{\"op\": \"conv_transpose\", \"units\": 2, \"kernel\": [2, 2], \"padding\": \"same\"}", false},
+    {"avg_pool", "{\"op\": \"avg_pool\", \"window\": [2]}", "{\"op\": \"avg_pool\", \"window\": [2, 2], \"padding\": \"same\", \"normalize_edges\": true}", false},
+    {"sum_pool", "{\"op\": \"sum_pool\", \"window\": [2]}", "{\"op\": \"sum_pool\", \"window\": [1, 2], \"strides\": [1, 2]}", false},
+    {"max_pool", "{\"op\": \"max_pool\", \"window\": [2]}", "{\"op\": \"max_pool\", \"window\": [2, 2], \"padding\": \"same\"}", true},
+    {"axes", "{\"op\": \"layer_norm\", \"axes\": [-1, -2], \"epsilon\": 0.1}", "{\"op\": \"layer_norm\", \"axes\": [-1, -2], \"epsilon\": 0.1}", false},
+    {"slice", "{\"op\": \"slice\", \"start\": [1], \"stop\": [null], \"step\": [1]}", "{\"op\": \"slice\", \"start\": [0, 1], \"stop\": [null, null], \"step\": [2, 1]}", false},
+    {"resize", "{\"op\": \"resize\", \"shape\": [4]}", "{\"op\": \"resize\", \"shape\": [3, 4], \"method\": \"nearest\"}", false}};
+
+static const sort anywhere[] = {
+    ALIKE("\"dense\"", "{\"op\": \"dense\", \"units\": 3, \"b_std\": 0.4}"),
+    ALIKE("standard", "{\"op\": \"dense\", \"units\": 2, \"b_std\": 0.4, \"parameterization\": \"standard\"}"),
+    ALIKE("train", "{\"op\": \"dense\", \"units\": 3, \"train\": false}"),
+    ALIKE("textbook", "{\"op\": \"dense\", \"units\": 3, \"parameterization\": \"textbook\", \"lr\": 2}"),
+    ALIKE("epsilon", "{\"op\": \"layer_norm\", \"epsilon\": 0.1}"),
+    ALIKE("dropout", "{\"op\": \"dropout\", \"keep\": 0.7}"),
+    ALIKE("erf", "{\"op\": \"erf\"}"),
+    ALIKE("gelu", "{\"op\": \"gelu\"}"),
+    ALIKE("sin", "{\"op\": \"sin\"}"),
+    ALIKE("tanh", "{\"op\": \"tanh\"}"),
+    ALIKE("silu", "{\"op\": \"silu\"}"),
+    ALIKE("softplus", "{\"op\": \"softplus\"}"),
+    {"\"relu\"", "{\"op\": \"relu\"}", "{\"op\": \"relu\"}", true},
+    {"leaky_relu", "{\"op\": \"leaky_relu\", \"alpha\": 0.3}", "{\"op\": \"leaky_relu\", \"alpha\": 0.3}", true},
+    ALIKE("sum\"", "{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [{\"op\": \"sin\"}, {\"op\": \"layer_norm\", \"epsilon\": 0.2}]]}"),
+    ALIKE("product", "{\"op\": \"branch\", \"merge\": \"product\", \"branches\": [[{\"op\": \"dense\", \"units\": 2}], [{\"op\": \"erf\"}, {\"op\": \"dense\", \"units\": 2, \"b_std\": 1}]]}"),
+    ALIKE("concat", "{\"op\": \"branch\", \"merge\": \"concat\", \"branches\": [[{\"op\": \"dense\", \"units\": 2}], [], [{\"op\": \"gelu\"}]]}"),
+    ALIKE("repeat", "{\"op\": \"repeat\", \"times\": 2, \"layers\": [{\"op\": \"dense\", \"units\": 3, \"b_std\": 0.2}, {\"op\": \"erf\"}]}")};
+
+static const sort ends[] = {ALIKE("flatten", "{\"op\": \"flatten\"}"), ALIKE("global_avg_pool", "{\"op\": \"global_avg_pool\"}"), ALIKE("global_sum_pool", "{\"op\": \"global_sum_pool\"}")};
+
+static void add(writer *w, const sort *sorts, int count)
+{
+    const sort *s = &sorts[pick(w, count)];
+    comma(w);
+    say(w, w->axes == 2 ? s->two : s->one);
+    w->kinked = w->kinked || s->kinked;
+}
+
+#define ADD(w, sorts) add(w, sorts, (int)NTK_ARRAY_LENGTH(sorts))
+
+static void write_network(writer *w, uint64_t seed)
+{
+    *w = (writer){.seed = seed};
+    w->axes = pick(w, 3);
+    say(w, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": ");
+    say(w, w->axes == 0 ? "[3]" : w->axes == 1 ? "[5, 2]" : "[4, 3, 2]");
+    say(w, ", \"layers\": [");
+    for (int i = 2 + pick(w, 4); i > 0; --i) {
+        if (w->axes > 0 && pick(w, 2) == 0) ADD(w, positions);
+        else ADD(w, anywhere);
+    }
+    if (w->axes > 0 && pick(w, 8) > 0) {
+        ADD(w, ends);
+        w->axes = 0;
+    }
+    comma(w);
+    say(w, "{\"op\": \"dense\", \"units\": 2, \"b_std\": 0.1}]}");
+}
+
+/* ---- one network --------------------------------------------------------------------------------------------------- */
+
+typedef struct problem {
+    ntk_network *network;
+    ntk_array theta, x, d;
+    ntk_jacobian *jacobian;
+    ntk_optimizer *optimizer;
+    int64_t p, o, rows;
+    double *numbers[3], *j; /* j [rows, p] */
+} problem;
+
+static double *draw(uint64_t seed, int64_t count)
+{
+    double *n = calloc((size_t)count + 1, sizeof *n);
+    assert_non_null(n);
+    kit_random(seed, count, n);
+    return n;
+}
+
+static void open_problem(ntk_context *ctx, ntk_network *network, uint64_t seed, problem *w)
+{
+    int64_t shape[NTK_MAX_NDIM + 1] = {N};
+    int ndim = ntk_network_input(network, shape + 1);
+    ntk_array out;
+    *w = (problem){.network = network, .p = ntk_network_parameters(network), .o = ntk_network_outputs(network)};
+    w->rows = N * w->o;
+    w->numbers[0] = draw(seed, w->p);
+    w->numbers[1] = draw(seed + 1, N * ntk_network_input_size(network));
+    w->numbers[2] = draw(seed + 2, w->p);
+    for (int64_t i = 0; i < w->p; ++i) w->numbers[2][i] = 0.5 + w->numbers[2][i] * w->numbers[2][i];
+    w->theta = ntk_vector_f64(w->numbers[0], w->p);
+    w->x = ntk_array_dense(w->numbers[1], NTK_F64, ndim + 1, shape);
+    w->d = ntk_vector_f64(w->numbers[2], w->p);
+    w->j = draw(3, w->rows * w->p);
+    out = ntk_matrix_f64(w->j, w->rows, w->p);
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &w->d, &w->optimizer));
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, network, &w->theta, &w->x, &w->jacobian));
+    kit_ok(ctx, ntk_jacobian_get_rows(ctx, w->jacobian, 0, &out));
+}
+
+static void close_problem(problem *w)
+{
+    ntk_jacobian_destroy(w->jacobian);
+    ntk_optimizer_destroy(w->optimizer);
+    ntk_network_destroy(w->network);
+    for (int i = 0; i < 3; ++i) free(w->numbers[i]);
+    free(w->j);
+}
+
+/* Steps of 1e-5: h² f''' and eps |f| / h stay below 1e-6 of the largest.  What the network does to frozen layers is no matter here. */
+static void derivatives_are_differences(ntk_context *ctx, const problem *w)
+{
+    double *v = draw(5, w->p), *moved = draw(6, w->p), *f[2], *jv = draw(7, w->rows), h = 1e-5;
+    ntk_array vv = ntk_vector_f64(v, w->p), at = ntk_vector_f64(moved, w->p), out = ntk_matrix_f64(jv, N, w->o);
+    for (int side = 0; side < 2; ++side) {
+        ntk_array to;
+        f[side] = draw(8, w->rows);
+        to = ntk_matrix_f64(f[side], N, w->o);
+        for (int64_t i = 0; i < w->p; ++i) moved[i] = w->numbers[0][i] + (side ? -h : h) * v[i];
+        kit_ok(ctx, ntk_network_forward(ctx, w->network, &at, &w->x, &to));
+    }
+    for (int64_t r = 0; r < w->rows; ++r) f[0][r] = (f[0][r] - f[1][r]) / (2 * h);
+    kit_ok(ctx, ntk_network_jvp(ctx, w->network, &w->theta, &w->x, &vv, &out));
+    kit_close(w->rows, jv, f[0], 1e-6);
+    free(jv);
+    free(f[0]);
+    free(f[1]);
+    free(moved);
+    free(v);
+}
+
+/* K [rows, rows] by loops over the rows of J. */
+static double *by_loops(const problem *w, bool with_d)
+{
+    double *k = draw(1, w->rows * w->rows);
+    for (int64_t a = 0; a < w->rows; ++a)
+        for (int64_t b = 0; b < w->rows; ++b) {
+            double sum = 0;
+            for (int64_t i = 0; i < w->p; ++i) sum += w->j[a * w->p + i] * w->j[b * w->p + i] / (with_d ? w->numbers[2][i] : 1);
+            k[a * w->rows + b] = sum;
+        }
+    return k;
+}
+
+static void grams_agree(ntk_context *ctx, const problem *w, bool with_d, const double *want)
+{
+    const ntk_optimizer *d = with_d ? w->optimizer : NULL;
+    double *k = draw(2, w->rows * w->rows), *one = calloc((size_t)(w->rows * w->rows), sizeof *one);
+    ntk_array out = ntk_matrix_f64(k, w->rows, w->rows), identity = ntk_matrix_f64(one, w->rows, w->rows);
+    for (int64_t i = 0; i < w->rows; ++i) one[i * w->rows + i] = 1;
+    for (int a = NTK_ALGORITHM_AUTO; a <= NTK_ALGORITHM_PRODUCTS; ++a) {
+        ntk_gram *gram;
+        if (a == NTK_ALGORITHM_STRUCTURED && !ntk_factors_fit(w->network, d)) {
+            kit_fails(ctx, ntk_gram_from_jacobian_by(ctx, w->jacobian, d, (ntk_algorithm)a, &gram), NTK_ERROR_UNSUPPORTED, "layers[");
+            continue;
+        }
+        kit_ok(ctx, ntk_gram_from_jacobian_by(ctx, w->jacobian, d, (ntk_algorithm)a, &gram));
+        kit_ok(ctx, ntk_gram_multiply(ctx, gram, NTK_KIND_NTK, &identity, &out));
+        kit_close(w->rows * w->rows, k, want, 1e-12);
+        ntk_gram_destroy(gram);
+    }
+    free(one);
+    free(k);
+}
+
+/* The kernel of the network: each rule of outputs is a part of the full matrix, and the layers add up to it. */
+static void kernels_agree(ntk_context *ctx, const problem *w, bool with_d, const double *full)
+{
+    int64_t o = w->o, layers = ntk_network_layers(w->network), size = w->rows * w->rows;
+    double *got = draw(3, size), *terms = draw(4, layers * size), *want = draw(5, size), *sum = draw(6, size);
+    for (int outputs = 0; outputs < 3; ++outputs) {
+        int64_t shape[] = {layers, outputs == NTK_OUTPUTS_FULL ? w->rows : N, outputs == NTK_OUTPUTS_FULL ? w->rows : N, o}, count = N * N;
+        int ndim = outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2;
+        ntk_array ntk = ntk_array_dense(got, NTK_F64, ndim, shape + 1), plane = ntk_array_dense(terms, NTK_F64, ndim + 1, shape);
+        ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = (ntk_outputs)outputs};
+        ntk_kernel *kernel;
+        if (outputs == NTK_OUTPUTS_FULL) count = size;
+        if (outputs == NTK_OUTPUTS_DIAGONAL) count *= o;
+        kit_ok(ctx, ntk_kernel_empirical(ctx, w->network, &w->theta, with_d ? w->optimizer : NULL, &options, &kernel));
+        kit_ok(ctx, ntk_kernel_eval(ctx, kernel, &w->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &ntk, .layers = &plane}));
+        ntk_kernel_destroy(kernel);
+        memset(want, 0, (size_t)size * sizeof *want);
+        memset(sum, 0, (size_t)size * sizeof *sum);
+        for (int64_t i = 0; i < N; ++i)
+            for (int64_t k = 0; k < N; ++k)
+                for (int64_t q = 0; q < o; ++q) {
+                    double entry = full[(i * o + q) * w->rows + k * o + q];
+                    if (outputs == NTK_OUTPUTS_TRACE) want[i * N + k] += entry / (double)o;
+                    if (outputs == NTK_OUTPUTS_DIAGONAL) want[(i * N + k) * o + q] = entry;
+                }
+        kit_close(count, got, outputs == NTK_OUTPUTS_FULL ? full : want, 1e-12);
+        for (int64_t l = 0; l < layers; ++l)
+            for (int64_t i = 0; i < count; ++i) sum[i] += terms[l * count + i];
+        kit_close(count, sum, got, 1e-12);
+    }
+    free(sum);
+    free(want);
+    free(terms);
+    free(got);
+}
+
+static void laws_hold(ntk_context *ctx, const writer *text, ntk_network *network)
+{
+    problem w;
+    double error;
+    open_problem(ctx, network, text->seed, &w);
+    kit_ok(ctx, ntk_jacobian_adjoint_error(ctx, w.jacobian, text->seed, &error));
+    if (!(error <= 1e-13)) print_error("%s\n", text->text);
+    assert_true(error <= 1e-13);
+    if (!text->kinked) derivatives_are_differences(ctx, &w);
+    for (int with_d = 0; with_d < 2; ++with_d) {
+        double *want = by_loops(&w, with_d);
+        grams_agree(ctx, &w, with_d, want);
+        kernels_agree(ctx, &w, with_d, want);
+        free(want);
+    }
+    close_problem(&w);
+}
+
+/* ---- all of them --------------------------------------------------------------------------------------------------- */
+
+static void count_sorts(const sort *sorts, size_t count, const char *text, int *seen)
+{
+    for (size_t i = 0; i < count; ++i)
+        if (strstr(text, sorts[i].name)) ++seen[i];
+}
+
+static void all_seen(const sort *sorts, size_t count, const int *seen)
+{
+    for (size_t i = 0; i < count; ++i) {
+        if (seen[i] == 0) print_error("no network with %s\n", sorts[i].name);
+        assert_true(seen[i] > 0);
+    }
+}
+
+/* Layers that do not fit what comes before them (a window larger than its input) make no network: the next draw does. */
+static void random_networks(void **state)
+{
+    ntk_context *ctx = *state;
+    int tried = 0, of_positions[MOST] = {0}, of_any[MOST] = {0}, of_ends[MOST] = {0}, smooth = 0;
+    for (uint64_t seed = 1, found = 0; found < NETWORKS; ++seed) {
+        writer w;
+        ntk_network *network;
+        assert_true(++tried < 20 * NETWORKS);
+        write_network(&w, seed);
+        if (ntk_network_parse(ctx, w.text, &network) != NTK_OK) {
+            if (ntk_context_error(ctx) != NTK_ERROR_NETWORK) print_error("%s\n%s\n", w.text, ntk_context_error_message(ctx));
+            assert_int_equal(ntk_context_error(ctx), NTK_ERROR_NETWORK);
+            continue;
+        }
+        if (getenv("LAWS")) print_message("%s\n", w.text);
+        laws_hold(ctx, &w, network);
+        count_sorts(positions, NTK_ARRAY_LENGTH(positions), w.text, of_positions);
+        count_sorts(anywhere, NTK_ARRAY_LENGTH(anywhere), w.text, of_any);
+        count_sorts(ends, NTK_ARRAY_LENGTH(ends), w.text, of_ends);
+        smooth += !w.kinked;
+        ++found;
+    }
+    all_seen(positions, NTK_ARRAY_LENGTH(positions), of_positions);
+    all_seen(anywhere, NTK_ARRAY_LENGTH(anywhere), of_any);
+    all_seen(ends, NTK_ARRAY_LENGTH(ends), of_ends);
+    assert_true(smooth > NETWORKS / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {kit_test(random_networks)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
