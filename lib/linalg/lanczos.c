@@ -7,7 +7,8 @@
  * decides: all of the k largest theta must have one below tolerance |A|.
  *
  * In floating point Q loses its orthogonality as soon as a theta has converged (Paige 1971), and copies appear.  So every new q is made
- * orthogonal to all others, twice (Giraud, Langou & Rozloznik 2005): 4 n j flop at step j, and Q stays orthogonal to a few eps.
+ * orthogonal to all others, and again where that took most of it away (Giraud, Langou & Rozloznik 2005): 4 n j flop at step j, and
+ * Q stays orthogonal to a few eps.
  *
  * A Krylov space holds one vector of each eigenspace.  Where beta vanishes it is complete, and a fresh random q goes on.  But an equal
  * eigenvalue may be missed before that.  Hence a check: a second run in the space orthogonal to the vectors found.  If its largest theta,
@@ -17,7 +18,9 @@
  */
 #include "linalg.h"
 
+#include <cblas.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -60,19 +63,15 @@ done:
     return status;
 }
 
-/* w -= Vᵀ (V w) for rows V [m, n], once. */
-static ntk_status remove_rows(ntk_context *ctx, int64_t m, int64_t n, const double *v, double *w)
+/* w -= Vᵀ (V w) for rows V [m, n], once.  All of the time goes into reading V: by gemv, which does not copy it first. */
+static void remove_rows(int64_t m, int64_t n, const double *v, double *w)
 {
-    ntk_status status;
     double c[BLOCK];
     for (int64_t i = 0; i < m; i += BLOCK) {
-        int64_t rows = NTK_MIN(BLOCK, m - i);
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, rows, 1, n, 1, v + i * n, n, w, 1, 0, c, 1));
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, n, 1, rows, -1, v + i * n, n, c, 1, 1, w, 1));
+        int rows = (int)NTK_MIN(BLOCK, m - i);
+        cblas_dgemv(CblasRowMajor, CblasNoTrans, rows, (int)n, 1, v + i * n, (int)n, w, 1, 0, c, 1);
+        cblas_dgemv(CblasRowMajor, CblasTrans, rows, (int)n, -1, v + i * n, (int)n, c, 1, 1, w, 1);
     }
-    status = NTK_OK;
-done:
-    return status;
 }
 
 /* Vectors already found [locked, n], and the operator in the space orthogonal to them. */
@@ -86,30 +85,30 @@ typedef struct problem {
     uint64_t seed;
 } problem;
 
-/* w orthogonal to everything, twice: the second time removes what rounding left. */
-static ntk_status orthogonalise(ntk_context *ctx, const problem *p, const basis *b, int64_t size, double *w)
+/*
+ * w orthogonal to everything, once, and again only if that took most of it away: then what is left is small beside the rounding of what went
+ * (the criterion of Daniel, Gragg, Kaufman & Stewart 1976).
+ */
+static void orthogonalise(const problem *p, const basis *b, int64_t size, double *w)
 {
-    ntk_status status = NTK_OK;
-    for (int turn = 0; turn < 2; ++turn) {
-        NTK_TRY(remove_rows(ctx, p->locked, p->n, p->found, w));
-        for (int64_t i = 0; i < size; i += BLOCK) NTK_TRY(remove_rows(ctx, NTK_MIN(BLOCK, size - i), p->n, b->blocks[i / BLOCK], w));
+    double before = ntk_norm(1, p->n, w), after = 0;
+    for (int turn = 0; turn < 3 && after < 0.7 * before; ++turn) {
+        if (turn > 0) before = after;
+        remove_rows(p->locked, p->n, p->found, w);
+        for (int64_t i = 0; i < size; i += BLOCK) remove_rows(NTK_MIN(BLOCK, size - i), p->n, b->blocks[i / BLOCK], w);
+        after = ntk_norm(1, p->n, w);
     }
-done:
-    return status;
 }
 
 /* A random unit vector orthogonal to everything. */
-static ntk_status fresh(ntk_context *ctx, const problem *p, const basis *b, int64_t size, double *w)
+static void fresh(const problem *p, const basis *b, int64_t size, double *w)
 {
-    ntk_status status;
     double norm;
     uint64_t stream = (uint64_t)(p->locked + 1) << 32 | (uint64_t)size;
     for (int64_t i = 0; i < p->n; ++i) w[i] = ntk_random_normal(p->seed, stream, (uint64_t)i);
-    NTK_TRY(orthogonalise(ctx, p, b, size, w));
+    orthogonalise(p, b, size, w);
     norm = ntk_norm(1, p->n, w);
     for (int64_t i = 0; i < p->n; ++i) w[i] /= norm;
-done:
-    return status;
 }
 
 /* One Krylov space as it grows. */
@@ -148,8 +147,9 @@ static ntk_status extend(ntk_context *ctx, const problem *p, krylov *k, const do
     int64_t j = k->q.size;
     double *q;
     NTK_TRY(basis_grow(ctx, &k->q, &q));
-    if (!w || j == 0 || k->beta[j - 1] == 0) return fresh(ctx, p, &k->q, j, q);
-    for (int64_t i = 0; i < p->n; ++i) q[i] = w[i] / k->beta[j - 1];
+    if (!w || j == 0 || k->beta[j - 1] == 0) fresh(p, &k->q, j, q);
+    else
+        for (int64_t i = 0; i < p->n; ++i) q[i] = w[i] / k->beta[j - 1];
 done:
     return status;
 }
@@ -159,11 +159,12 @@ static ntk_status multiply(ntk_context *ctx, const problem *p, krylov *k, double
 {
     ntk_status status;
     int64_t j = k->q.size - 1;
-    const double *q = basis_vector(&k->q, j);
-    double alpha = 0;
+    const double *q = basis_vector(&k->q, j), *before = j > 0 ? basis_vector(&k->q, j - 1) : q;
+    double alpha = 0, beta = j > 0 ? k->beta[j - 1] : 0;
     NTK_TRY(p->apply(ctx, p->user, q, w));
     for (int64_t i = 0; i < p->n; ++i) alpha += q[i] * w[i];
-    NTK_TRY(orthogonalise(ctx, p, &k->q, k->q.size, w));
+    for (int64_t i = 0; i < p->n; ++i) w[i] -= alpha * q[i] + beta * before[i]; /* all of it but for rounding */
+    orthogonalise(p, &k->q, k->q.size, w);
     k->alpha[j] = alpha;
     k->beta[j] = ntk_norm(1, p->n, w);
     k->scale = fmax(k->scale, fabs(alpha) + k->beta[j]);
@@ -331,6 +332,8 @@ ntk_status ntk_lanczos(ntk_context *ctx, int64_t n, ntk_operator apply, const vo
     double scale = 0, from = 0.7;
     int64_t missed = 1;
     if (k == 0) return NTK_OK;
+    if (n > INT_MAX) return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "Lanczos: the size %lld exceeds the integers of the BLAS", (long long)n);
+    ntk_blas_warn(ctx);
     most = NTK_MAX(NTK_MIN(most, n), k);
     NTK_TRY_PART(ctx, 0, from, find(ctx, &p, k, most, values, rows, &scale));
     for (int64_t round = 0; k < n && missed > 0; ++round) {
