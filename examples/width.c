@@ -9,7 +9,7 @@
  * of straight lines through the logarithms, weighted by what is known of each point: of N networks the scatter to about N^-1/2, the bias to
  * its standard error.  Bounds: 4 standard errors of the slope, and for the scatter 0.05, since corrections of order 1/width bend its line.
  *
- *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 3000); TABLE: file for the numbers, drawn by examples/width.gp
+ *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 1000); TABLE: file for the numbers, drawn by examples/width.gp
  */
 #include "check.h"
 

@@ -164,6 +164,15 @@ ntk_status ntk_borrow(ntk_context *ctx, const ntk_array *a, const void **dense, 
     return status;
 }
 
+ntk_status ntk_borrow_finite(ntk_context *ctx, const char *name, const ntk_array *a, const double **dense, void **copy)
+{
+    const void *elements = NULL;
+    ntk_status status = ntk_check_finite(ctx, name, a);
+    if (status == NTK_OK) status = ntk_borrow(ctx, a, &elements, copy);
+    *dense = elements;
+    return status;
+}
+
 void ntk_store(const ntk_array *a, const void *dense)
 {
     dense_cursor c = {(char *)(uintptr_t)dense, ntk_dtype_size(a->dtype)};

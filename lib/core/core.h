@@ -174,6 +174,9 @@ ntk_status ntk_check_finite(ntk_context *ctx, const char *name, const ntk_array 
  */
 ntk_status ntk_borrow(ntk_context *ctx, const ntk_array *a, const void **dense, void **copy);
 
+/** The same of doubles that must be finite; `name` opens the sentence. */
+ntk_status ntk_borrow_finite(ntk_context *ctx, const char *name, const ntk_array *a, const double **dense, void **copy);
+
 /** Dense and row-major? */
 bool ntk_is_dense(const ntk_array *a);
 

@@ -98,26 +98,15 @@ typedef struct test_inputs {
     void *k_copy, *f0_copy;
 } test_inputs;
 
-static ntk_status borrow_finite(ntk_context *ctx, const char *name, const ntk_array *v, const double **dense, void **copy)
-{
-    ntk_status status;
-    const void *elements;
-    NTK_TRY(ntk_check_finite(ctx, name, v));
-    NTK_TRY(ntk_borrow(ctx, v, &elements, copy));
-    *dense = elements;
-done:
-    return status;
-}
-
 static ntk_status open_test(ntk_context *ctx, const ntk_learning *l, const ntk_array *k_test, const ntk_array *f0, test_inputs *t)
 {
     ntk_status status;
     NTK_TRY(ntk_check_shape(ctx, "k_test", k_test, NTK_F64, NTK_SHAPE(-1, l->gram->size)));
     t->rows = k_test->shape[0];
-    NTK_TRY(borrow_finite(ctx, "k_test", k_test, &t->k, &t->k_copy));
+    NTK_TRY(ntk_borrow_finite(ctx, "k_test", k_test, &t->k, &t->k_copy));
     if (f0) {
         NTK_TRY(ntk_check_answers(ctx, ntk_check_shape, "f0", f0, NTK_F64, -1, t->rows, l->columns, l->answer_outputs));
-        NTK_TRY(borrow_finite(ctx, "f0", f0, &t->f0, &t->f0_copy));
+        NTK_TRY(ntk_borrow_finite(ctx, "f0", f0, &t->f0, &t->f0_copy));
     }
 done:
     return status;

@@ -211,18 +211,6 @@ done:
     return status;
 }
 
-/* The checked, dense elements of an array of new inputs. */
-static ntk_status borrow_finite(ntk_context *ctx, const char *name, const ntk_array *v, const double **dense, void **copy)
-{
-    ntk_status status;
-    const void *elements;
-    NTK_TRY(ntk_check_finite(ctx, name, v));
-    NTK_TRY(ntk_borrow(ctx, v, &elements, copy));
-    *dense = elements;
-done:
-    return status;
-}
-
 ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times,
                                 int64_t n_times, ntk_array *f)
 {
@@ -236,10 +224,10 @@ ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, 
     NTK_TRY(ntk_check_shape(ctx, "k_test", k_test, NTK_F64, NTK_SHAPE(-1, dynamics->gram->size)));
     a.rows = k_test->shape[0];
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "f", f, NTK_F64, n_times, a.rows, a.columns, dynamics->outputs));
-    NTK_TRY(borrow_finite(ctx, "k_test", k_test, &a.k_test, &k_copy));
+    NTK_TRY(ntk_borrow_finite(ctx, "k_test", k_test, &a.k_test, &k_copy));
     if (f0) {
         NTK_TRY(ntk_check_answers(ctx, ntk_check_shape, "f0", f0, NTK_F64, -1, a.rows, a.columns, dynamics->outputs));
-        NTK_TRY(borrow_finite(ctx, "f0", f0, &a.f0, &f0_copy));
+        NTK_TRY(ntk_borrow_finite(ctx, "f0", f0, &a.f0, &f0_copy));
     }
     NTK_TRY(answer_all(ctx, &a, times, n_times, f));
 done:

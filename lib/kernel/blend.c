@@ -67,7 +67,7 @@ static ntk_status prepare_part(ntk_context *ctx, const ntk_kernel *part, const n
         return ntk_fail(ctx, NTK_ERROR_DTYPE, "x holds f32; the %s kernel in the sum takes f64", part->class->name);
     *out = *points;
     out->copy = out->prepared = NULL;
-    return part->class->prepare(ctx, part, out);
+    return ntk_points_prepare(ctx, part, out);
 }
 
 static void release(ntk_points *points)

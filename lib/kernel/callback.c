@@ -1,19 +1,6 @@
 /* The user's function as a class of kernel. */
 #include "kernel.h"
 
-static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
-{
-    (void)ctx;
-    (void)k;
-    (void)points;
-    return NTK_OK;
-}
-
-static void release(ntk_points *points)
-{
-    (void)points;
-}
-
 static ntk_status call(ntk_context *ctx, const ntk_kernel *k, int64_t d, const double *a, int64_t m, const double *b, int64_t n, double *out, int64_t ld)
 {
     int code = k->function(k->user, d, m, a, n, b, out, ld);
@@ -58,4 +45,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     *cost = (ntk_cost){0};
 }
 
-const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, NULL, NULL, block, diagonal, cost};

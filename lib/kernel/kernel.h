@@ -57,7 +57,7 @@ typedef struct ntk_kernel_class {
     bool single; /* works in f32 too */
     bool mirrors;       /* block takes wide tiles, and of a symmetric matrix fills both triangles where the tile wants it */
     double preparation; /* share of a job that `prepare` takes, for progress */
-    /** Checks x against the kernel, and does the work that is per sample. */
+    /** Checks x against the kernel, and does the work that is per sample.  NULL, like release: there is none. */
     ntk_status (*prepare)(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
     void (*release)(ntk_points *points);
     /** Samples [row, row + m) of a against [column, column + n) of b.  a == b: pairs above the diagonal need not be filled. */
@@ -108,6 +108,8 @@ ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *n
 
 /** Checks x so and prepares it.  `keep`: copy it, else it is borrowed for as long as the points live. */
 ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points);
+/** The work that is per sample, of points that hold a checked x. */
+ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
 void ntk_points_close(const ntk_kernel *k, ntk_points *points);
 
 /** Samples of a diagonal at once: less than a second's work. */

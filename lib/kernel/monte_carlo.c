@@ -11,20 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Nothing is per sample: the work is that of the draws. */
-static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
-{
-    (void)ctx;
-    (void)k;
-    (void)points;
-    return NTK_OK;
-}
-
-static void release(ntk_points *points)
-{
-    (void)points;
-}
-
 /* The kernel of sample s. */
 static ntk_status draw(ntk_context *ctx, const ntk_kernel *k, int64_t s, double *theta, ntk_kernel **kernel)
 {
@@ -47,8 +33,8 @@ static ntk_points slice(const ntk_points *a, int64_t row, int64_t m)
 static ntk_status evaluate(ntk_context *ctx, const ntk_kernel *one, ntk_points *a, ntk_points *b, bool diagonal, const ntk_tile *tile)
 {
     ntk_status status;
-    NTK_TRY_PART(ctx, 0, 0.3, one->class->prepare(ctx, one, a));
-    if (b) NTK_TRY_PART(ctx, 0.3, 0.6, one->class->prepare(ctx, one, b));
+    NTK_TRY_PART(ctx, 0, 0.3, ntk_points_prepare(ctx, one, a));
+    if (b) NTK_TRY_PART(ctx, 0.3, 0.6, ntk_points_prepare(ctx, one, b));
     if (diagonal) NTK_TRY(one->class->diagonal(ctx, one, a, 0, a->n, tile));
     else NTK_TRY_PART(ctx, 0.6, 1, one->class->block(ctx, one, a, 0, a->n, b ? b : a, 0, b ? b->n : a->n, tile));
 done:
@@ -151,4 +137,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->diagonal = cost->tile;
 }
 
-const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, NULL, NULL, block, diagonal, cost};

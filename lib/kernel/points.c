@@ -15,6 +15,11 @@ ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *n
     return status == NTK_OK ? ntk_check_finite(ctx, name, x) : status;
 }
 
+ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
+{
+    return k->class->prepare ? k->class->prepare(ctx, k, points) : NTK_OK;
+}
+
 ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points)
 {
     ntk_status status;
@@ -29,7 +34,7 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
     } else {
         NTK_TRY(ntk_borrow(ctx, x, &points->x, &points->copy));
     }
-    NTK_TRY(k->class->prepare(ctx, k, points));
+    NTK_TRY(ntk_points_prepare(ctx, k, points));
 done:
     if (status != NTK_OK) ntk_points_close(k, points);
     return status;
