@@ -1202,6 +1202,7 @@ typedef struct ntk_predictor_options {
     const ntk_array *f0;             /**< outputs of the network on the training inputs at t = 0, shape of y; NULL: 0; copied */
     int32_t consume;                 /**< 1, with Cholesky: the factor takes the place of the gram's entries, see ntk_solver_create() */
     int32_t reserved_2;              /**< 0 */
+    const ntk_array *noise;          /**< a variance >= 0 of its own for every sample [n] (or row [N]), added to the diagonal beside the ridge; NULL: 0; copied, with N² numbers */
 } ntk_predictor_options;
 /** Opens every initialiser of an ntk_predictor_options. */
 #define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)
@@ -1231,8 +1232,8 @@ typedef struct ntk_test_set {
     const ntk_array *x;            /**< inputs [m] + input, when the gram comes from a kernel; else the blocks: */
     const ntk_array *ntk;          /**< T* [m, N] */
     const ntk_array *nngp;         /**< K* [m, N] */
-    const ntk_array *ntk_test;     /**< T** [m, m], for a covariance */
-    const ntk_array *nngp_test;    /**< K** [m, m], for a covariance */
+    const ntk_array *ntk_test;     /**< T** [m, m], for a covariance; its diagonal [m] is enough for a variance */
+    const ntk_array *nngp_test;    /**< K** [m, m], for a covariance; its diagonal [m] is enough for a variance */
     const ntk_array *f0;           /**< start on the new inputs, shape of the mean; NULL: 0 */
 } ntk_test_set;
 /** Opens every initialiser of an ntk_test_set. */
@@ -1241,6 +1242,43 @@ typedef struct ntk_test_set {
 /** mean, shape [m, c], and covariance [m, m] (either may be NULL) on `test` at `time` t >= 0 or infinity.  Errors: ARGUMENT for finite t
  *  without the eigen decomposition; NULL with the name of the field for a block of `test` that is missing. */
 NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean, ntk_array *covariance);
+
+/** variance [m]: the diagonal of that covariance alone, never negative, without the rest of it: `test` passes in blocks of rows, however many they are.
+ *  Errors as ntk_predictor_at().  Cost: the kernel of m x N pairs, 2 to 4 N² m flop; 3 N numbers per row of a block. */
+NTK_API ntk_status ntk_predictor_variance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *variance);
+
+/** samples [draws] + shape of the mean: functions drawn from the posterior at `time`, at all inputs of `test` together, each column of y on its own.  Draw s is
+ *  a pure function of seed, s and the posterior.  Errors as ntk_predictor_at().  Cost: mean and covariance, 9 m³ flop, and 2 m² c per draw. */
+NTK_API ntk_status ntk_predictor_sample(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, uint64_t seed, ntk_array *samples);
+
+/** What the model at t = infinity says of each training sample when it has seen all others (Rasmussen & Williams 2006, eq. 5.12), without a second
+ *  decomposition: mean, shape of the y that the predictor was made with and that is handed over again, and variance [N] of the noisy target, or NULL; in the
+ *  precision of the gram.  Errors: NOT_POSITIVE_DEFINITE.  Cost: 2 N³ flop; 256 N numbers. */
+NTK_API ntk_status ntk_predictor_leave_one_out(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *y, ntk_array *mean, ntk_array *variance);
+
+/** @name Classes
+ *  Classification by regression on coded labels.  Outputs and probabilities are f64 or f32; labels i64, 0 ... c-1.
+ *  @{ */
+
+/** y [n, c] = 1 where a column is the class labels [n], else 0, minus 1/c: rows sum to 0.  Errors: ARGUMENT (a label outside 0 ... c-1). */
+NTK_API ntk_status ntk_classes_code(ntk_context *ctx, const ntk_array *labels, ntk_array *y);
+
+/** labels [m]: the column of the largest output of each row of f [m, c], the first of equals. */
+NTK_API ntk_status ntk_classes_decide(ntk_context *ctx, const ntk_array *f, ntk_array *labels);
+
+/** The temperature T of softmax(f/T) under which labels [n] are most likely given f [n, c]: of leave-one-out outputs (ntk_predictor_leave_one_out()) a
+ *  calibration without held-out data (Guo et al. 2017).  Infinity where f is no better than chance; 1/1000 of the largest difference of outputs where f is always
+ *  right.  Cost: about 60 n c exponentials. */
+NTK_API ntk_status ntk_classes_temperature(ntk_context *ctx, const ntk_array *f, const ntk_array *labels, double *temperature);
+
+/** p [m, c] = softmax(f/temperature), f [m, c], of its type; temperature > 0 or infinity. */
+NTK_API ntk_status ntk_classes_probabilities(ntk_context *ctx, const ntk_array *f, double temperature, ntk_array *p);
+
+/** Of probabilities p [m, c] and labels [m]: *accuracy, the share whose label has the largest probability, and *nll, the mean of -log p(label); either may be NULL.
+ *  A label outside 0 ... c-1 is a class that was not known: an error, and of infinite nll. */
+NTK_API ntk_status ntk_classes_score(ntk_context *ctx, const ntk_array *p, const ntk_array *labels, double *accuracy, double *nll);
+
+/** @} */
 
 /** @} */
 

@@ -12,18 +12,6 @@
  */
 #include "predict.h"
 
-/* x [N, M] = aᵀ, allocated. */
-static ntk_status transposed(ntk_context *ctx, const ntk_gram *g, int64_t rows, const void *a, void **x)
-{
-    ntk_array dense, flipped;
-    ntk_status status = ntk_allocate_raw(ctx, g->size * rows, ntk_dtype_size(g->dtype), x);
-    if (status != NTK_OK) return status;
-    dense = ntk_array_dense(*x, g->dtype, NTK_SHAPE(g->size, rows));
-    flipped = ntk_array_flipped(&dense);
-    ntk_store(&flipped, a);
-    return NTK_OK;
-}
-
 /* c [M, M] += sign op(a) op(b), inner dimension N. */
 static ntk_status add_product(ntk_context *ctx, const ntk_gram *g, int64_t rows, double sign, ntk_transpose ta, const void *a, ntk_transpose tb,
                               const void *b, void *c)
@@ -37,7 +25,7 @@ static ntk_status process_covariance(ntk_context *ctx, const ntk_predictor *p, d
     ntk_status status;
     void *x = NULL;
     const void *a = cross[p->rule->trained];
-    NTK_TRY(transposed(ctx, p->gram, rows, a, &x));
+    NTK_TRY(ntk_test_transposed(ctx, p->gram, rows, a, &x));
     NTK_TRY_PART(ctx, 0, 0.7, p->engine->smooth(ctx, p, 2 * time, rows, x));
     NTK_TRY_PART(ctx, 0.7, 1, add_product(ctx, p->gram, rows, -1, NTK_PLAIN, a, NTK_PLAIN, x, c));
 done:
@@ -52,7 +40,7 @@ static ntk_status ensemble_covariance(ntk_context *ctx, const ntk_predictor *p, 
     const ntk_gram *g = p->gram;
     const void *prior = cross[p->rule->prior];
     void *x = NULL, *px = NULL;
-    NTK_TRY(transposed(ctx, g, rows, cross[p->rule->trained], &x));
+    NTK_TRY(ntk_test_transposed(ctx, g, rows, cross[p->rule->trained], &x));
     NTK_TRY_PART(ctx, 0, 0.4, p->engine->smooth(ctx, p, time, rows, x));
     NTK_TRY(ntk_allocate_raw(ctx, g->size * rows, ntk_dtype_size(g->dtype), &px));
     NTK_TRY_PART(ctx, 0.4, 0.7, ntk_gram_product(ctx, g, p->rule->prior, rows, x, px));

@@ -19,8 +19,8 @@ static size_t bytes(const ntk_predictor *p, int64_t m)
 static ntk_status cholesky_open(ntk_context *ctx, const ntk_predictor_options *o, ntk_predictor *p)
 {
     ntk_status status;
-    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = o->ridge, .ridge_relative = o->ridge_relative, .consume = o->consume};
-    NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_make(ctx, p->gram, &solver, 2, &p->solver));
+    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = p->ridge, .consume = o->consume};
+    NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_make(ctx, ntk_predictor_matrix(p), &solver, 2, &p->solver));
     NTK_TRY_PART(ctx, 0.9, 1, ntk_solver_apply(ctx, p->solver, p->columns, p->start));
 done:
     return status;
@@ -48,7 +48,7 @@ static ntk_status eigen_open(ntk_context *ctx, const ntk_predictor_options *o, n
     void *coefficients = NULL;
     ntk_spectrum_options spectrum = {NTK_SPECTRUM_OPTIONS_INIT, .kind = p->rule->trained};
     (void)o;
-    NTK_TRY_PART(ctx, 0, 0.95, ntk_spectrum_create(ctx, p->gram, &spectrum, &p->spectrum));
+    NTK_TRY_PART(ctx, 0, 0.95, ntk_spectrum_create(ctx, ntk_predictor_matrix(p), &spectrum, &p->spectrum));
     NTK_TRY(ntk_allocate_raw(ctx, p->gram->size * p->columns, sizeof(double), &coefficients));
     NTK_TRY_PART(ctx, 0.95, 1, ntk_spectrum_analyse(ctx, p->spectrum, p->columns, p->start, coefficients));
     ntk_free(p->start);

@@ -5,6 +5,11 @@
  *   engine.c       S_A(t) by Cholesky or by eigenvectors
  *   testset.c      new inputs, through the kernel or as the caller's blocks
  *   mean.c         test inputs pass in blocks
+ *   variance.c     the diagonal of the covariance alone, in blocks
+ *   sample.c       draws
+ *   left_out.c     each training sample from the others
+ *   noise.c        a noise of its own for every sample
+ *   classes.c      labels, probabilities, scores
  *   covariance.c   the table of the posteriors and their two formulas
  *   answers.c      the shapes in which answers [rows, columns] may be asked for
  */
@@ -54,6 +59,8 @@ struct ntk_predictor {
     void *start;            /* [N, c]: y - f0; Cholesky: A~⁻¹ of it; eigen: its coefficients */
     ntk_solver *solver;     /* Cholesky */
     ntk_spectrum *spectrum; /* eigen, of A without the ridge */
+    ntk_gram *noisy;        /* A with the noise of each sample, or NULL: the gram's own */
+    void *noisy_matrix;     /* its entries */
 };
 
 /** New inputs: a kernel's, or blocks of the caller's.  One sample is `per_sample` rows. */
@@ -62,6 +69,7 @@ struct ntk_test {
     bool from_kernel;
     ntk_points points;
     const void *cross[2], *square[2]; /* the caller's, by kind; NULL: not given */
+    const void *diagonal[2];          /* of the square, where only that was given */
     void *copy[4];
     void *f0;                         /* [rows, c], or NULL */
 };
@@ -69,8 +77,11 @@ struct ntk_test {
 ntk_status ntk_test_open(ntk_context *ctx, const ntk_predictor *p, const ntk_test_set *given, ntk_test *test);
 void ntk_test_close(const ntk_predictor *p, ntk_test *test);
 
-/** Refuses a set that lacks the caller's blocks for a mean, or a covariance. */
-ntk_status ntk_test_require(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, bool covariance);
+/** What is asked for: each needs more of the caller's blocks. */
+typedef enum ntk_wanted { NTK_WANT_MEAN, NTK_WANT_VARIANCE, NTK_WANT_COVARIANCE } ntk_wanted;
+
+/** Refuses a set that lacks the caller's blocks for what is wanted. */
+ntk_status ntk_test_require(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, ntk_wanted wanted);
 
 /**
  * block[kind] = samples [first, first + count) against the training set, [count per_sample, N], for the kinds whose buffer
@@ -92,6 +103,25 @@ ntk_status ntk_test_mean(ntk_context *ctx, const ntk_predictor *p, const ntk_tes
 
 /** covariance: dense [rows, rows], symmetric to the bit; a diagonal that rounding made negative is 0. */
 ntk_status ntk_test_covariance(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, double time, void *covariance);
+
+/** x [N, rows] = aᵀ, a [rows, N], allocated. */
+ntk_status ntk_test_transposed(ntk_context *ctx, const ntk_gram *g, int64_t rows, const void *a, void **x);
+
+/** variance: dense [rows]; negative by rounding: 0. */
+ntk_status ntk_test_variance(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, double time, void *variance);
+
+/** Draws into samples [draws] + shape of the mean, from the dense mean and covariance (lower triangle). */
+ntk_status ntk_test_sample(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, const void *mean, void *covariance, uint64_t seed,
+                           const ntk_array *samples);
+
+/** p->noisy from options.noise. */
+ntk_status ntk_noise_open(ntk_context *ctx, const ntk_array *noise, ntk_predictor *p);
+
+/** The matrix that is decomposed. */
+static inline const ntk_gram *ntk_predictor_matrix(const ntk_predictor *p)
+{
+    return p->noisy ? p->noisy : p->gram;
+}
 
 /**
  * An array for answers [lead..., rows, columns], in any of the shapes they may have: [rows, columns]; one column also

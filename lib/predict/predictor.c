@@ -16,6 +16,7 @@ static ntk_status read_options(ntk_context *ctx, const ntk_predictor_options *op
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.loss_scale is %d: no loss scale", (int)o->loss_scale);
     if (o->consume && o->decomposition != NTK_DECOMPOSITION_CHOLESKY)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is for the Cholesky decomposition, not for %s", ntk_decomposition_name(o->decomposition));
+    if (o->consume && o->noise) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume and options.noise are both given: the gram without noise is still needed");
     return ntk_check_rate(ctx, o->learning_rate, &o->learning_rate);
 }
 
@@ -71,6 +72,7 @@ ntk_status ntk_predictor_create(ntk_context *ctx, const ntk_gram *gram, const nt
     NTK_TRY(ntk_gram_check(ctx, gram, p->rule->trained, gram->dtype));
     NTK_TRY(ntk_gram_ridge(ctx, gram, p->rule->trained, o.ridge, o.ridge_relative, &p->ridge));
     NTK_TRY(read_targets(ctx, y, o.f0, p));
+    if (o.noise) NTK_TRY(ntk_noise_open(ctx, o.noise, p));
     p->rate = o.learning_rate / loss_divisor(p, o.loss_scale);
     NTK_TRY(p->engine->open(ctx, &o, p));
     *predictor = p;
@@ -85,6 +87,8 @@ void ntk_predictor_destroy(ntk_predictor *predictor)
     if (!ntk_object_release(predictor)) return;
     ntk_spectrum_destroy(predictor->spectrum);
     ntk_solver_destroy(predictor->solver);
+    ntk_gram_destroy(predictor->noisy);
+    ntk_free(predictor->noisy_matrix);
     ntk_free(predictor->start);
     ntk_gram_destroy(predictor->gram);
     ntk_free(predictor);
@@ -97,7 +101,7 @@ static ntk_status answer_mean(ntk_context *ctx, const ntk_predictor *p, const nt
     ntk_status status;
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test);
-    NTK_TRY(ntk_test_require(ctx, p, test, false));
+    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_MEAN));
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "mean", mean, p->gram->dtype, -1, rows, p->columns, p->outputs));
     NTK_TRY(ntk_allocate_raw(ctx, rows * p->columns, ntk_dtype_size(p->gram->dtype), &dense));
     NTK_TRY(ntk_test_mean(ctx, p, test, time, dense));
@@ -113,7 +117,7 @@ static ntk_status answer_covariance(ntk_context *ctx, const ntk_predictor *p, co
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test), count;
     if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype)); /* else only its new entries count */
-    NTK_TRY(ntk_test_require(ctx, p, test, true));
+    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_COVARIANCE));
     NTK_TRY(ntk_check_output(ctx, "covariance", covariance, p->gram->dtype, NTK_SHAPE(rows, rows)));
     NTK_TRY(ntk_size_product(ctx, "the covariance", rows, rows, &count));
     NTK_TRY(ntk_allocate_raw(ctx, count, ntk_dtype_size(p->gram->dtype), &dense));
@@ -124,12 +128,57 @@ done:
     return status;
 }
 
+static ntk_status answer_variance(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, double time, ntk_array *variance)
+{
+    ntk_status status;
+    void *dense = NULL;
+    int64_t rows = ntk_test_rows(test);
+    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
+    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_VARIANCE));
+    NTK_TRY(ntk_check_output(ctx, "variance", variance, p->gram->dtype, NTK_SHAPE(rows)));
+    NTK_TRY(ntk_allocate_raw(ctx, rows, ntk_dtype_size(p->gram->dtype), &dense));
+    NTK_TRY(ntk_test_variance(ctx, p, test, time, dense));
+    ntk_store(variance, dense);
+done:
+    ntk_free(dense);
+    return status;
+}
+
+static ntk_status answer_samples(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, double time, uint64_t seed, ntk_array *samples)
+{
+    ntk_status status;
+    void *mean = NULL, *covariance = NULL;
+    int64_t rows = ntk_test_rows(test), count;
+    size_t size = ntk_dtype_size(p->gram->dtype);
+    NTK_REQUIRE(ctx, samples);
+    NTK_TRY(ntk_check_array(ctx, "samples", samples));
+    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
+    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_COVARIANCE));
+    NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "samples", samples, p->gram->dtype, samples->ndim > 0 ? samples->shape[0] : 0, rows, p->columns, p->outputs));
+    NTK_TRY(ntk_size_product(ctx, "the covariance", rows, rows, &count));
+    NTK_TRY(ntk_allocate_raw(ctx, rows * p->columns, size, &mean));
+    NTK_TRY(ntk_allocate_raw(ctx, count, size, &covariance));
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_test_mean(ctx, p, test, time, mean));
+    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_test_covariance(ctx, p, test, time, covariance));
+    NTK_TRY_PART(ctx, 0.6, 1, ntk_test_sample(ctx, p, test, mean, covariance, seed, samples));
+done:
+    ntk_free(covariance);
+    ntk_free(mean);
+    return status;
+}
+
 static ntk_status check_reach(ntk_context *ctx, const ntk_predictor *p, double time)
 {
     ntk_status status = ntk_check_time(ctx, "time", time);
     if (status != NTK_OK || p->engine->any_time || isinf(time)) return status;
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "time is %g; a predictor by Cholesky knows infinity only, finite times need the eigen decomposition",
                     time);
+}
+
+/* The share of the work that is preparing new inputs. */
+static double preparation(const ntk_predictor *p, const ntk_test_set *given)
+{
+    return given->x && p->gram->kernel ? p->gram->kernel->class->preparation : 0;
 }
 
 ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean,
@@ -145,11 +194,45 @@ ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, co
     if (!mean && !covariance) return ntk_fail(ctx, NTK_ERROR_NULL, "mean and covariance are both NULL: nothing is asked for");
     NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
     NTK_TRY(check_reach(ctx, predictor, time));
-    before = given.x && predictor->gram->kernel ? predictor->gram->kernel->class->preparation : 0;
+    before = preparation(predictor, &given);
     between = !covariance ? 1 : !mean ? before : (before + 1) / 2;
     NTK_TRY_PART(ctx, 0, before, ntk_test_open(ctx, predictor, &given, &t));
     if (mean) NTK_TRY_PART(ctx, before, between, answer_mean(ctx, predictor, &t, time, mean));
     if (covariance) NTK_TRY_PART(ctx, between, 1, answer_covariance(ctx, predictor, &t, time, covariance));
+done:
+    ntk_test_close(predictor, &t);
+    return status;
+}
+
+ntk_status ntk_predictor_variance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *variance)
+{
+    ntk_status status;
+    ntk_test_set given;
+    ntk_test t = {0};
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, predictor);
+    NTK_REQUIRE(ctx, test);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
+    NTK_TRY(check_reach(ctx, predictor, time));
+    NTK_TRY_PART(ctx, 0, preparation(predictor, &given), ntk_test_open(ctx, predictor, &given, &t));
+    NTK_TRY_PART(ctx, preparation(predictor, &given), 1, answer_variance(ctx, predictor, &t, time, variance));
+done:
+    ntk_test_close(predictor, &t);
+    return status;
+}
+
+ntk_status ntk_predictor_sample(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, uint64_t seed, ntk_array *samples)
+{
+    ntk_status status;
+    ntk_test_set given;
+    ntk_test t = {0};
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, predictor);
+    NTK_REQUIRE(ctx, test);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
+    NTK_TRY(check_reach(ctx, predictor, time));
+    NTK_TRY_PART(ctx, 0, preparation(predictor, &given), ntk_test_open(ctx, predictor, &given, &t));
+    NTK_TRY_PART(ctx, preparation(predictor, &given), 1, answer_samples(ctx, predictor, &t, time, seed, samples));
 done:
     ntk_test_close(predictor, &t);
     return status;

@@ -30,6 +30,17 @@ done:
     return status;
 }
 
+/* A vector in the place of a square: its diagonal, enough for variances. */
+static ntk_status open_diagonal(ntk_context *ctx, const ntk_predictor *p, const block_field *f, ntk_kind kind, ntk_test *test, void **copy)
+{
+    ntk_status status;
+    NTK_TRY(ntk_check_shape(ctx, f->name, f->array, p->gram->dtype, NTK_SHAPE(test->samples)));
+    NTK_TRY(ntk_check_finite(ctx, f->name, f->array));
+    NTK_TRY(ntk_borrow(ctx, f->array, &test->diagonal[kind], copy));
+done:
+    return status;
+}
+
 static ntk_status open_block(ntk_context *ctx, const ntk_predictor *p, const block_field *f, ntk_test *test, void **copy)
 {
     ntk_status status;
@@ -50,7 +61,9 @@ static ntk_status open_blocks(ntk_context *ctx, const ntk_predictor *p, const nt
     test->samples = first->ndim > 0 ? first->shape[0] : -1;
     test->per_sample = 1;
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(fields); ++i)
-        if (fields[i].array) NTK_TRY(open_block(ctx, p, &fields[i], test, &test->copy[i]));
+        if (fields[i].array && fields[i].square && fields[i].array->ndim == 1)
+            NTK_TRY(open_diagonal(ctx, p, &fields[i], fields[i].dense == &test->square[NTK_KIND_NTK] ? NTK_KIND_NTK : NTK_KIND_NNGP, test, &test->copy[i]));
+        else if (fields[i].array) NTK_TRY(open_block(ctx, p, &fields[i], test, &test->copy[i]));
 done:
     return status;
 }
@@ -79,20 +92,22 @@ void ntk_test_close(const ntk_predictor *p, ntk_test *test)
     if (test->from_kernel) ntk_cross_close(p->gram, &test->points);
 }
 
-ntk_status ntk_test_require(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, bool covariance)
+ntk_status ntk_test_require(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, ntk_wanted wanted)
 {
+    static const char *const names[] = {"mean", "variance", "covariance"};
     const ntk_posterior_rule *rule = p->rule;
-    const char *what = covariance ? "covariance" : "mean", *missing = NULL, *suffix = "";
+    const char *missing = NULL, *suffix = "";
+    bool square = test->square[rule->prior] || (wanted == NTK_WANT_VARIANCE && test->diagonal[rule->prior]);
     if (test->from_kernel) return NTK_OK;
     if (!test->cross[rule->trained]) missing = ntk_kind_name(rule->trained);
-    else if (covariance && !test->cross[rule->prior]) missing = ntk_kind_name(rule->prior);
-    else if (covariance && !test->square[rule->prior]) {
+    else if (wanted != NTK_WANT_MEAN && !test->cross[rule->prior]) missing = ntk_kind_name(rule->prior);
+    else if (wanted != NTK_WANT_MEAN && !square) {
         missing = ntk_kind_name(rule->prior);
         suffix = "_test";
     }
     if (!missing) return NTK_OK;
-    return ntk_fail(ctx, NTK_ERROR_NULL, "test.%s%s is NULL; the %s of the %s posterior needs it", missing, suffix, what,
-                    ntk_posterior_name((ntk_posterior)(rule - ntk_posterior_rules)));
+    return ntk_fail(ctx, NTK_ERROR_NULL, "test.%s%s is %s; the %s of the %s posterior needs it", missing, suffix,
+                    *suffix && test->diagonal[rule->prior] ? "its diagonal only" : "NULL", names[wanted], ntk_posterior_name((ntk_posterior)(rule - ntk_posterior_rules)));
 }
 
 ntk_status ntk_test_cross(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, int64_t first, int64_t count, void *const buffer[2],

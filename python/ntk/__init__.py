@@ -6,7 +6,7 @@
 
 include/ntk.h says what each call means; names and arguments are those, without the prefix.
 """
-from . import _abi
+from . import _abi, classes
 from ._context import Context, Error
 from ._finite import Jacobian, Network, Optimizer
 from ._kernels import Gram, Kernel
@@ -15,7 +15,7 @@ from ._train import Trainer
 from ._tune import Tuner
 
 __all__ = ["Context", "Dynamics", "Error", "Gram", "Jacobian", "Kernel", "Learning", "Network", "Optimizer", "Predictor", "Solver", "Spectrum", "System",
-           "Trainer", "Tuner", "kappa0", "kappa1", "library_version"]
+           "Trainer", "Tuner", "classes", "kappa0", "kappa1", "library_version"]
 __version__ = "0.1.0"
 
 

@@ -87,7 +87,7 @@ class SolverOptions(Options):
 class PredictorOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("posterior", c_int), ("decomposition", c_int), ("loss_scale", c_int), ("reserved", c_int32),
                 ("ridge", c_double), ("ridge_relative", c_double), ("learning_rate", c_double), ("f0", ARRAY),
-                ("consume", c_int32), ("reserved_2", c_int32)]
+                ("consume", c_int32), ("reserved_2", c_int32), ("noise", ARRAY)]
 
 
 class TestSet(Options):
@@ -207,6 +207,14 @@ CALLS = {
     "solver_solve": (_H, _A, _A),
     "solver_log_determinant": (_H, POINTER(c_double)),
     "solver_backward_error": (_H, _A, _A, POINTER(c_double)),
+    "predictor_variance": (_H, POINTER(TestSet), _D, _A),
+    "predictor_sample": (_H, POINTER(TestSet), _D, c_uint64, _A),
+    "predictor_leave_one_out": (_H, _A, _A, _A),
+    "classes_code": (_A, _A),
+    "classes_decide": (_A, _A),
+    "classes_temperature": (_A, _A, POINTER(c_double)),
+    "classes_probabilities": (_A, _D, _A),
+    "classes_score": (_A, _A, POINTER(c_double), POINTER(c_double)),
     "predictor_create": (_H, _A, POINTER(PredictorOptions), _NEW),
     "predictor_at": (_H, POINTER(TestSet), _D, _A, _A),
     "tuner_create": (_H, _A, _A, POINTER(TunerOptions), _NEW),

@@ -170,12 +170,12 @@ class Predictor(_Targets, Handle):
     noun = "predictor"
 
     def __init__(self, gram, y, posterior="ntk", decomposition="cholesky", loss_scale="sum", ridge=0.0, ridge_relative=0.0,
-                 learning_rate=0.0, f0=None, consume=False):
-        y, f0 = numbers(y), _optional(f0)
+                 learning_rate=0.0, f0=None, consume=False, noise=None):
+        y, f0, noise = numbers(y), _optional(f0), _optional(noise)
         options = _abi.PredictorOptions(
             posterior=enumerator("posterior", posterior), decomposition=enumerator("decomposition", decomposition),
             loss_scale=enumerator("loss_scale", loss_scale), ridge=ridge, ridge_relative=ridge_relative, learning_rate=learning_rate,
-            f0=_pointer(f0), consume=consume)
+            f0=_pointer(f0), consume=consume, noise=_pointer(noise))
         super().__init__("predictor_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 
@@ -184,14 +184,39 @@ class Predictor(_Targets, Handle):
 
         New inputs x, or `blocks` of the caller's own kernel: a dict with ntk, nngp [m, N] and ntk_test, nngp_test [m, m].
         """
-        arrays = {name: numbers(a) for name, a in {"x": x, "f0": f0, **(blocks or {})}.items() if a is not None}
-        first = next((arrays[name] for name in ("x", "ntk", "nngp") if name in arrays), np.empty(0))
-        rows = len(first) * (self._gram._rows_per_sample if "x" in arrays else 1)
-        test = _abi.TestSet(**{name: _pointer(a) for name, a in arrays.items()})
+        test, rows, _alive = self._test_set(x, f0, blocks)
         m = _wanted(mean, self._answer_shape(rows), self._gram.dtype)
         c = _wanted(covariance, (rows, rows), self._gram.dtype)
         call("predictor_at", self, test, time, view(m), view(c))
         return m, c
+
+    def _test_set(self, x, f0, blocks):
+        """The ntk_test_set, its number of rows, and the arrays that it points at."""
+        arrays = {name: numbers(a) for name, a in {"x": x, "f0": f0, **(blocks or {})}.items() if a is not None}
+        first = next((arrays[name] for name in ("x", "ntk", "nngp") if name in arrays), np.empty(0))
+        rows = len(first) * (self._gram._rows_per_sample if "x" in arrays else 1)
+        return _abi.TestSet(**{name: _pointer(a) for name, a in arrays.items()}), rows, arrays
+
+    def variance(self, x=None, time=math.inf, blocks=None, out=None):
+        """The diagonal of the covariance alone: any number of inputs."""
+        test, rows, _alive = self._test_set(x, None, blocks)
+        out = result(out, rows, self._gram.dtype)
+        call("predictor_variance", self, test, time, view(out))
+        return out
+
+    def sample(self, x=None, draws=1, seed=0, time=math.inf, f0=None, blocks=None, out=None):
+        """Functions drawn from the posterior: [draws] + shape of the mean."""
+        test, rows, _alive = self._test_set(x, f0, blocks)
+        out = result(out, (draws, *self._answer_shape(rows)), self._gram.dtype)
+        call("predictor_sample", self, test, time, seed, view(out))
+        return out
+
+    def leave_one_out(self, y):
+        """Mean, shaped like y (the targets it was made with), and variance of each training target given all others."""
+        y = numbers(y)
+        mean, variance = np.empty(y.shape, self._gram.dtype), np.empty(self._gram.size, self._gram.dtype)
+        call("predictor_leave_one_out", self, view(y), view(mean), view(variance))
+        return mean, variance
 
     def mean(self, x, time=math.inf, out=None):
         return self.at(x, time, mean=True if out is None else out)[0]

@@ -364,12 +364,17 @@ static ntk_status posterior(ntk_context *ctx, ntk_posterior which, ntk_decomposi
     double f[2 * NEW_SAMPLES * O], c[2 * NEW_SAMPLES * NEW_SAMPLES], f0[NEW_SAMPLES * O] = {0};
     ntk_array y = world_y(&w), x = world_x_new(&w), mean = STRIDED(f, NEW_SAMPLES, O), covariance = STRIDED(c, NEW_SAMPLES, NEW_SAMPLES);
     ntk_array start = ntk_matrix_f64(f0, NEW_SAMPLES, O);
-    ntk_predictor_options options = {NTK_PREDICTOR_OPTIONS_INIT, .posterior = which, .decomposition = how, .ridge = 0.1, .f0 = &y};
+    double v[2 * ROWS], draws[2 * 2 * NEW_SAMPLES * O], out[2 * ROWS], noise[N] = {0.1, 0.2, 0.3, 0.4, 0.5};
+    ntk_array variance = STRIDED(v, NEW_SAMPLES), samples = STRIDED(draws, 2, NEW_SAMPLES, O), left = STRIDED(out, N, O), variances = STRIDED(v, N), noises = ntk_vector_f64(noise, N);
+    ntk_predictor_options options = {NTK_PREDICTOR_OPTIONS_INIT, .posterior = which, .decomposition = how, .ridge = 0.1, .f0 = &y, .noise = &noises};
     ntk_test_set test = {NTK_TEST_SET_INIT, .x = &x, .f0 = &start};
     ntk_predictor *p = NULL;
     TRY(ntk_predictor_create(ctx, w.gram, &y, &options, &p));
     TRY(ntk_predictor_at(ctx, p, &test, INFINITY, &mean, &covariance));
     if (how == NTK_DECOMPOSITION_EIGEN) TRY(ntk_predictor_at(ctx, p, &test, 2, &mean, &covariance));
+    TRY(ntk_predictor_variance(ctx, p, &test, INFINITY, &variance));
+    TRY(ntk_predictor_sample(ctx, p, &test, INFINITY, 1, &samples));
+    TRY(ntk_predictor_leave_one_out(ctx, p, &y, &left, &variances));
 done:
     ntk_predictor_destroy(p);
     return status;
@@ -422,6 +427,24 @@ static ntk_status dynamics(ntk_context *ctx)
     TRY(ntk_dynamics_time_to_loss(ctx, d, 1e-3, &time));
 done:
     ntk_dynamics_destroy(d);
+    return status;
+}
+
+static ntk_status classes(ntk_context *ctx)
+{
+    ntk_status status;
+    int64_t labels[N] = {0, 1, 1, 0, 1}, decided[2 * N];
+    double f[2 * N * O], p[2 * N * O], temperature, accuracy, nll;
+    float narrow[2 * N * O];
+    ntk_array l = ntk_array_dense(labels, NTK_I64, 1, (int64_t[]){N}), d = ntk_array_dense(decided, NTK_I64, 1, (int64_t[]){N}), y = STRIDED(f, N, O), ps = STRIDED(p, N, O);
+    ntk_array y32 = ntk_array_dense(narrow, NTK_F32, 2, (int64_t[]){N, O});
+    TRY(ntk_classes_code(ctx, &l, &y32));
+    TRY(ntk_classes_code(ctx, &l, &y));
+    TRY(ntk_classes_decide(ctx, &y, &d));
+    TRY(ntk_classes_temperature(ctx, &y, &l, &temperature));
+    TRY(ntk_classes_probabilities(ctx, &y, temperature, &ps));
+    TRY(ntk_classes_score(ctx, &ps, &l, &accuracy, &nll));
+done:
     return status;
 }
 
@@ -678,7 +701,7 @@ done:
 #define WORKS(X)                                                                                                       \
     X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(blends, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
     X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(own_activations, 15) X(optimizers, 5) X(training, 20) X(designs, 10)      \
-    X(jacobians, 20)
+    X(jacobians, 20) X(classes, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)

@@ -25,7 +25,8 @@ static char text[4096], dense[] = "dense", branch[] = "branch", json[sizeof worl
 static double times[] = {0, 1.5, INFINITY}, flow_time[1], vector[] = {0.5, -1, 2};
 static int64_t shape[] = {D};
 static ntk_attribute units[] = {NTK_NUMBER("units", 3), NTK_END}, sum[] = {NTK_TEXT("merge", "sum"), NTK_END};
-static ntk_array test_x, test_f0;
+static ntk_array test_x, test_f0, test_labels;
+static int64_t labels[] = {0, 1, 1};
 static ntk_system *of_parameters;
 static ntk_trainer *trainer; /* by Adam: keeps both moments */
 static ntk_learning *learning;
@@ -287,6 +288,21 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       ntk_predictor_at(ctx, p[0], &(ntk_test_set){NTK_TEST_SET_INIT, .ntk = p[1], .nngp = p[2], .nngp_test = p[3]}, 2, p[4], p[5]),           \
       HANDLE("predictor", PREDICTOR), IN("ntk", AXIS(1), M, N), IN("nngp", ALL, M, N), IN_AS("nngp_test", FILL_SPD, ALL, M, M),               \
       MAYBE_OUT("mean", ALL, M, O), MAYBE_OUT("covariance", ALL, M, M))                                                                             \
+    X(ntk_predictor_create, _noise, ntk_predictor_create(ctx, p[0], p[1], &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .noise = p[2]}, p[3]), \
+      HANDLE("gram", GRAM), IN("y", AXIS(0), N, O), MAYBE_IN_AS("options.noise", FILL_POSITIVE, 0, N), NEW(predictor))                        \
+    X(ntk_predictor_variance, , ntk_predictor_variance(ctx, p[0], p[1], 2, p[2]), HANDLE("predictor", PREDICTOR), NEEDED_OPTIONS("test", test_set), \
+      OUT("variance", ALL, M))                                                                                                                \
+    X(ntk_predictor_sample, , ntk_predictor_sample(ctx, p[0], p[1], 2, 7, p[2]), HANDLE("predictor", PREDICTOR), NEEDED_OPTIONS("test", test_set), \
+      OUT("samples", ALL & ~1u, 2, M, O))                                                                                                     \
+    X(ntk_predictor_leave_one_out, , ntk_predictor_leave_one_out(ctx, p[0], p[1], p[2], p[3]), HANDLE("predictor", PREDICTOR), IN("y", AXIS(0), N, O), \
+      OUT("mean", ALL, N, O), MAYBE_OUT("variance", ALL, N))                                                                                  \
+    X(ntk_classes_code, , ntk_classes_code(ctx, p[0], p[1]), POINTER("labels", &test_labels), OUT("y", AXIS(0), M, O))                        \
+    X(ntk_classes_decide, , ntk_classes_decide(ctx, p[0], p[1]), IN("f", 0, M, O), POINTER("labels", &test_labels))                           \
+    X(ntk_classes_temperature, , ntk_classes_temperature(ctx, p[0], p[1], p[2]), IN("f", 0, M, O), POINTER("labels", &test_labels),           \
+      RESULT("temperature"))                                                                                                                  \
+    X(ntk_classes_probabilities, , ntk_classes_probabilities(ctx, p[0], 0.5, p[1]), IN("f", 0, M, O), OUT("p", ALL, M, O))                    \
+    X(ntk_classes_score, , ntk_classes_score(ctx, p[0], p[1], p[2], p[3]), IN("p", 0, M, O), POINTER("labels", &test_labels),                 \
+      MAYBE_RESULT("accuracy"), MAYBE_RESULT("nll"))                                                                                          \
     X(ntk_dynamics_create, , ntk_dynamics_create(ctx, p[0], p[1], p[2], p[3]), HANDLE("gram", FLOW_GRAM), IN("y", ALL, N, O),                 \
       OPTIONS("options", dynamics_options), NEW(dynamics))                                                                                    \
     X(ntk_dynamics_create, _start, ntk_dynamics_create(ctx, p[0], p[1], &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .f0 = p[2]}, p[3]), \
@@ -1014,6 +1030,7 @@ static int setup(void **state)
     memcpy(json, world_json, sizeof json);
     test_x = world_x_new(&w);
     test_f0 = ntk_matrix_f64(f0, M, O);
+    test_labels = ntk_array_dense(labels, NTK_I64, 1, (int64_t[]){M});
     if (world_make(ctx_of_test, &w) != NTK_OK || ntk_builder_create(ctx_of_test, 1, shape, NULL, &builder) != NTK_OK) {
         print_error("%s\n", ntk_context_error_message(ctx_of_test));
         return -1;

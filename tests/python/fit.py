@@ -114,6 +114,33 @@ class Fit(Case):
         with self.assertRaisesRegex(ntk.Error, "callback of the loss returned 1"):
             ntk.Learning(self.gram, y, loss=lambda f, t: 1 / 0)
 
+    def test_classification(self):
+        """Labels to calibrated probabilities, from the same model; variances, draws and noise."""
+        labels = (self.x[:, 0] > 0).astype(int) + (self.x[:, 1] > 0.3)
+        y = ntk.classes.code(labels, 3)
+        close(y, np.eye(3)[labels] - 1 / 3, 1e-15)
+        noise = np.linspace(0.1, 0.5, 8)
+        model = ntk.Predictor(self.gram, y, noise=noise)
+        k, cross = self.k + np.diag(noise), self.kernel(self.z, self.x)
+        close(model.mean(self.z), cross @ np.linalg.solve(k, y), 1e-11)
+        inverse = np.linalg.inv(k)
+        mean, variance = model.leave_one_out(y)
+        close(mean, y - inverse @ y / np.diag(inverse)[:, None], 1e-11)
+        close(variance, 1 / np.diag(inverse), 1e-11)
+        t = ntk.classes.temperature(mean, labels)
+        p = ntk.classes.probabilities(model.mean(self.z), t)
+        close(p.sum(1), np.ones(5), 1e-14)
+        self.assertTrue((ntk.classes.decide(p) == model.mean(self.z).argmax(1)).all())
+        accuracy, nll = ntk.classes.score(p, [0, 1, 2, 0, 1])
+        close(np.array(nll), -np.log(p[np.arange(5), [0, 1, 2, 0, 1]]).mean(), 1e-13)
+        self.assertEqual(accuracy, (p.argmax(1) == [0, 1, 2, 0, 1]).mean())
+        blocks = {"ntk": cross, "nngp": cross, "ntk_test": np.ones(5), "nngp_test": np.ones(5)}
+        process = ntk.Predictor(self.gram, y, posterior="ntkgp", ridge=0.1)
+        close(process.variance(blocks=blocks), np.maximum(1 - np.einsum("ij,ji->i", cross, np.linalg.solve(self.k + 0.1 * np.eye(8), cross.T)), 0), 1e-10)
+        draws = process.sample(self.z, draws=3, seed=1)
+        self.assertEqual(draws.shape, (3, 5, 3))
+        close(process.sample(self.z, draws=2, seed=1), draws[:2], 0)
+
     def test_tuner(self):
         """Values, their gradient by differences, and the network that they make."""
         tuner = ntk.Tuner(self.net, self.x, self.y, objective="loo", noise=0.1)
