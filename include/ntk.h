@@ -1243,7 +1243,7 @@ typedef struct ntk_test_set {
  *  without the eigen decomposition; NULL with the name of the field for a block of `test` that is missing. */
 NTK_API ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean, ntk_array *covariance);
 
-/** variance [m]: the diagonal of that covariance alone, never negative, without the rest of it: `test` passes in blocks of rows, however many they are.
+/** variance [m]: the diagonal of that covariance at `time` alone, never negative, without the rest of it: `test` passes in blocks of rows, however many they are.
  *  Errors as ntk_predictor_at().  Cost: the kernel of m x N pairs, 2 to 4 N² m flop; 3 N numbers per row of a block. */
 NTK_API ntk_status ntk_predictor_variance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *variance);
 
