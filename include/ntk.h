@@ -649,7 +649,7 @@ NTK_API ntk_status ntk_optimizer_adam(ntk_context *ctx, const ntk_array *second_
 NTK_API ntk_status ntk_optimizer_adam_update(ntk_context *ctx, const ntk_array *gradients, double beta2, ntk_array *second_moment);
 
 /** Adam after `steps` >= 1 updates, with the correction of a v that began with zeros: D = sqrt(v / (1 - beta2^steps)) + epsilon.
- *  The rest as in ntk_optimizer_adam(). */
+ *  second_moment [p] is v, copied; epsilon >= 0.  Errors as of ntk_optimizer_adam(). */
 NTK_API ntk_status ntk_optimizer_adam_after(ntk_context *ctx, const ntk_array *second_moment, double beta2, int64_t steps, double epsilon,
                                             ntk_optimizer **optimizer);
 
@@ -1678,8 +1678,8 @@ NTK_API void ntk_trainer_destroy(ntk_trainer *trainer);
  *  Cost of a step: about three forward passes, of a linearised network five. */
 NTK_API ntk_status ntk_trainer_run(ntk_context *ctx, ntk_trainer *trainer, int64_t steps);
 
-/** Puts training where a former trainer of the same arguments stood: theta [p], first and second [p] as ntk_trainer_get_moments() gave them,
- *  NULL where the descent keeps none.  What follows is then the same to the bit.  Errors: ARGUMENT. */
+/** Puts training where a former trainer of the same arguments stood after `steps`: theta [p], first [p] and second [p] as
+ *  ntk_trainer_get_moments() gave them, NULL where the descent keeps none.  What follows is then the same to the bit.  Errors: ARGUMENT. */
 NTK_API ntk_status ntk_trainer_resume(ntk_context *ctx, ntk_trainer *trainer, int64_t steps, const ntk_array *theta, const ntk_array *first,
                                       const ntk_array *second);
 
@@ -1689,7 +1689,7 @@ NTK_API int64_t ntk_trainer_steps(const ntk_trainer *trainer);
 /** theta [p] after these steps. */
 NTK_API ntk_status ntk_trainer_get_parameters(ntk_context *ctx, const ntk_trainer *trainer, ntk_array *theta);
 
-/** The moments m and v, [p] each; NULL: not wanted.  Errors: ARGUMENT for one that the descent does not keep (gd: both; momentum: second). */
+/** The moments m into first [p] and v into second [p]; NULL: not wanted.  Errors: ARGUMENT for one that the descent does not keep (gd: both; momentum: second). */
 NTK_API ntk_status ntk_trainer_get_moments(ntk_context *ctx, const ntk_trainer *trainer, ntk_array *first, ntk_array *second);
 
 /** f [n, o] on the training inputs at theta.  Cost: as a step, which the next one then saves. */
