@@ -1470,7 +1470,7 @@ NTK_API ntk_status ntk_system_with_ports(ntk_context *ctx, const ntk_system *sys
  * the D of `optimizer` (NULL: identity) and weight_decay >= 0.  s = p; A is similar to a symmetric matrix and is never formed: kept
  * are the eigenvectors of K = J D⁻¹ Jᵀ while cond(K) <= 1e5, from one product of J with itself, else (or for more rows than columns) the
  * singular vectors of J D^-1/2, which keep what K loses: results are good to about cond(K) eps, or eps.  For Gramians, their factors and
- * residuals, Hankel values and truncations (the system is balanced as it stands), least energies, responses and margins; other calls are
+ * residuals, steps, Hankel values and truncations (the system is balanced as it stands), least energies, responses and margins; other calls are
  * UNSUPPORTED.  Modes in the null space of J are neither seen nor driven, and are left out whether they decay or not: the minimal solution
  * (ntk_system_rank() < s says that there are some).
  * At infinity, D = 1: W_o = ½ P_row(J) without decay, 2 tr W_o = tr K (K + weight_decay)⁻¹ with it: the effective dimension.
@@ -1513,12 +1513,12 @@ NTK_API ntk_status ntk_system_resting_modes(ntk_context *ctx, const ntk_system *
 NTK_API ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f);
 
 /** The Gramian `which` of gradient descent with a step, x_{k+1} = (I + step A) x_k: w [s, s] = sum_k (I + step A)ᵀ^k CᵀC (I + step A)^k, or
- *  its controllability twin: the solution of Stein's equation.  step > 0; for A = -K below 2/lambda_max.  Errors: UNSTABLE.
+ *  its controllability twin: the solution of Stein's equation.  step > 0; for A = -K below 2/lambda_max.  In parameter space by mode.  Errors: UNSTABLE.
  *  Cost: 6 s³ flop per doubling of the number of steps that count (Smith 1968). */
 NTK_API ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w);
 
 /** |Eᵀ W E - W + CᵀC| (which = observability; else its twin), E = I + step A, relative to (|E|² + 1) |W| + |CᵀC|, Frobenius norms: the residual of w [s, s] in
- *  Stein's equation, a few eps for ntk_system_discrete_gramian().  Errors: ARGUMENT, UNSUPPORTED in parameter space.  Cost: 4 s³ flop. */
+ *  Stein's equation, a few eps for ntk_system_discrete_gramian().  Errors: ARGUMENT.  Cost: 4 s³ flop. */
 NTK_API ntk_status ntk_system_discrete_residual(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, const ntk_array *w, double *residual);
 
 /** values [s] = the Hankel singular values sqrt(lambda(W_c W_o)), largest first: what the outputs' future remembers of the inputs' past

@@ -104,6 +104,9 @@ void ntk_symmetrise(int64_t n, double *x);
 /** w [p, p], of a system in parameter space. */
 ntk_status ntk_parameters_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w);
 
+/** w [p, p] of gradient descent with a step there. */
+ntk_status ntk_parameters_discrete(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, double *w);
+
 /** Hankel values [p], truncation to k states, and the least energy with its costate [p], in parameter space. */
 ntk_status ntk_parameters_hankel(ntk_context *ctx, const ntk_system *system, ntk_array *values);
 ntk_status ntk_parameters_reduce(ntk_context *ctx, const ntk_system *system, int64_t k, double *bound, ntk_system **reduced);

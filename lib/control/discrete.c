@@ -49,39 +49,47 @@ static ntk_status check_step(ntk_context *ctx, double step)
 }
 
 /* e = I + step A */
-static void fill_step(const ntk_system *s, double step, double *e)
+static void fill_step(int64_t n, const double *a, double step, double *e)
 {
-    int64_t n = s->size;
-    for (int64_t i = 0; i < n * n; ++i) e[i] = (i % (n + 1) == 0) + step * s->a[i];
+    for (int64_t i = 0; i < n * n; ++i) e[i] = (i % (n + 1) == 0) + step * a[i];
+}
+
+/* w [s, s] */
+static ntk_status by_doubling(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, double *w)
+{
+    ntk_status status;
+    smith d = {.n = system->size, .which = which, .w = w};
+    int64_t n = d.n;
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.e));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.term));
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
+    fill_step(n, system->a, step, d.e);
+    NTK_TRY(ntk_port_square(ctx, &system->ports[which], n, system->ports[which].h, d.w));
+    NTK_TRY(sum_all(ctx, &d, step));
+done:
+    ntk_free(d.room);
+    ntk_free(d.term);
+    ntk_free(d.e);
+    return status;
 }
 
 ntk_status ntk_system_discrete_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, ntk_array *w)
 {
     ntk_status status;
-    smith d = {0};
+    double *dense = NULL;
     int64_t n;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
-    NTK_TRY(ntk_system_check_matrix(ctx, system));
-    n = d.n = system->size;
-    d.which = which;
+    n = system->size;
     NTK_TRY(ntk_gramian_check(ctx, which));
     NTK_TRY(check_step(ctx, step));
     NTK_TRY(ntk_check_output(ctx, "w", w, NTK_F64, NTK_SHAPE(n, n)));
     NTK_TRY(ntk_memory_require(ctx, "the Gramian", 32 * (double)n * (double)n));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.w));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.e));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.term));
-    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &d.room));
-    fill_step(system, step, d.e);
-    NTK_TRY(ntk_port_square(ctx, &system->ports[which], n, system->ports[which].h, d.w));
-    NTK_TRY(sum_all(ctx, &d, step));
-    ntk_store(w, d.w);
+    NTK_TRY(NTK_NEW_RAW(ctx, n * n, &dense));
+    NTK_TRY_PART(ctx, 0, 1, (system->spectrum ? ntk_parameters_discrete : by_doubling)(ctx, system, which, step, dense));
+    ntk_store(w, dense);
 done:
-    ntk_free(d.room);
-    ntk_free(d.term);
-    ntk_free(d.e);
-    ntk_free(d.w);
+    ntk_free(dense);
     return status;
 }
 
@@ -111,10 +119,11 @@ ntk_status ntk_system_discrete_residual(ntk_context *ctx, const ntk_system *syst
     smith d = {.which = which};
     const void *dense;
     void *copy = NULL;
+    double *a = NULL;
+    ntk_port port = {0};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, system);
     NTK_REQUIRE(ctx, residual);
-    NTK_TRY(ntk_system_check_matrix(ctx, system));
     d.n = system->size;
     NTK_TRY(ntk_gramian_check(ctx, which));
     NTK_TRY(check_step(ctx, step));
@@ -124,10 +133,13 @@ ntk_status ntk_system_discrete_residual(ntk_context *ctx, const ntk_system *syst
     NTK_TRY(NTK_NEW_RAW(ctx, d.n * d.n, &d.term));
     NTK_TRY(NTK_NEW_RAW(ctx, d.n * d.n, &d.room));
     NTK_TRY(ntk_borrow(ctx, w, &dense, &copy));
-    fill_step(system, step, d.e);
-    NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, &system->ports[which], d.n, system->ports[which].h, d.term));
+    if (system->spectrum) NTK_TRY(ntk_parameters_dense(ctx, system, which, &a, &port));
+    fill_step(d.n, a ? a : system->a, step, d.e);
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_port_square(ctx, a ? &port : &system->ports[which], d.n, a ? port.h : system->ports[which].h, d.term));
     NTK_TRY_PART(ctx, 0.2, 1, residual_of(ctx, &d, dense, residual));
 done:
+    ntk_free(port.h);
+    ntk_free(a);
     ntk_free(copy);
     ntk_free(d.room);
     ntk_free(d.term);

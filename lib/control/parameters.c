@@ -79,15 +79,21 @@ done:
     return status;
 }
 
-/* S(2 (sigma_i² + lambda)) */
-static double learned(const ntk_system *s, int64_t i, double horizon)
+/* The flow over [0, horizon], or steps for ever. */
+typedef struct course {
+    double horizon, step; /* step 0: the flow */
+} course;
+
+/* S(2 r), r = sigma_i² + lambda; of steps the sum of (1 - step r)^2k, 1/(step r (2 - step r)). */
+static double learned(const ntk_system *s, int64_t i, course c)
 {
-    ntk_flow flow = {.s = horizon};
-    return ntk_flow_learned(&flow, 2 * (s->spectrum->values[i] + s->weight_decay));
+    double rate = s->spectrum->values[i] + s->weight_decay;
+    ntk_flow flow = {.s = c.horizon};
+    return c.step > 0 ? 1 / (c.step * rate * (2 - c.step * rate)) : ntk_flow_learned(&flow, 2 * rate);
 }
 
 /* f [p, rank] from singular vectors: columns sigma_i S^1/2 D^±1/2 v_i. */
-static ntk_status factor_of_vectors(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
+static ntk_status factor_of_vectors(ntk_context *ctx, const ntk_system *s, ntk_gramian which, course c, double *f)
 {
     const ntk_spectrum *spectrum = s->spectrum;
     int64_t p = s->size, rank = spectrum->rank;
@@ -96,7 +102,7 @@ static ntk_status factor_of_vectors(ntk_context *ctx, const ntk_system *s, ntk_g
     ntk_status status = NTK_NEW_RAW(ctx, rank * p, &scaled);
     if (status != NTK_OK) return status;
     for (int64_t i = 0; i < rank; ++i) {
-        double weight = sqrt(spectrum->values[i] * learned(s, i, horizon));
+        double weight = sqrt(spectrum->values[i] * learned(s, i, c));
         for (int64_t j = 0; j < p; ++j) scaled[i * p + j] = weight * spectrum->right[i * p + j];
     }
     ntk_optimizer_scale(spectrum->optimizer, rank, p, scaled, which == NTK_GRAMIAN_OBSERVABILITY ? -0.5 : 0.5);
@@ -126,7 +132,7 @@ done:
 }
 
 /* f [p, rank] from eigenvectors of K. */
-static ntk_status factor_of_gram(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
+static ntk_status factor_of_gram(ntk_context *ctx, const ntk_system *s, ntk_gramian which, course c, double *f)
 {
     ntk_status status;
     const ntk_spectrum *spectrum = s->spectrum;
@@ -134,7 +140,7 @@ static ntk_status factor_of_gram(ntk_context *ctx, const ntk_system *s, ntk_gram
     double *x = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, n * rank, &x));
     for (int64_t i = 0; i < rank; ++i) {
-        double weight = sqrt(learned(s, i, horizon));
+        double weight = sqrt(learned(s, i, c));
         for (int64_t k = 0; k < n; ++k) x[k * rank + i] = weight * spectrum->vectors[i * n + k];
     }
     NTK_TRY(multiply_transposed(ctx, spectrum->jacobian, rank, x, f));
@@ -146,28 +152,42 @@ done:
 }
 
 /* f [p, rank], dense. */
-static ntk_status factor(ntk_context *ctx, const ntk_system *s, ntk_gramian which, double horizon, double *f)
+static ntk_status factor(ntk_context *ctx, const ntk_system *s, ntk_gramian which, course c, double *f)
 {
     ntk_status status;
-    NTK_TRY_PART(ctx, 0, 1, (s->spectrum->right ? factor_of_vectors : factor_of_gram)(ctx, s, which, horizon, f));
+    NTK_TRY_PART(ctx, 0, 1, (s->spectrum->right ? factor_of_vectors : factor_of_gram)(ctx, s, which, c, f));
     NTK_TRY(ntk_check_result(ctx, "the factor of w", NTK_F64, f, s->size * s->spectrum->rank));
 done:
     return status;
 }
 
-ntk_status ntk_parameters_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)
+static ntk_status dense_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, course c, double *w)
 {
     ntk_status status;
     double *f = NULL;
     int64_t p = system->size, rank = system->spectrum->rank;
     NTK_TRY(NTK_NEW_RAW(ctx, rank * p, &f));
-    NTK_TRY_PART(ctx, 0, 0.5, factor(ctx, system, which, horizon, f));
+    NTK_TRY_PART(ctx, 0, 0.5, factor(ctx, system, which, c, f));
     NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, p, rank, 1, f, rank, 0, w, p));
     ntk_mirror(ctx, NTK_F64, p, w, p);
     NTK_TRY(ntk_check_result(ctx, "w", NTK_F64, w, p * p));
 done:
     ntk_free(f);
     return status;
+}
+
+ntk_status ntk_parameters_gramian(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, double *w)
+{
+    return dense_gramian(ctx, system, which, (course){horizon, 0}, w);
+}
+
+ntk_status ntk_parameters_discrete(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double step, double *w)
+{
+    double largest = ntk_system_largest_step(system);
+    if (system->spectrum->rank > 0 && step >= largest)
+        return ntk_fail(ctx, NTK_ERROR_UNSTABLE, "gradient descent with the step %g does not converge: expected less than %g, 2/(sigma² + weight_decay) of the largest sigma",
+                        step, largest);
+    return dense_gramian(ctx, system, which, (course){0, step}, w);
 }
 
 ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system, ntk_gramian which, double horizon, ntk_array *f)
@@ -182,7 +202,7 @@ ntk_status ntk_system_gramian_factor(ntk_context *ctx, const ntk_system *system,
         return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "only a system from a Jacobian keeps its Gramians as factors; ntk_system_gramian() has the matrix");
     NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(system->size, system->spectrum->rank)));
     if (!ntk_is_dense(f)) NTK_TRY(NTK_NEW_RAW(ctx, system->spectrum->rank * system->size, &scratch));
-    NTK_TRY_PART(ctx, 0, 1, factor(ctx, system, which, horizon, scratch ? scratch : f->data));
+    NTK_TRY_PART(ctx, 0, 1, factor(ctx, system, which, (course){horizon, 0}, scratch ? scratch : f->data));
     if (scratch) ntk_store(f, scratch);
 done:
     ntk_free(scratch);

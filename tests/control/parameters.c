@@ -104,6 +104,32 @@ static void test_the_general_system_agrees(void **state)
     scene_close(&x);
 }
 
+/* Steps: Stein's equation of the dense E = 1 + step A, both ways of keeping the modes. */
+static void test_steps(void **state)
+{
+    for (int way = 0; way < 2; ++way) {
+        double w[P * P], residual;
+        ntk_array out = ntk_matrix_f64(w, P, P);
+        scene x;
+        kit_random(41, N * P, x.j);
+        for (int i = 0; i < P; ++i) x.j[i] *= way ? 1e-4 : 1;
+        scene_open(*state, true, 0.3, &x);
+        assert_true((x.s->spectrum->right == NULL) == (way == 0));
+        for (ntk_gramian which = 0; which < 2; ++which) {
+            double e[P * P], t[P * P], we[P * P], ewe[P * P];
+            kit_ok(*state, ntk_system_discrete_gramian(*state, x.s, which, 0.05, &out));
+            for (int i = 0; i < P * P; ++i) e[i] = (i % (P + 1) == 0) + 0.05 * x.a[i];
+            dense_transpose(P, P, e, t);
+            dense_multiply(P, P, P, w, which == NTK_GRAMIAN_OBSERVABILITY ? e : t, we);
+            dense_multiply(P, P, P, which == NTK_GRAMIAN_OBSERVABILITY ? t : e, we, ewe);
+            for (int i = 0; i < P * P; ++i) kit_near(ewe[i] + x.q[which][i], w[i], 1e-12);
+            kit_ok(*state, ntk_system_discrete_residual(*state, x.s, which, 0.05, &out, &residual));
+            assert_true(residual < 20 * P * DBL_EPSILON);
+        }
+        scene_close(&x);
+    }
+}
+
 /* W_o = ½ P_row(J): J W = ½ J and tr W = ½ rank; J of condition 1e6 (K: 1e12), or of dependent rows, is no obstacle. */
 static void test_half_the_row_space(void **state)
 {
@@ -192,7 +218,8 @@ static void test_refusals(void **state)
     assert_int_equal(ntk_system_inputs(x.s), N);
     assert_int_equal(ntk_system_outputs(x.s), N);
     assert_true(ntk_system_abscissa(x.s) == 0);
-    kit_fails(*state, ntk_system_discrete_gramian(*state, x.s, 0, 1e-3, &other), NTK_ERROR_UNSUPPORTED, "keeps no A [7, 7]");
+    kit_fails(*state, ntk_system_discrete_gramian(*state, x.s, 0, 1e3, &other), NTK_ERROR_UNSTABLE, "the step 1000 does not converge: expected less than");
+    kit_fails(*state, ntk_system_lyapunov(*state, x.s, 0, &other, &other), NTK_ERROR_UNSUPPORTED, "keeps no A [7, 7]");
     kit_fails(*state, ntk_system_with_ports(*state, x.s, NULL, NULL, &s), NTK_ERROR_UNSUPPORTED, "keeps no A");
     kit_fails(*state, ntk_system_get_matrices(*state, x.s, &other, NULL, NULL), NTK_ERROR_UNSUPPORTED, "keeps no A");
     ntk_optimizer_destroy(adam);
@@ -202,7 +229,7 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_the_defining_integral), kit_test(test_the_general_system_agrees), kit_test(test_half_the_row_space),
+        kit_test(test_the_defining_integral), kit_test(test_the_general_system_agrees), kit_test(test_half_the_row_space), kit_test(test_steps),
         kit_test(test_effective_dimension),   kit_test(test_two_ways),                  kit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

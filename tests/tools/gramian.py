@@ -131,7 +131,10 @@ class Gramian(kit.ToolTest):
         self.assertLess(said["residual"], 1e-14)
         self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--step", "100", "--out", "w.npy", code=1, saying="does not converge")
         self.ntk("gramian", "--gram", "k.npy", "--which", "observability", "--step", "1", "--horizon", "2", "--out", "w.npy", code=2, saying="exclude")
-        self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--step", "1", "--out", "w.npy", code=2, saying="keeps no A")
+        w = self.result("gramian", "--jacobian", "k.npy", "--which", "observability", "--step", "0.01", "--weight-decay", "0.5")
+        e = np.eye(6) - 0.01 * (self.a @ self.a + 0.5 * np.eye(6))
+        self.close(w, np.linalg.solve(np.eye(6) - e @ e, self.a @ self.a), 1e-12)
+        self.ntk("gramian", "--jacobian", "k.npy", "--which", "observability", "--step", "1", "--out", "w.npy", code=1, saying="expected less than")
 
     def test_what_rests(self):
         base = ["gramian", "--a", save("r.npy", np.array([[-1.0, 1], [0, 0]])), "--which", "observability", "--out", "w.npy", "--json"]
