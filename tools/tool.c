@@ -48,6 +48,7 @@ int tool_fail(int code, const char *format, ...)
 static void draw_bar(tool *t, double done)
 {
     int percent = done < 0 ? 0 : done > 1 ? 100 : (int)(100 * done);
+    if (t->part_to > 0 && percent < t->bar_percent) return; /* several calls share one part */
     if (percent == t->bar_percent || !isatty(STDERR_FILENO)) return;
     t->bar_percent = percent;
     fprintf(stderr, "\rntk %s [%-40.*s] %3d %%", t->arguments.command, percent * 40 / 100,
