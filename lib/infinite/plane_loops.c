@@ -100,8 +100,8 @@ static level level_of(const walk *w, int64_t l)
     level v = {.a = row, .twice = row + w->p->padded, .half_inverse = row + 2 * w->p->padded, .b = block, .inverse = block + w->p->padded * LANES};
     bool after = l > 0 && w->p->layers[l - 1].plain;
     v.to = after ? 1 : REAL(ntk_plane_factor(w->p, l, w->job->row_units, 1));
-    for (int k = 0; k < LANES; ++k)
-        v.from[k / WIDTH][k % WIDTH] = after ? 1 : REAL(ntk_plane_factor(w->p, l, w->job->block_units + k, LANES));
+    for (int part = 0; part < LANES / WIDTH; ++part) v.from[part] = all(1);
+    for (int k = 0; !after && k < LANES; ++k) v.from[k / WIDTH][k % WIDTH] = REAL(ntk_plane_factor(w->p, l, w->job->block_units + k, LANES));
     return v;
 }
 
@@ -205,26 +205,31 @@ static pixels pixels_at(const walk *w, int64_t y, int64_t x)
                     (const real *)w->job->block + (2 * (p->count + 1) * p->padded + block * p->channels) * LANES};
 }
 
-static void start(const walk *w, const plane *out)
+/* near and far; what the first layer would sum follows from them. */
+static void start_row(const walk *w, const plane *out, int64_t y, int64_t width)
 {
     const int64_t channels = w->p->channels;
-    real share = REAL(1 / (double)channels), own = own_of(w, 0) > 0 ? REAL(0.5) : 0;
-    level v = level_of(w, 0);
-    for (int64_t y = 0; y < side_in(w, 0, 0); ++y)
-        for (int64_t x = 0; x < side_in(w, 0, 1); ++x)
-            for (int part = 0; part < LANES / WIDTH; ++part) {
-                pixels at = pixels_at(w, y, x);
-                vector near = all(0), far = near;
-                int64_t to = cell_at(w->p, y, x) * LANES + part * WIDTH;
-                for (int64_t c = 0; c < channels; ++c) {
-                    vector b = load(at.y + c * LANES + part * WIDTH), d = at.x[c] - b, e = at.x[c] + b;
-                    near += d * d;
-                    far += e * e;
-                }
-                keep(out->near + to, near * share);
-                keep(out->far + to, far * share);
-                keep(out->carried + to, (far - near) * (share * own));
+    const real share = REAL(1 / (double)channels);
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        pixels at = pixels_at(w, y, 0);
+        int64_t to = cell_at(w->p, y, 0) * LANES + part * WIDTH;
+        for (int64_t x = 0; x < width; ++x, to += LANES, at.x += channels, at.y += channels * LANES) {
+            vector near = all(0), far = near;
+            for (int64_t c = 0; c < channels; ++c) {
+                vector b = load(at.y + c * LANES + part * WIDTH), d = at.x[c] - b, e = at.x[c] + b;
+                near += d * d;
+                far += e * e;
             }
+            keep(out->near + to, near * share);
+            keep(out->far + to, far * share);
+        }
+    }
+}
+
+static void start(const walk *w, const plane *out)
+{
+    level v = level_of(w, 0);
+    for (int64_t y = 0; y < side_in(w, 0, 0); ++y) start_row(w, out, y, side_in(w, 0, 1));
     fill_rim(w, 0, &v, out);
 }
 
@@ -409,7 +414,7 @@ static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const
 }
 
 /* log2 of 1/C², with a margin for what bits are not logarithms. */
-#define WORST (-((long long)(NTK_LOG2_TRUSTED - 1) << MANTISSA))
+#define WORST (-((int64_t)(NTK_LOG2_TRUSTED - 1) << MANTISSA))
 
 static void plain_layer(const walk *w, int64_t l, const level *before, const level *v)
 {
@@ -464,7 +469,7 @@ static inline void activation(const walk *w, const constants *k, const level *v,
 {
     int64_t at = cell * LANES + part * WIDTH;
     vector a = all(v->to * v->a[cell]), b = v->from[part] * load(v->b + at), s = a * b, g = (a - b) * (a - b);
-    vector u = root(r->w), h = root(2 - r->w), t = u * angle_over_root(h), lens = k->s * (u * (h - angle_over_root(h) * (1 - r->w)));
+    vector u = root(r->w), h = root(2 - r->w), angle = angle_over_root(h), t = u * angle, lens = k->s * (u * (h - angle * (1 - r->w)));
     vector miss = r->w - lens, opposite = 2 - miss, dot = 1 - k->s * t;
     miss = choose_less(r->y, r->x, (1 + k->c) - k->c * r->w - lens, miss);
     opposite = choose_less(r->y, r->x, (1 - k->c) + k->c * r->w + lens, opposite);
@@ -497,6 +502,16 @@ static void general_cell(const walk *w, int64_t l, const constants *k, const lev
     }
 }
 
+/* Before the first layer there is no Theta: 2K = (far - near)/2 is carried. */
+static void sum_carried(const walk *w, int64_t l, int64_t y, int64_t width)
+{
+    const real *restrict near = w->window[0], *restrict far = w->window[1];
+    const real own = own_of(w, 0) > 0 ? REAL(0.5) : 0;
+    real *restrict carried = w->window[2];
+    if (l > 0) sum_window(w, &w->p->layers[l], w->in.carried, y, width, carried);
+    for (int64_t j = 0; l == 0 && j < width * LANES; ++j) carried[j] = own * (far[j] - near[j]);
+}
+
 static void general_layer(const walk *w, int64_t l, const level *before, const level *v)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
@@ -505,7 +520,7 @@ static void general_layer(const walk *w, int64_t l, const level *before, const l
     for (int64_t y = 0; y < side_out(w, l, 0); ++y) {
         sum_window(w, layer, w->in.near, y, width, w->window[0]);
         sum_window(w, layer, w->in.far, y, width, w->window[1]);
-        sum_window(w, layer, w->in.carried, y, width, w->window[2]);
+        sum_carried(w, l, y, width);
         for (int64_t x = 0; x < width; ++x) general_cell(w, l, &k, before, v, y, x);
     }
 }

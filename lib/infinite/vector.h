@@ -135,11 +135,17 @@ static inline vector between_zero_and(vector v, vector most)
     return (vector)whole_smaller(whole_larger((whole)v, (whole){0}), (whole)most);
 }
 
-static inline bool any_whole_below(whole v, long long bound)
+#if defined(__AVX512F__) && defined(NTK_HOT_F32)
+static inline bool any_whole_below(whole v, int64_t bound) { return _mm512_cmplt_epi32_mask((__m512i)v, _mm512_set1_epi32((int32_t)bound)) != 0; }
+#elif defined(__AVX512F__)
+static inline bool any_whole_below(whole v, int64_t bound) { return _mm512_cmplt_epi64_mask((__m512i)v, _mm512_set1_epi64(bound)) != 0; }
+#else
+static inline bool any_whole_below(whole v, int64_t bound)
 {
     bool any = false;
     for (int i = 0; i < WIDTH; ++i) any |= v[i] < bound;
     return any;
 }
+#endif
 
 #endif
