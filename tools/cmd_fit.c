@@ -14,6 +14,7 @@ const flag_entry fit_flags[] = {
     {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"},
     FLAG_REGRESSION,
     {.name = "out", .type = FLAG_OUTPUT, .value = "MEAN.npy", .help = "the mean on the test inputs [m, classes or outputs]"},
+    {.name = "out-probabilities", .type = FLAG_OUTPUT, .value = "P.npy", .help = "of the classes [m, classes]: softmax(mean/T), T from leave-one-out"},
     FLAGS_LATER_POSITIONS,
     FLAGS_COMMON,
 };
@@ -23,7 +24,7 @@ typedef struct job {
     ntk_kernel *kernel;
     ntk_gram *gram;
     ntk_predictor *predictor;
-    array x, x_test, mean;
+    array x, x_test, mean, probabilities;
     targets y;
 } job;
 
@@ -112,9 +113,11 @@ int run_fit(tool *t)
     TRY(train(t, &j));
     TRY(predict(t, &j));
     TRY(targets_score(t, "y-test", &j.y, &j.mean));
+    TRY(classes_probabilities(t, j.predictor, &j.y, &j.mean, &j.probabilities));
     layout_restore(&(layout){false, j.y.y.view.shape[1]}, j.y.vector, &j.mean);
     TRY(tool_save(t, "out", &j.mean));
 done:
+    array_free(&j.probabilities);
     array_free(&j.mean);
     targets_free(&j.y);
     array_free(&j.x_test);

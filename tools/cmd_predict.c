@@ -23,6 +23,11 @@ const flag_entry predict_flags[] = {
     FLAG_REGRESSION,
     {.name = "out-mean", .type = FLAG_OUTPUT, .value = "M.npy", .help = "mean [m, o]", .required = true},
     {.name = "out-cov", .type = FLAG_OUTPUT, .value = "C.npy", .help = "covariance [m, m]; of ntk it needs both kernels"},
+    {.name = "out-variance", .type = FLAG_OUTPUT, .value = "V.npy", .help = "its diagonal alone [m], without computing the rest"},
+    {.name = "noise", .type = FLAG_INPUT, .value = "S.npy", .help = "a variance for each training sample [n], added to the diagonal"},
+    {.name = "draws", .type = FLAG_COUNT, .value = "S", .help = "functions drawn from the posterior (default: 1)", .needs = "out-draws"},
+    {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "of the draws (default: 0)", .needs = "out-draws"},
+    {.name = "out-draws", .type = FLAG_OUTPUT, .value = "F.npy", .help = "functions drawn [draws, m, o]"},
     FLAGS_COMMON,
 };
 
@@ -33,25 +38,31 @@ typedef struct blocks {
 
 typedef struct job {
     blocks ntk, nngp;
-    array f0_train, f0_test, mean, covariance;
+    array f0_train, f0_test, noise, mean, covariance, variance, draws;
     targets y;
     layout form;
     ntk_gram *gram;
     ntk_predictor *predictor;
 } job;
 
+/* Anything that needs more than the mean. */
+static bool wants_spread(const tool *t)
+{
+    return arguments_has(&t->arguments, "out-cov") || arguments_has(&t->arguments, "out-variance") || arguments_has(&t->arguments, "out-draws");
+}
+
 static int need(tool *t, const char *flag, array *a)
 {
     if (arguments_has(&t->arguments, flag)) return tool_read_matrix(t, flag, a);
     return tool_fail(EXIT_INPUT, "predict: --get %s%s needs --%s", arguments_text(&t->arguments, "get", ""),
-                     arguments_has(&t->arguments, "out-cov") ? " with --out-cov" : "", flag);
+                     arguments_has(&t->arguments, "out-cov") ? " with --out-cov" : wants_spread(t) ? " with a variance or draws" : "", flag);
 }
 
 /* Which posterior needs which blocks: the mean those of its own kernel; the covariance of ntk, an ensemble drawn from
  * the NNGP and trained with the NTK, those of both. */
 static int read_blocks(tool *t, ntk_posterior get, job *j)
 {
-    bool covariance = arguments_has(&t->arguments, "out-cov"), ensemble = get == NTK_POSTERIOR_NTK && covariance;
+    bool covariance = wants_spread(t), ensemble = get == NTK_POSTERIOR_NTK && covariance;
     bool nngp = get == NTK_POSTERIOR_NNGP || ensemble, ntk = get != NTK_POSTERIOR_NNGP;
     int failed = 0;
     if (ntk) TRY(need(t, "ntk-train", &j->ntk.train));
@@ -71,6 +82,7 @@ static int read_targets(tool *t, bool nngp, const array *train, const array *tes
     TRY(targets_layout(t, train, nngp ? "nngp-train" : "ntk-train", &j->y.y, &j->form));
     TRY(layout_check_rows(t, nngp ? "nngp-test" : "ntk-test", &j->form, test));
     TRY(tool_read(t, "f0-train", NTK_F64, &j->f0_train));
+    TRY(tool_read_vector(t, "noise", &j->noise));
     TRY(tool_read(t, "f0-test", NTK_F64, &j->f0_test));
     TRY(layout_apply(t, "f0-train", &j->form, train->view.shape[0], &j->f0_train));
     TRY(layout_apply(t, "f0-test", &j->form, test->view.shape[0], &j->f0_test));
@@ -81,7 +93,7 @@ done:
 /* Cholesky serves t = infinity; eigenvectors every t, and a singular kernel without a ridge (the pseudo-inverse). */
 static ntk_decomposition decomposition(double time, const ntk_predictor_options *options)
 {
-    bool plain = isinf(time) && options->ridge + options->ridge_relative > 0;
+    bool plain = isinf(time) && (options->ridge + options->ridge_relative > 0 || options->noise);
     return plain ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_EIGEN;
 }
 
@@ -95,6 +107,7 @@ static int make_predictor(tool *t, ntk_posterior get, double time, job *j)
         .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
         .learning_rate = arguments_number(&t->arguments, "learning-rate", 1),
         .f0 = given(&j->f0_train),
+        .noise = given(&j->noise),
     };
     int failed;
     options.decomposition = decomposition(time, &options);
@@ -120,6 +133,15 @@ static int evaluate(tool *t, double time, const array *test, job *j)
     TRY(array_new(NTK_F64, 2, (int64_t[]){m, j->y.y.view.shape[1]}, &j->mean));
     if (covariance) TRY(array_new(NTK_F64, 2, (int64_t[]){m, m}, &j->covariance));
     TRY(tool_check(t, NULL, ntk_predictor_at(t->context, j->predictor, &set, time, &j->mean.view, covariance ? &j->covariance.view : NULL)));
+    if (arguments_has(&t->arguments, "out-variance")) {
+        TRY(array_new(NTK_F64, 1, &m, &j->variance));
+        TRY(tool_check(t, NULL, ntk_predictor_variance(t->context, j->predictor, &set, time, &j->variance.view)));
+    }
+    if (arguments_has(&t->arguments, "out-draws")) {
+        int64_t shape[] = {(int64_t)arguments_count(&t->arguments, "draws", 1), m, j->y.y.view.shape[1]};
+        TRY(array_new(NTK_F64, 3, shape, &j->draws));
+        TRY(tool_check(t, NULL, ntk_predictor_sample(t->context, j->predictor, &set, time, arguments_count(&t->arguments, "seed", 0), &j->draws.view)));
+    }
 done:
     return failed;
 }
@@ -141,6 +163,11 @@ static int run_steps(tool *t, job *j)
     layout_restore(&j->form, j->y.vector, &j->mean);
     TRY(tool_save(t, "out-mean", &j->mean));
     if (j->covariance.block) TRY(tool_save(t, "out-cov", &j->covariance));
+    if (j->variance.block) TRY(tool_save(t, "out-variance", &j->variance));
+    if (j->draws.block) {
+        layout_restore(&j->form, j->y.vector, &j->draws);
+        TRY(tool_save(t, "out-draws", &j->draws));
+    }
 done:
     return failed;
 }
@@ -163,6 +190,9 @@ int run_predict(tool *t)
     array_free(&j.f0_test);
     array_free(&j.mean);
     array_free(&j.covariance);
+    array_free(&j.variance);
+    array_free(&j.draws);
+    array_free(&j.noise);
     blocks_free(&j.ntk);
     blocks_free(&j.nngp);
     return failed;

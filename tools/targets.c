@@ -107,6 +107,23 @@ static int64_t largest(const ntk_array *mean, int64_t row)
     return best;
 }
 
+int targets_columns(tool *t, const char *flag, const targets *y, int64_t m, int64_t *columns, bool *given)
+{
+    array labels = {0};
+    int failed;
+    *given = false;
+    TRY(tool_read(t, flag, NTK_F64, &labels));
+    if (!labels.block) goto done;
+    if (labels.view.ndim != 1 || labels.view.shape[0] != m)
+        failed = tool_fail(EXIT_INPUT, "%s: --%s %s has shape %s; expected a class for each of %lld samples", t->arguments.command, flag, labels.path,
+                           shape_string(labels.view.ndim, labels.view.shape).text, (long long)m);
+    for (int64_t i = 0; !failed && i < m; ++i) columns[i] = column_of(y, ((const double *)labels.view.data)[i]);
+    *given = !failed;
+done:
+    array_free(&labels);
+    return failed;
+}
+
 static double accuracy(const targets *y, const double *labels, const ntk_array *mean)
 {
     int64_t right = 0, m = mean->shape[0];

@@ -114,6 +114,17 @@ int targets_compare(tool *t, const char *flag, const targets *y, const array *me
 /* Reports "accuracy" (classes) or "rmse" of mean [m, c] against --<flag>. */
 int targets_score(tool *t, const char *flag, const targets *y, const array *mean);
 
+/* Columns [m] of the classes in --<flag>, -1 for one that training had not; *given: the flag is given. */
+int targets_columns(tool *t, const char *flag, const targets *y, int64_t m, int64_t *columns, bool *given);
+
+/* ---- classes.c ---- */
+
+/* --out-probabilities, if it was given: of the outputs mean [m, c], calibrated on left-out outputs of the predictor (t = infinity); reports temperature,
+ * loo_accuracy, loo_nll, and the nll of --y-test. */
+int classes_probabilities(tool *t, const ntk_predictor *predictor, const targets *y, const array *mean, array *p);
+
+/* ---- targets.c again ---- */
+
 /* How a gram of size N serves targets [n, o]: N = n stands for K x I_o, N = n o is full.  Makes y [N, columns]. */
 typedef struct layout {
     bool full;

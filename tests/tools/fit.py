@@ -47,6 +47,31 @@ class Fit(kit.ToolTest):
             self.assertAlmostEqual(self.report("--ridge", "0.01", "--kind", kind, "--y-test", "yt.npy")["accuracy"], right.mean())
         self.assertNotIn("accuracy", self.report())
 
+    def test_probabilities(self):
+        """softmax(mean/T) with the T under which the left-out outputs are most likely, from the inverse in NumPy."""
+        k = kit.relu_kernels(self.x, self.x, 2, W, B)[1]
+        labels, test = (np.searchsorted([-1, 3, 7], self.rule(a)) for a in (self.x, self.x_test))
+        y = np.eye(3)[labels] - 1 / 3
+        inverse = np.linalg.inv(k + 0.05 * np.eye(30))
+        left = y - inverse @ y / np.diag(inverse)[:, None]
+        mean = kit.relu_kernels(self.x_test, self.x, 2, W, B)[1] @ inverse @ y
+
+        def softmax(f):
+            e = np.exp(f - f.max(1, keepdims=True))
+            return e / e.sum(1, keepdims=True)
+
+        def nll(f, classes):
+            return -np.log(softmax(f)[np.arange(len(f)), classes]).mean()
+
+        said = self.report("--y-test", "yt.npy", "--ridge", 0.05, "--out-probabilities", "p.npy")
+        t = said["temperature"]
+        self.assertTrue(all(nll(left / (t * s), labels) >= nll(left / t, labels) - 1e-12 for s in (0.5, 0.9, 0.99, 1.01, 1.1, 2)))
+        self.close(np.load("p.npy"), softmax(mean / t), 1e-9)
+        self.assertAlmostEqual(said["nll"], nll(mean / t, test), 9)
+        self.assertAlmostEqual(said["loo_nll"], nll(left / t, labels), 9)
+        self.assertEqual(said["loo_accuracy"], (left.argmax(1) == labels).mean())
+        self.ntk(*self.command[:-4], "--y", "x.npy", "--x-test", "t.npy", "--out-probabilities", "p.npy", code=2, saying="needs classes in --y")
+
     def test_relative_ridge(self):
         y = one_hot(self.rule(self.x), np.array([-1, 3, 7]))
         want = self.reference(self.x, self.x_test, y, lambda k: 0.1 * np.trace(k) / len(k))

@@ -56,6 +56,25 @@ class Predict(kit.ToolTest):
                         self.close(np.load("m.npy"), mean, 1e-13)
                         self.close(np.load("c.npy"), covariance, 1e-13)
 
+    def test_variance_draws_and_noise(self):
+        noise = np.linspace(0.1, 1.5, N)
+        save("noise.npy", noise)
+        self.blocks["ntk"] = (self.blocks["ntk"][0] + np.diag(noise), *self.blocks["ntk"][1:])  # what trains; K of the prior stays
+        for t in (2.0, np.inf):
+            self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.all_files(), *self.files("noise"), "--time", t, "--out-mean", "m.npy",
+                     "--out-variance", "v.npy", "--out-draws", "d.npy", "--draws", 4000, "--seed", 3)
+            mean, covariance = self.reference("ntk", t, 0.0, 1)
+            self.close(np.load("m.npy"), mean, 1e-13)
+            self.close(np.load("v.npy"), np.diag(covariance).copy(), 1e-13)
+            draws = np.load("d.npy")
+            self.assertEqual(draws.shape, (4000, M, O))
+            deviation = np.sqrt(np.diag(covariance) / 4000)[:, None]
+            self.assertTrue((np.abs(draws.mean(0) - mean) < 5 * deviation).all())
+        self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--out-mean", "m.npy", "--out-variance", "v.npy", code=2,
+                 saying="with a variance or draws needs --nngp-train")
+        self.ntk("predict", "--get", "ntkgp", "--y", "y.npy", *self.all_files(), "--noise", "y.npy", "--out-mean", "m.npy", code=2, saying="y.npy")
+        self.ntk("predict", "--get", "ntkgp", "--y", "y.npy", *self.all_files(), "--seed", 3, "--out-mean", "m.npy", code=2, saying="--seed needs --out-draws")
+
     def test_both_files_or_none(self):
         """The mean would fit (192 bytes), the covariance not (256): neither appears.  One file cannot hold both."""
         def small_files():
