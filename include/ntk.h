@@ -537,14 +537,15 @@ typedef int (*ntk_activation_fn)(void *user, int64_t n, const double *x, double 
 
 /** An activation of the caller's: phi, piecewise smooth, with the places where it is not declared. */
 typedef struct ntk_activation_options {
-    size_t struct_size;
+    size_t struct_size;         /**< NTK_ACTIVATION_OPTIONS_INIT */
     const char *name;           /**< for sentences; copied; NULL: "own" */
     ntk_activation_fn value;      /**< phi; required */
     ntk_activation_fn derivative; /**< phi', at a kink or jump that of the left; NULL: finite networks have no J, the infinite-width kernel does without */
     void *user;                 /**< what both are called with; must outlive the networks and all made from them */
     const double *kinks;        /**< where phi is continuous and a derivative of it is not; copied */
     const double *jumps;        /**< where phi itself jumps: a finite network has no gradient there, so these give no NTK (as for sign); copied */
-    int64_t n_kinks, n_jumps;
+    int64_t n_kinks;            /**< numbers in kinks */
+    int64_t n_jumps;            /**< numbers in jumps */
 } ntk_activation_options;
 /** All defaults. */
 #define NTK_ACTIVATION_OPTIONS_INIT sizeof(ntk_activation_options)
