@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define FLAG_BLOCK(flag_name, what) {.name = flag_name, .type = FLAG_INPUT, .value = "K", .help = what}
 
@@ -27,6 +28,7 @@ const flag_entry predict_flags[] = {
     {.name = "noise", .type = FLAG_INPUT, .value = "S.npy", .help = "a variance for each training sample [n], added to the diagonal"},
     {.name = "draws", .type = FLAG_COUNT, .value = "S", .help = "functions drawn from the posterior (default: 1)", .needs = "out-draws"},
     {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "of the draws (default: 0)", .needs = "out-draws"},
+    FLAG_PLOT("the first output at every test input, with two deviations where --out-variance or --out-cov is given"),
     {.name = "out-draws", .type = FLAG_OUTPUT, .value = "F.npy", .help = "functions drawn [draws, m, o]"},
     FLAGS_COMMON,
 };
@@ -146,6 +148,35 @@ done:
     return failed;
 }
 
+/* Variance of row i, as far as it was asked for; NaN leaves a point out. */
+static double variance_of(const job *j, int64_t i)
+{
+    if (j->variance.block) return ((const double *)j->variance.view.data)[i];
+    return j->covariance.block ? ((const double *)j->covariance.view.data)[i * (j->covariance.view.shape[0] + 1)] : NAN;
+}
+
+static int draw(tool *t, const job *j)
+{
+    int64_t m = j->mean.view.shape[0], c = j->mean.view.shape[1];
+    double *lines = calloc((size_t)(3 * m + 1), sizeof *lines), *upper = lines + m, *lower = upper + m;
+    curve curves[] = {{.name = "mean", .y = lines, .count = m},
+                      {.name = "mean + 2 deviations", .y = upper, .count = m},
+                      {.name = "mean - 2 deviations", .y = lower, .count = m},
+                      {.name = NULL}};
+    int failed;
+    if (!lines) return tool_fail(EXIT_FAILED, "predict: out of memory");
+    for (int64_t i = 0; i < m; ++i) {
+        double width = 2 * sqrt(variance_of(j, i));
+        lines[i] = ((const double *)j->mean.view.data)[i * c];
+        upper[i] = lines[i] + width;
+        lower[i] = lines[i] - width;
+    }
+    if (!j->variance.block && !j->covariance.block) curves[1].name = NULL;
+    failed = tool_plot(t, &(plot){.title = "first output", .x_label = "test input", .curves = curves});
+    free(lines);
+    return failed;
+}
+
 static int run_steps(tool *t, job *j)
 {
     ntk_posterior get = NTK_POSTERIOR_NTK;
@@ -160,6 +191,7 @@ static int run_steps(tool *t, job *j)
     TRY(make_predictor(t, get, time, j));
     TRY(evaluate(t, time, &own->test, j));
     tool_stop_clock(t, NULL);
+    if (arguments_has(&t->arguments, "plot")) TRY(draw(t, j));
     layout_restore(&j->form, j->y.vector, &j->mean);
     TRY(tool_save(t, "out-mean", &j->mean));
     if (j->covariance.block) TRY(tool_save(t, "out-cov", &j->covariance));

@@ -70,6 +70,9 @@ class Predict(kit.ToolTest):
             self.assertEqual(draws.shape, (4000, M, O))
             deviation = np.sqrt(np.diag(covariance) / 4000)[:, None]
             self.assertTrue((np.abs(draws.mean(0) - mean) < 5 * deviation).all())
+        for spread in ([], ["--out-variance", "v.npy"], ["--out-cov", "c.npy"]):
+            self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.all_files(), "--out-mean", "m.npy", *spread, "--plot", "p.svg")
+            self.assertEqual("deviations" in open("p.svg").read(), bool(spread))
         self.ntk("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--out-mean", "m.npy", "--out-variance", "v.npy", code=2,
                  saying="with a variance or draws needs --nngp-train")
         self.ntk("predict", "--get", "ntkgp", "--y", "y.npy", *self.all_files(), "--noise", "y.npy", "--out-mean", "m.npy", code=2, saying="y.npy")
