@@ -4,7 +4,8 @@
  *     empirical [N] [width]      defaults 500, 1024
  *
  * full: SYRKs of [10 N, units] for each layer; trace: SYRKs of [N, 10 units] and of the inputs, and the products of the forward and the
- * backward pass.  All into memory already touched; best of five taken in turns.  Prints the BLAS kernels: figures without them mean nothing.
+ * backward pass; general D: the gram of 20 samples with a D that is no outer product, SYRKs of [200, p] in strips.  All into memory already
+ * touched; best of five taken in turns.  Prints the BLAS kernels: figures without them mean nothing.
  */
 #include "bench.h"
 
@@ -20,8 +21,11 @@ static double *reserve(size_t count)
     return p;
 }
 
+enum { FEW = 20 };
+
 typedef struct problem {
     ntk_context *ctx;
+    ntk_optimizer *optimizer;
     ntk_network *network;
     ntk_array theta, x;
     int n, units[LAYERS], inputs[LAYERS];
@@ -52,6 +56,23 @@ static void trace_limit(const problem *p)
     }
 }
 
+static void general_limit(const problem *p)
+{
+    int64_t left = ntk_network_parameters(p->network), columns = 16384;
+    for (; left > 0; left -= columns) syrk(p, FEW * OUT, (int)(left < columns ? left : columns));
+}
+
+static void general(const problem *p)
+{
+    ntk_array x = ntk_matrix_f64(p->x.data, FEW, IN);
+    ntk_jacobian *j;
+    ntk_gram *gram;
+    bench_check(p->ctx, ntk_jacobian_from_network(p->ctx, p->network, &p->theta, &x, &j));
+    bench_check(p->ctx, ntk_gram_from_jacobian(p->ctx, j, p->optimizer, &gram));
+    ntk_gram_destroy(gram);
+    ntk_jacobian_destroy(j);
+}
+
 static void kernel(const problem *p, ntk_outputs outputs)
 {
     ntk_kernel *k;
@@ -63,19 +84,29 @@ static void kernel(const problem *p, ntk_outputs outputs)
     ntk_kernel_destroy(k);
 }
 
-static void compare(const problem *p, const char *name, ntk_outputs outputs, void (*limit)(const problem *p))
+static void full(const problem *p)
+{
+    kernel(p, NTK_OUTPUTS_FULL);
+}
+
+static void trace(const problem *p)
+{
+    kernel(p, NTK_OUTPUTS_TRACE);
+}
+
+static void compare(const problem *p, const char *name, void (*run)(const problem *p), void (*limit)(const problem *p))
 {
     double best[2] = {1e30, 1e30};
     for (int r = 0; r < RUNS; ++r) {
         double t[3] = {bench_now()};
         limit(p);
         t[1] = bench_now();
-        kernel(p, outputs);
+        run(p);
         t[2] = bench_now();
         for (int i = 0; i < 2; ++i)
             if (t[i + 1] - t[i] < best[i]) best[i] = t[i + 1] - t[i];
     }
-    printf("%-6s limit %.3f s   kernel %.3f s   ratio %.2f\n", name, best[0], best[1], best[1] / best[0]);
+    printf("%-9s limit %.3f s   kernel %.3f s   ratio %.2f\n", name, best[0], best[1], best[1] / best[0]);
 }
 
 int main(int argc, char **argv)
@@ -86,6 +117,7 @@ int main(int argc, char **argv)
     int n = argc > 1 ? atoi(argv[1]) : 500, width = argc > 2 ? atoi(argv[2]) : 1024;
     problem p = {.n = n, .units = {width, width, OUT}, .inputs = {IN, width, width}};
     struct rusage usage;
+    ntk_array d;
     size_t rows = (size_t)n * OUT, wide = (size_t)(width > IN ? width : IN);
     bench_start(argv);
     if (n < 1 || width < 1) return 2;
@@ -95,6 +127,10 @@ int main(int argc, char **argv)
     p.theta = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
     bench_check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
     p.x = ntk_matrix_f64(reserve((size_t)n * IN), n, IN);
+    d = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
+    for (int64_t i = 0; i < d.shape[0]; ++i) ((double *)d.data)[i] = 1 + (double)(i * 7919 % 1000) / 1000;
+    bench_check(p.ctx, ntk_optimizer_diagonal(p.ctx, &d, &p.optimizer));
+    free(d.data);
     p.a = reserve(rows * wide);
     p.b = reserve(wide * wide);
     p.k = reserve(rows * rows > rows * wide ? rows * rows : rows * wide);
@@ -104,8 +140,10 @@ int main(int argc, char **argv)
     kernel(&p, NTK_OUTPUTS_FULL);
     getrusage(RUSAGE_SELF, &usage);
     printf("full   %.0f MiB beside the result\n", (double)(usage.ru_maxrss - before) / 1024);
-    compare(&p, "full", NTK_OUTPUTS_FULL, full_limit);
-    compare(&p, "trace", NTK_OUTPUTS_TRACE, trace_limit);
+    compare(&p, "full", full, full_limit);
+    compare(&p, "trace", trace, trace_limit);
+    if (n >= FEW && rows * wide >= (size_t)(FEW * OUT * 16384)) compare(&p, "general D", general, general_limit);
+    ntk_optimizer_destroy(p.optimizer);
     free(p.a); free(p.b); free(p.k); free(p.x.data); free(p.theta.data);
     ntk_network_destroy(p.network);
     ntk_context_destroy(p.ctx);

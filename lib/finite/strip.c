@@ -65,11 +65,27 @@ bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_s
     return true;
 }
 
+/* Numbers per piece of work; few rows would find the roots of D too often. */
+#define GRAIN ((int64_t)1 << 18)
+
 /* ---- their numbers --------------------------------------------------------------------------------------------- */
 
+typedef struct scale_job {
+    const ntk_network *network;
+    const ntk_optimizer *optimizer;
+    const ntk_strip *strip;
+    double *out;
+} scale_job;
+
 /* Rows of the strip: times the root of the layer's rate, over that of D. */
-static void scale(const ntk_network *network, const ntk_optimizer *optimizer, const ntk_strip *strip, int64_t rows, double *out)
+static void scale_rows(void *user, int64_t first, int64_t last, int worker)
 {
+    const scale_job *j = user;
+    const ntk_network *network = j->network;
+    const ntk_strip *strip = j->strip;
+    int64_t rows = last - first;
+    double *out = j->out + first * strip->columns;
+    (void)worker;
     for (int64_t k = 0; k < network->n_steps; ++k) {
         const ntk_step *s = &network->steps[k];
         int64_t begin = NTK_MAX(s->offset, strip->column), end = NTK_MIN(s->offset + s->n_parameters, strip->column + strip->columns);
@@ -78,7 +94,7 @@ static void scale(const ntk_network *network, const ntk_optimizer *optimizer, co
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t c = begin; c < end; ++c) out[r * strip->columns + c - strip->column] *= root;
     }
-    ntk_optimizer_scale_columns(optimizer, rows, strip->column, strip->columns, out, 0.5);
+    ntk_optimizer_scale_columns(j->optimizer, rows, strip->column, strip->columns, out, 0.5);
 }
 
 static double bytes_of_sample(const ntk_network *network)
@@ -123,7 +139,7 @@ ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const nt
         int64_t count = NTK_MIN(step, n - i);
         double *rows = out + i * o * strip->columns;
         NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n, chunk(ctx, network, theta, count, x + i * d, strip, rows));
-        scale(network, optimizer, strip, count * o, rows);
+        ntk_parallel(ctx, count * o, NTK_MAX(8, GRAIN / strip->columns), scale_rows, &(scale_job){network, optimizer, strip, rows});
     }
 done:
     return status;

@@ -39,6 +39,24 @@ double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, doub
     return 8 * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n);
 }
 
+/* Memory that the strips of a call share: fresh pages cost as much as what is written there. */
+typedef struct room {
+    double *numbers;
+    int64_t count;
+} room;
+
+static ntk_status reserve(ntk_context *ctx, room *r, int64_t count)
+{
+    ntk_status status = NTK_OK;
+    if (count <= r->count) return NTK_OK;
+    ntk_free(r->numbers);
+    *r = (room){NULL, 0};
+    NTK_TRY(NTK_NEW_RAW(ctx, count, &r->numbers));
+    r->count = count;
+done:
+    return status;
+}
+
 /* ---- one strip meets another ----------------------------------------------------------------------------------- */
 
 /* G1 [m o, width] and G2 [n o, width] = G1 where b is NULL. */
@@ -88,20 +106,18 @@ ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_op
     ntk_status status = NTK_OK;
     const ntk_network *network = j->network;
     ntk_strip strip = {network->n_parameters, 0};
-    double *g = NULL;
+    room g = {NULL, 0};
     int64_t n = j->rows, most = columns_at_once(ctx, (double)n);
     for (int64_t i = 0; i < n * n; ++i) k[i] = 0;
     while (ntk_strip_next(network, most, false, &strip)) {
         double from = share(network, strip.column + strip.columns), to = share(network, strip.column);
-        NTK_TRY(NTK_NEW_RAW(ctx, n * strip.columns, &g));
-        NTK_TRY_PART(ctx, from, from + 0.5 * (to - from), ntk_strip_rows(ctx, network, optimizer, j->theta, n / j->outputs, j->x, &strip, g));
-        NTK_TRY_PART(ctx, from + 0.5 * (to - from), to, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, n, strip.columns, 1, g, strip.columns, 1, k, n));
-        ntk_free(g);
-        g = NULL;
+        NTK_TRY(reserve(ctx, &g, n * strip.columns));
+        NTK_TRY_PART(ctx, from, from + 0.5 * (to - from), ntk_strip_rows(ctx, network, optimizer, j->theta, n / j->outputs, j->x, &strip, g.numbers));
+        NTK_TRY_PART(ctx, from + 0.5 * (to - from), to, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, n, strip.columns, 1, g.numbers, strip.columns, 1, k, n));
     }
     ntk_mirror(ctx, NTK_F64, n, k, n);
 done:
-    ntk_free(g);
+    ntk_free(g.numbers);
     return status;
 }
 
@@ -128,32 +144,29 @@ static double *layer_plane(const ntk_tile *tile, int64_t layer)
 }
 
 /* Rows of samples [row, row + m) of a strip. */
-static ntk_status rows_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, int64_t row, int64_t m, const ntk_strip *strip, double **out)
+static ntk_status rows_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, int64_t row, int64_t m, const ntk_strip *strip, room *out)
 {
     ntk_status status;
-    NTK_TRY(NTK_NEW_RAW(ctx, m * ntk_network_outputs(k->network) * strip->columns, out));
-    NTK_TRY(ntk_strip_rows(ctx, k->network, k->optimizer, k->theta, m, (const double *)points->x + row * points->d, strip, *out));
+    NTK_TRY(reserve(ctx, out, m * ntk_network_outputs(k->network) * strip->columns));
+    NTK_TRY(ntk_strip_rows(ctx, k->network, k->optimizer, k->theta, m, (const double *)points->x + row * points->d, strip, out->numbers));
 done:
     return status;
 }
 
 /* One strip of both sides, into the sum and its layer. */
 static ntk_status add_strip(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, const ntk_points *b, int64_t column,
-                            const ntk_strip *strip, meeting *w, const ntk_tile *tile)
+                            const ntk_strip *strip, room sides[2], meeting *w, const ntk_tile *tile)
 {
     ntk_status status;
     bool same = a == b && row == column && w->m == w->n;
-    double *left = NULL, *right = NULL;
-    NTK_TRY_PART(ctx, 0, 0.3, rows_of(ctx, k, a, row, w->m, strip, &left));
-    if (!same) NTK_TRY_PART(ctx, 0.3, 0.6, rows_of(ctx, k, b, column, w->n, strip, &right));
-    w->a = left;
-    w->b = right;
+    NTK_TRY_PART(ctx, 0, 0.3, rows_of(ctx, k, a, row, w->m, strip, &sides[0]));
+    if (!same) NTK_TRY_PART(ctx, 0.3, 0.6, rows_of(ctx, k, b, column, w->n, strip, &sides[1]));
+    w->a = sides[0].numbers;
+    w->b = same ? NULL : sides[1].numbers;
     w->width = strip->columns;
     if (tile->ntk) NTK_TRY_PART(ctx, 0.6, 0.8, add(ctx, w, tile->ntk, tile->ld));
     if (tile->layers) NTK_TRY_PART(ctx, 0.8, 1, add(ctx, w, layer_plane(tile, layer_at(k->network, strip->column)), tile->ld));
 done:
-    ntk_free(right);
-    ntk_free(left);
     return status;
 }
 
@@ -167,6 +180,7 @@ ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_poi
 {
     ntk_status status = NTK_OK;
     ntk_strip strip = {k->network->n_parameters, 0};
+    room sides[2] = {{NULL, 0}, {NULL, 0}};
     meeting w = {.outputs = k->outputs, .o = ntk_network_outputs(k->network), .m = m, .n = n};
     bool same = a == b && row == column && m == n;
     int64_t most = columns_at_once(ctx, (double)w.o * (double)(same ? m : m + n)), rows = m * k->per_sample, width = n * k->per_sample * k->trailing;
@@ -174,10 +188,12 @@ ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_poi
     clear(rows, width, tile->ntk, tile->ld);
     for (int64_t l = 0; l < k->layers; ++l) clear(rows, width, layer_plane(tile, l), tile->ld);
     while (ntk_strip_next(k->network, most, tile->layers != NULL, &strip))
-        NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), add_strip(ctx, k, a, row, b, column, &strip, &w, tile));
+        NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), add_strip(ctx, k, a, row, b, column, &strip, sides, &w, tile));
     finish(ctx, &w, same, tile->ntk, tile->ld);
     for (int64_t l = 0; l < k->layers; ++l) finish(ctx, &w, same, layer_plane(tile, l), tile->ld);
 done:
+    ntk_free(sides[1].numbers);
+    ntk_free(sides[0].numbers);
     ntk_free(w.plane);
     return status;
 }
@@ -201,17 +217,15 @@ static ntk_status some_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk
 {
     ntk_status status = NTK_OK;
     ntk_strip strip = {k->network->n_parameters, 0};
-    double *rows = NULL;
+    room rows = {NULL, 0};
     int64_t most = columns_at_once(ctx, (double)m * (double)ntk_network_outputs(k->network));
     while (ntk_strip_next(k->network, most, tile->layers != NULL, &strip)) {
         NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), rows_of(ctx, k, a, row, m, &strip, &rows));
-        add_squares(k, m, strip.columns, rows, advance(tile->ntk, at));
-        add_squares(k, m, strip.columns, rows, advance(layer_plane(tile, layer_at(k->network, strip.column)), at));
-        ntk_free(rows);
-        rows = NULL;
+        add_squares(k, m, strip.columns, rows.numbers, advance(tile->ntk, at));
+        add_squares(k, m, strip.columns, rows.numbers, advance(layer_plane(tile, layer_at(k->network, strip.column)), at));
     }
 done:
-    ntk_free(rows);
+    ntk_free(rows.numbers);
     return status;
 }
 
