@@ -610,6 +610,30 @@ NTK_API const char *ntk_activation_name(int index);
  */
 NTK_API ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta);
 
+/**
+ * What comes with a data set beside its numbers: which positions of a sample are valid, and a graph over them.  Elements of both may
+ * be of any dtype.
+ *
+ * mask [n, positions...], 1 = valid, 0 = not: in each sample a prefix of ones along each axis (a box from the first corner), not empty.  A
+ * masked sample gives what the same sample cut to its valid part gives; what stands in the other positions of x is not read, but must be
+ * finite.  flatten and conv_local have weights of their own for each position: refused behind a partial mask.
+ *
+ * graph [n, V, V]: entry (i, j) is the weight of the edge i to j, V the nodes that `aggregate` meets; with a mask the edges of valid nodes.
+ * Needed exactly where the network has such a layer.
+ */
+typedef struct ntk_structure {
+    size_t struct_size;     /**< NTK_STRUCTURE_INIT */
+    const ntk_array *mask;  /**< NULL: all positions are valid */
+    const ntk_array *graph; /**< NULL: none */
+} ntk_structure;
+/** Opens every initialiser of an ntk_structure. */
+#define NTK_STRUCTURE_INIT sizeof(ntk_structure)
+
+/** As ntk_network_forward() for inputs with masks or graphs; outputs at positions that are not valid are 0.  `structure` NULL: none.
+ *  Errors: ARGUMENT with the layer for a graph that is missing or not asked for, and for a layer that takes no partial mask. */
+NTK_API ntk_status ntk_network_forward_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x,
+                                            const ntk_structure *structure, ntk_array *f);
+
 /** f [n, o] = f(theta, x), theta [p], x [n] + input.  Errors: OVERFLOW where an output is not finite.  Cost: one forward pass,
  *  2 n p flop for dense layers, 2 n p positions for convolutions; samples pass in chunks. */
 NTK_API ntk_status ntk_network_forward(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_array *f);
@@ -682,6 +706,11 @@ NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimi
  * memory n d + p numbers.
  */
 NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian);
+
+/** The same for inputs with masks or graphs (copied): rows of outputs at positions that are not valid are 0.  Errors: as
+ *  ntk_network_forward_with(). */
+NTK_API ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_structure *structure,
+                                     ntk_jacobian **jacobian);
 
 /** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o < 1, SHAPE if it does not divide the rows. */
 NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
@@ -878,6 +907,8 @@ typedef struct ntk_request {
     ntk_array *layers;  /**< [layers] + that shape: the NTK's own term of each parametric layer, summing to it (infinite and empirical kernels) */
     ntk_array *ntk_error;  /**< Monte Carlo: standard error of the ntk, in its shape */
     ntk_array *nngp_error; /**< Monte Carlo: that of the nngp */
+    const ntk_structure *structure1; /**< masks and graphs of x1 (of x in ntk_kernel_diagonal()); NULL: none */
+    const ntk_structure *structure2; /**< of x2 */
 } ntk_request;
 /** Opens every initialiser of an ntk_request. */
 #define NTK_REQUEST_INIT sizeof(ntk_request)
@@ -948,6 +979,7 @@ typedef struct ntk_gram_options {
     int32_t no_ntk;     /**< keep the NNGP only; needs nngp */
     ntk_storage storage; /**< default: auto, which is packed */
     int32_t reserved;   /**< 0 */
+    const ntk_structure *structure; /**< masks and graphs of x; copied.  NULL: none */
 } ntk_gram_options;
 /** Opens every initialiser of an ntk_gram_options. */
 #define NTK_GRAM_OPTIONS_INIT sizeof(ntk_gram_options)
@@ -1236,6 +1268,7 @@ typedef struct ntk_test_set {
     const ntk_array *ntk_test;     /**< T** [m, m], for a covariance; its diagonal [m] is enough for a variance */
     const ntk_array *nngp_test;    /**< K** [m, m], for a covariance; its diagonal [m] is enough for a variance */
     const ntk_array *f0;           /**< start on the new inputs, shape of the mean; NULL: 0 */
+    const ntk_structure *structure; /**< masks and graphs of x; NULL: none */
 } ntk_test_set;
 /** Opens every initialiser of an ntk_test_set. */
 #define NTK_TEST_SET_INIT sizeof(ntk_test_set)

@@ -26,7 +26,7 @@ const flag_entry kernel_flags[] = {
     {.name = "out-error", .type = FLAG_OUTPUT, .value = "E.npy", .help = "the standard error of the mean", .needs = "monte-carlo"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "K.npy", .help = "the result", .required = true, .unless = "estimate"},
     {.name = "estimate", .type = FLAG_SWITCH, .help = "say what memory and work it would take, and do none of it", .excludes = "out"},
-    FLAGS_LATER_POSITIONS,
+    FLAGS_STRUCTURE(1), FLAGS_STRUCTURE(2),
     FLAGS_COMMON,
 };
 
@@ -35,6 +35,7 @@ typedef struct parts {
     ntk_optimizer *optimizer;
     ntk_kernel *kernel;
     array x1, x2, out, error;
+    structure structure1, structure2;
 } parts;
 
 static int check_adam(const tool *t, bool adam)
@@ -128,7 +129,7 @@ static int make_result(tool *t, parts *p)
 
 static ntk_status evaluate(tool *t, parts *p)
 {
-    ntk_request request = {.struct_size = NTK_REQUEST_INIT};
+    ntk_request request = {.struct_size = NTK_REQUEST_INIT, .structure1 = given_structure(&p->structure1), .structure2 = given_structure(&p->structure2)};
     bool nngp = tool_kind(t) == NTK_KIND_NNGP;
     if (arguments_has(&t->arguments, "per-layer")) request.layers = &p->out.view;
     else *(nngp ? &request.nngp : &request.ntk) = &p->out.view;
@@ -162,6 +163,8 @@ int run_kernel(tool *t)
     TRY(make_kernel(t, &p));
     TRY(tool_read_inputs(t, "x1", p.network, tool_dtype(t), &p.x1));
     TRY(tool_read_inputs(t, "x2", p.network, tool_dtype(t), &p.x2));
+    TRY(tool_read_structure(t, 1, &p.structure1));
+    TRY(tool_read_structure(t, 2, &p.structure2));
     tool_start_clock(t);
     if (arguments_has(&t->arguments, "estimate")) {
         failed = estimate(t, &p);
@@ -182,6 +185,8 @@ done:
     array_free(&p.out);
     array_free(&p.x2);
     array_free(&p.x1);
+    structure_free(&p.structure1);
+    structure_free(&p.structure2);
     ntk_kernel_destroy(p.kernel);
     ntk_optimizer_destroy(p.optimizer);
     ntk_network_destroy(p.network);

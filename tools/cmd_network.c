@@ -14,8 +14,8 @@ const flag_entry network_init_flags[] = {
     FLAG_RESULT("the parameters [p]"),
     FLAGS_COMMON,
 };
-const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("the outputs [n, o]"), FLAGS_LATER_POSITIONS, FLAGS_COMMON};
-const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAGS_LATER_POSITIONS, FLAGS_COMMON};
+const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("the outputs [n, o]"), FLAGS_STRUCTURE(1), FLAGS_COMMON};
+const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAGS_STRUCTURE(1), FLAGS_COMMON};
 
 /* ---- show ---- */
 
@@ -85,6 +85,7 @@ done:
 typedef struct inputs {
     ntk_network *network;
     array theta, x, out;
+    structure structure;
 } inputs;
 
 static int forward(tool *t, inputs *in)
@@ -92,7 +93,7 @@ static int forward(tool *t, inputs *in)
     int64_t shape[2] = {in->x.view.shape[0], ntk_network_outputs(in->network)};
     int failed;
     TRY(array_new(NTK_F64, 2, shape, &in->out));
-    TRY(tool_check(t, NULL, ntk_network_forward(t->context, in->network, &in->theta.view, &in->x.view, &in->out.view)));
+    TRY(tool_check(t, NULL, ntk_network_forward_with(t->context, in->network, &in->theta.view, &in->x.view, given_structure(&in->structure), &in->out.view)));
 done:
     return failed;
 }
@@ -102,7 +103,7 @@ static int jacobian(tool *t, inputs *in)
     ntk_jacobian *jacobian = NULL;
     int64_t shape[2];
     int failed;
-    TRY(tool_check(t, NULL, ntk_jacobian_from_network(t->context, in->network, &in->theta.view, &in->x.view, &jacobian)));
+    TRY(tool_check(t, NULL, ntk_jacobian_with(t->context, in->network, &in->theta.view, &in->x.view, given_structure(&in->structure), &jacobian)));
     shape[0] = ntk_jacobian_rows(jacobian);
     shape[1] = ntk_jacobian_columns(jacobian);
     TRY(array_new(NTK_F64, 2, shape, &in->out));
@@ -119,6 +120,7 @@ static int at_parameters(tool *t, int (*compute)(tool *t, inputs *in))
     TRY(tool_network(t, &in.network));
     TRY(tool_read_vector(t, "params", &in.theta));
     TRY(tool_read_inputs(t, "x1", in.network, NTK_F64, &in.x));
+    TRY(tool_read_structure(t, 1, &in.structure));
     tool_start_clock(t);
     TRY(compute(t, &in));
     tool_stop_clock(t, NULL);
@@ -126,6 +128,7 @@ static int at_parameters(tool *t, int (*compute)(tool *t, inputs *in))
 done:
     array_free(&in.out);
     array_free(&in.x);
+    structure_free(&in.structure);
     array_free(&in.theta);
     ntk_network_destroy(in.network);
     return failed;

@@ -17,7 +17,7 @@ const flag_entry spectrum_flags[] = {
     {.name = "out-parameter-vectors", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Fisher matrix [p, k], of at most the rank; of a Jacobian"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "S.npy", .help = "eigenvalues, largest first [k]", .required = true},
     FLAG_PLOT("the eigenvalues"),
-    FLAGS_LATER_POSITIONS,
+    FLAGS_STRUCTURE(1),
     FLAGS_COMMON,
 };
 
@@ -30,6 +30,7 @@ typedef struct job {
     ntk_optimizer *optimizer;
     ntk_spectrum *spectrum;
     array input, theta, d;
+    structure structure;
     int64_t spectrum_rows; /* N */
     targets y;
 } job;
@@ -51,6 +52,7 @@ static int read_source(tool *t, job *j)
     TRY(tool_network(t, &j->network));
     TRY(tool_read_inputs(t, "x1", j->network, NTK_F64, &j->input));
     TRY(tool_read_vector(t, "params", &j->theta));
+    TRY(tool_read_structure(t, 1, &j->structure));
 done:
     return failed;
 }
@@ -77,7 +79,7 @@ static int spectrum_of_parameters(tool *t, const ntk_spectrum_options *options, 
     ntk_top_options top = {NTK_TOP_OPTIONS_INIT, .space = NTK_SPACE_AUTO};
     int failed;
     ntk_space_from_name(arguments_text(&t->arguments, "space", "auto"), &top.space);
-    TRY(tool_check(t, j->theta.path, ntk_jacobian_from_network(t->context, j->network, &j->theta.view, &j->input.view, &j->jacobian)));
+    TRY(tool_check(t, j->theta.path, ntk_jacobian_with(t->context, j->network, &j->theta.view, &j->input.view, given_structure(&j->structure), &j->jacobian)));
     if (top_alone(t))
         return tool_check(t, NULL, ntk_spectrum_top_of_jacobian(t->context, j->jacobian, j->optimizer, (int64_t)arguments_count(&t->arguments, "top", 1),
                                                                 &top, &j->spectrum));
@@ -90,7 +92,7 @@ done:
 static int gram_of_network(tool *t, const ntk_spectrum_options *options, job *j)
 {
     bool nngp = options->kind == NTK_KIND_NNGP;
-    ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp};
+    ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .structure = given_structure(&j->structure)};
     int failed;
     TRY(tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, j->network, NULL, &j->kernel)));
     TRY(tool_check(t, NULL, ntk_gram_create(t->context, j->kernel, &j->input.view, &gram_options, &j->gram)));
@@ -208,5 +210,6 @@ done:
     array_free(&j.theta);
     array_free(&j.d);
     targets_free(&j.y);
+    structure_free(&j.structure);
     return failed;
 }

@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const ntk_array *given(const array *a)
@@ -73,6 +74,32 @@ int tool_read_inputs(tool *t, const char *flag, const ntk_network *network, ntk_
 {
     int failed = tool_read(t, flag, dtype, x);
     return failed || !x->block ? failed : tool_reshape_inputs(t, flag, network, x);
+}
+
+int tool_read_structure(tool *t, int number, structure *s)
+{
+    char flag[16];
+    int failed;
+    *s = (structure){.view = {.struct_size = NTK_STRUCTURE_INIT}};
+    snprintf(flag, sizeof flag, "mask%d", number);
+    TRY(tool_read(t, flag, NTK_F64, &s->mask));
+    snprintf(flag, sizeof flag, "graph%d", number);
+    TRY(tool_read(t, flag, NTK_F64, &s->graph));
+    s->view.mask = given(&s->mask);
+    s->view.graph = given(&s->graph);
+done:
+    return failed;
+}
+
+void structure_free(structure *s)
+{
+    array_free(&s->mask);
+    array_free(&s->graph);
+}
+
+const ntk_structure *given_structure(const structure *s)
+{
+    return s->view.mask || s->view.graph ? &s->view : NULL;
 }
 
 /* Unit norm: scaled by the largest entry first, so that squares neither overflow nor vanish. */

@@ -85,6 +85,15 @@ int tool_network_file(tool *t, const char *path, ntk_network **network);
 int tool_reshape_inputs(const tool *t, const char *flag, const ntk_network *network, array *x);
 int tool_read_inputs(tool *t, const char *flag, const ntk_network *network, ntk_dtype dtype, array *x);
 
+/* --mask<number> and --graph<number>, masks and graphs of --x<number>. */
+typedef struct structure {
+    array mask, graph;
+    ntk_structure view;
+} structure;
+int tool_read_structure(tool *t, int number, structure *s);
+void structure_free(structure *s);
+const ntk_structure *given_structure(const structure *s); /* NULL where neither was given */
+
 /* Divides every sample by its Euclidean norm; zeros stay. */
 void tool_unit_norm(array *x);
 
@@ -222,5 +231,8 @@ int run_tune(tool *t);
     {.name = "learning-rate", .type = FLAG_POSITIVE, .value = "E", .help = "time is multiplied by it (default: 1)"}
 #define LATER(flag_name) {.name = flag_name, .type = FLAG_LATER}
 #define FLAGS_LATER_POSITIONS LATER("mask1"), LATER("mask2"), LATER("graph1"), LATER("graph2")
+#define FLAGS_STRUCTURE(number)                                                                                                                \
+    {.name = "mask" #number, .type = FLAG_INPUT, .value = "M", .help = "valid positions of --x" #number ", 1 or 0 [n, ...]", .needs = "x" #number}, \
+    {.name = "graph" #number, .type = FLAG_INPUT, .value = "G", .help = "adjacency of --x" #number " [n, V, V]", .needs = "x" #number}
 
 #endif

@@ -6,7 +6,8 @@
  *   dense.c activation.c branch.c layer_norm.c    the finite reading of one op each
  *   columns.c      what the windows of a convolution read, as a matrix      conv.c conv_local.c      the convolutions over it
  *   linear.c       ops that are linear and without parameters      pool.c global_pool.c copy.c      of that kind
- *   max_pool.c
+ *   max_pool.c attention.c aggregate.c
+ *   sites.c        samples with masks and graphs, one at a time
  *   sum.c product.c concat.c          the merges of branch
  *   forward.c      the public forward, jvp, vjp, in chunks of samples
  *   jacobian.c     J as an operator: the handle, products, rows
@@ -40,6 +41,8 @@ typedef struct ntk_tape {
     double **tangent;    /* by value, [n, size]; NULL stands for zero */
     double **cotangent;  /* by value, [rows, size]; NULL: none yet */
     const double *v;     /* [p]: the direction of the tangent */
+    const double *graphs; /* of the samples, [n, V, V]; NULL: none */
+    int64_t graph_size;   /* numbers from one to the next */
     int64_t rows;        /* cotangents: see above */
     int64_t first;       /* row 0 of the cotangents belongs to sample first / per_sample, and so on */
     int64_t per_sample;
@@ -156,6 +159,9 @@ double ntk_columns_bytes(const ntk_network *network);
 double ntk_finite_tape_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n, int copies, double budget);
 double ntk_finite_forward_flops(const ntk_network *network);
 
+/** Refuses attention whose embedding no finite network draws. */
+ntk_status ntk_finite_attention_check(ntk_context *ctx, const ntk_network *network, const ntk_step *s);
+
 /** Refuses a network with an op that has no finite reading. */
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network);
 
@@ -171,6 +177,22 @@ ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int6
 ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *v, double *df);
 /** g [p] = Jᵀ u. */
 ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *u, double *g);
+
+/* ---- masks and graphs (sites.c) --------------------------------------------------------------------------------- */
+
+/** Refuses a structure that theta does not fit: a cropped sample has the parameters of the whole. */
+ntk_status ntk_finite_check_sites(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites);
+
+/** The three functions and rows of J for samples as ntk_sites_pack() leaves them; without masks and graphs those above.  What belongs
+ *  to positions that are not valid is 0. */
+ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *f);
+ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *v, double *df);
+ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *u, double *g);
+ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, int64_t first,
+                              int64_t count, double *rows);
+
+/** All rows of J, [n o, p], with sqrt(r) of each layer's rate. */
+ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *rows);
 
 /* ---- Jacobians ------------------------------------------------------------------------------------------------- */
 
@@ -188,7 +210,8 @@ struct ntk_jacobian {
     int64_t rows, columns, outputs;
     /* of a network */
     ntk_network *network;
-    double *theta, *x;    /* dense copies */
+    double *theta, *x;    /* dense copies; x as ntk_sites_pack() leaves it */
+    ntk_sites sites;
     /* of a matrix */
     const double *matrix; /* dense: the caller's own memory where it is dense, else copy */
     void *copy;

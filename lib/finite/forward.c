@@ -40,11 +40,15 @@ double ntk_finite_forward_flops(const ntk_network *network)
 
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network)
 {
-    for (int64_t i = 0; i < network->n_steps; ++i)
-        if (!network->steps[i].op->finite)
-            return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, network->steps[i].layer->path, "%s has no finite reading in this version",
-                               ntk_layer_name(network->steps[i].layer));
-    return NTK_OK;
+    ntk_status status = NTK_OK;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (!s->op->finite)
+            return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "%s has no finite reading in this version", ntk_layer_name(s->layer));
+        if (s->op == &ntk_op_attention) NTK_TRY(ntk_finite_attention_check(ctx, network, s));
+    }
+done:
+    return status;
 }
 
 ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const double *values)
@@ -251,4 +255,32 @@ ntk_status ntk_network_vjp(ntk_context *ctx, const ntk_network *network, const n
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
     return evaluate(ctx, network, theta, x, ntk_finite_vjp, &(operand){"u", true}, u, &(operand){"g", false}, g);
+}
+
+ntk_status ntk_network_forward_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_structure *structure,
+                                    ntk_array *f)
+{
+    ntk_status status;
+    borrowed t = {0}, b = {0};
+    ntk_sites sites = {0};
+    double *packed = NULL, *result = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
+    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
+    NTK_TRY(ntk_sites_open(ctx, network, "x", x->shape[0], structure, &sites));
+    NTK_TRY(ntk_finite_check_sites(ctx, network, &sites));
+    NTK_TRY(ntk_copy_dense(ctx, x, (void **)&packed));
+    ntk_sites_pack(&sites, NTK_F64, packed);
+    NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(f), &result));
+    if (sites.n_crops > 0) NTK_TRY(ntk_finite_forward_at(ctx, network, &sites, t.dense, packed, result));
+    else NTK_TRY(ntk_finite_forward(ctx, network, x->shape[0], t.dense, packed, result));
+    ntk_store(f, result);
+done:
+    ntk_free(result);
+    ntk_free(packed);
+    ntk_sites_close(&sites);
+    ntk_free(b.copy);
+    ntk_free(t.copy);
+    return status;
 }

@@ -11,6 +11,7 @@ void ntk_jacobian_destroy(ntk_jacobian *jacobian)
 {
     if (!ntk_object_release(jacobian)) return;
     ntk_network_destroy(jacobian->network);
+    ntk_sites_close(&jacobian->sites);
     ntk_free(jacobian->x);
     ntk_free(jacobian->theta);
     ntk_free(jacobian->copy);

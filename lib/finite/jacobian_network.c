@@ -31,7 +31,8 @@ static ntk_status network_apply(ntk_context *ctx, const ntk_jacobian *j, const d
     NTK_TRY(NTK_NEW_RAW(ctx, j->columns, &scaled));
     for (int64_t i = 0; i < j->columns; ++i) scaled[i] = v[i];
     scale_columns(j->network, 1, scaled);
-    NTK_TRY(ntk_finite_jvp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, scaled, out));
+    if (j->sites.n_crops > 0) NTK_TRY(ntk_finite_jvp_at(ctx, j->network, &j->sites, j->theta, j->x, scaled, out));
+    else NTK_TRY(ntk_finite_jvp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, scaled, out));
 done:
     ntk_free(scaled);
     return status;
@@ -40,9 +41,25 @@ done:
 static ntk_status network_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
 {
     ntk_status status;
-    NTK_TRY(ntk_finite_vjp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, u, out));
+    if (j->sites.n_crops > 0) NTK_TRY(ntk_finite_vjp_at(ctx, j->network, &j->sites, j->theta, j->x, u, out));
+    else NTK_TRY(ntk_finite_vjp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, u, out));
     scale_columns(j->network, 1, out);
 done:
+    return status;
+}
+
+ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *rows)
+{
+    int64_t count = sites->n * ntk_network_outputs(network);
+    ntk_status status = ntk_finite_rows_at(ctx, network, sites, theta, x, 0, count, rows);
+    if (status == NTK_OK) scale_columns(network, count, rows);
+    return status;
+}
+
+static ntk_status rows_at(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+{
+    ntk_status status = ntk_finite_rows_at(ctx, j->network, &j->sites, j->theta, j->x, first, count, out);
+    if (status == NTK_OK) scale_columns(j->network, count, out);
     return status;
 }
 
@@ -66,6 +83,7 @@ static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t 
 {
     ntk_status status;
     int64_t block;
+    if (j->sites.n_crops > 0) return rows_at(ctx, j, first, count, out);
     NTK_TRY(ntk_finite_chunk(ctx, j->network, 3, NTK_JACOBIAN_BUDGET, &block));
     block = NTK_MIN(block, NTK_MAX(ROWS_NUMBERS / NTK_MAX(j->columns, 1), 1));
     for (int64_t i = 0; i < count; i += block) {
@@ -91,6 +109,12 @@ done:
 
 ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian)
 {
+    return ntk_jacobian_with(ctx, network, theta, x, NULL, jacobian);
+}
+
+ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_structure *structure,
+                             ntk_jacobian **jacobian)
+{
     ntk_status status;
     ntk_jacobian *j = NULL;
     NTK_ENTER_NEW(ctx, jacobian);
@@ -104,6 +128,9 @@ ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *networ
     NTK_TRY(ntk_size_product(ctx, "rows of J", x->shape[0], j->outputs, &j->rows));
     NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&j->theta));
     NTK_TRY(ntk_copy_dense(ctx, x, (void **)&j->x));
+    NTK_TRY(ntk_sites_open(ctx, network, "x", x->shape[0], structure, &j->sites));
+    NTK_TRY(ntk_finite_check_sites(ctx, network, &j->sites));
+    ntk_sites_pack(&j->sites, NTK_F64, j->x);
     *jacobian = j;
     j = NULL;
 done:

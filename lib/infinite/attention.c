@@ -66,7 +66,7 @@ void NTK_HOT_NAME(attention)(const ntk_plan *plan, const ntk_field *f)
             pair s = pair_of(&v, p, q);
             double k = plan->k[S] * c * s.k_embedded + plan->k[BIAS2];
             double theta = plan->k[S] * (t * s.k_embedded + c * (s.theta_embedded + 4 * v.rate * s.k_embedded)) + own;
-            store_moment(f, plan->output_slot, p, q, REAL(k), alpha[p], beta[q], REAL(theta));
+            store_moment(f, plan->output_slot, p, q, f->itself && p == q, REAL(k), alpha[p], beta[q], REAL(theta));
         }
 }
 
@@ -186,11 +186,12 @@ static ntk_status attention_taps(ntk_context *ctx, const ntk_reading *reading, c
 {
     ntk_attention a = ntk_step_attention(reading->network, plan->step);
     const ntk_value *in = &reading->network->values[plan->step->inputs[0]];
-    bool embedded = a.pos_emb != NTK_POS_EMB_NONE;
+    const ntk_value *whole_in = &(reading->whole ? reading->whole : reading)->network->values[plan->step->inputs[0]];
+    bool embedded = a.pos_emb != NTK_POS_EMB_NONE && !reading->whole; /* R stands with the whole */
     ntk_status status = ntk_taps_open(ctx, NTK_TAPS_ACROSS, a.positions, embedded ? a.positions : 1, taps);
     if (status != NTK_OK) return status;
     taps->whole = a.linear ? &mixture : &product;
-    for (int64_t p = 0; p < a.positions; ++p) taps->input[p] = (int32_t)p;
+    for (int64_t p = 0; p < a.positions; ++p) taps->input[p] = (int32_t)ntk_sites_place(whole_in, in, p);
     for (int64_t i = 0; embedded && i < a.positions * a.positions; ++i)
         taps->weight[i] = ntk_attention_covariance(&a, in, i / a.positions, i % a.positions);
     return NTK_OK;

@@ -33,11 +33,11 @@ static inline real inverse_of(real a)
     return a > 0 ? 1 / a : 0;
 }
 
-/** The state of a pair whose covariance k is all that is known: of a position with itself exact, else the gap is 1 - |rho|. */
-static inline void store_moment(const ntk_field *f, int slot, int64_t o, int64_t q, real k, real alpha, real beta, real theta)
+/** The state of a pair whose covariance k is all that is known: exact where the two are `equal`, else the gap is 1 - |rho|. */
+static inline void store_moment(const ntk_field *f, int slot, int64_t o, int64_t q, bool equal, real k, real alpha, real beta, real theta)
 {
     real rho = k * inverse_of(alpha) * inverse_of(beta);
-    if (f->itself && o == q) rho = alpha > 0 ? 1 : 0;
+    if (equal) rho = alpha > 0 ? 1 : 0;
     rho = rho > 1 ? 1 : rho < -1 ? -1 : rho;
     store(cell(f, slot, o, q), rho, 1 - ntk_abs(rho), theta);
 }

@@ -209,6 +209,7 @@ struct ntk_reading {
     int64_t positions;    /* the most that a value has */
     ntk_chain *chain;     /* the whole as one function of the angle, or NULL */
     ntk_planes *planes;   /* the whole by planes of constant offset, or NULL */
+    const ntk_reading *whole; /* of a smaller input, cut out of this one: columns and stride are its; else NULL */
 };
 
 /**
@@ -224,6 +225,10 @@ ntk_branch_nature ntk_branch_nature_of(const ntk_reading *reading, const ntk_ste
 /** NO_RULE with the layer's path where no exact rule exists. */
 ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading);
 void ntk_reading_destroy(ntk_reading *reading);
+
+/** The readings of the crops of `sites`, to be freed by the second; readings[0] is `whole`, the caller's. */
+ntk_status ntk_readings_create(ntk_context *ctx, const ntk_reading *whole, const ntk_sites *sites, const ntk_reading ***readings);
+void ntk_readings_destroy(const ntk_reading **readings, int64_t n_crops);
 
 /** Per-sample start: the length |x| of each row of x [n, d] and 1/|x| (0 for a zero row), without overflow. */
 void ntk_lengths(ntk_dtype dtype, int64_t n, int64_t d, const void *x, double *length, double *inverse);
@@ -275,6 +280,7 @@ typedef struct ntk_field {
     const void *row, *column; /* tables of the two samples, [columns, stride] */
     int64_t stride;
     const ntk_reading *readings[2]; /* of the two samples: of their own sizes */
+    const double *graph; /* of the sample with itself, while its table is made; NULL: none */
     void *work;      /* NTK_WORK_ROWS rows of chunks * NTK_RUN numbers */
 
     /* while a step runs: its positions, and those of its first input, by sample */
@@ -306,13 +312,17 @@ int64_t ntk_spatial_scratch_size(const ntk_reading *r);
 double ntk_spatial_pair_flops(const ntk_reading *r);
 
 /** The tables of n samples of type dtype, one after the other; what needs the pairs of a sample with itself runs them. */
-ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n, const void *x, void *tables);
+typedef struct ntk_spatial_side ntk_spatial_side;
+ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *side, void *tables);
 
-/** A prepared side of a tile with positions. */
-typedef struct ntk_spatial_side {
+/** A side of a tile with positions: samples first, first + 1, ... of a data set; x and tables begin with the first. */
+struct ntk_spatial_side {
     int64_t n;
     const char *x, *tables;
-} ntk_spatial_side;
+    int64_t first;
+    const ntk_sites *sites;             /* masks and graphs of the data set */
+    const ntk_reading *const *readings; /* by crop; NULL: all samples are whole */
+};
 
 /** As ntk_reading_tile; `each`: row i with column i alone, results of pair i at place i. */
 ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *rows, const ntk_spatial_side *columns,

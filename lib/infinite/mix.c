@@ -78,6 +78,15 @@ static void right_product(const ntk_plan *plan, const ntk_field *f, rows *t)
     }
 }
 
+/* Do two outputs of one sample mix alike?  Then they are equal (two nodes with the same edges), and their distance is exactly 0. */
+static bool equal_weights(const ntk_plan *plan, const ntk_field *f, int64_t o, int64_t q)
+{
+    const real *w = table(f->row, f->stride, plan->first_column);
+    bool equal = true;
+    for (int64_t m = 0; equal && o != q && m < f->rows_in; ++m) equal = w[m * f->stride + o] == w[m * f->stride + q];
+    return equal;
+}
+
 void NTK_HOT_NAME(mix)(const ntk_plan *plan, const ntk_field *f);
 void NTK_HOT_NAME(mix)(const ntk_plan *plan, const ntk_field *f)
 {
@@ -90,7 +99,7 @@ void NTK_HOT_NAME(mix)(const ntk_plan *plan, const ntk_field *f)
         left_product(plan, f, o, &t);
         right_product(plan, f, &t);
         for (int64_t q = 0; q < f->columns; ++q)
-            store_moment(f, plan->output_slot, o, q, gain2 * t.out_k[q] + bias2, alpha[o], beta[q],
+            store_moment(f, plan->output_slot, o, q, f->itself && equal_weights(plan, f, o, q), gain2 * t.out_k[q] + bias2, alpha[o], beta[q],
                          gain2 * t.out_theta[q] + own_k * t.out_k[q] + own_1);
     }
 }

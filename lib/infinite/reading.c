@@ -73,7 +73,7 @@ static ntk_status make_plan(ntk_context *ctx, ntk_reading *r, ntk_plan *plan)
 {
     const ntk_infinite_op *op = plan->step->op->infinite;
     ntk_status status;
-    plan->first_column = r->columns;
+    plan->first_column = r->whole ? r->whole->plans[plan - r->plans].first_column : r->columns;
     NTK_TRY(op->plan(ctx, r, plan));
     r->columns += plan->columns;
     if (mixes(r, plan->step)) return op->taps(ctx, r, plan, &plan->taps);
@@ -129,7 +129,7 @@ static void survey_positions(ntk_reading *r)
     }
 }
 
-ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading)
+static ntk_status create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, const ntk_reading *whole, ntk_reading **reading)
 {
     ntk_status status;
     ntk_reading *r = NULL;
@@ -140,11 +140,14 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
     r->cpu = ctx->cpu;
     r->inference = dropout == NTK_DROPOUT_INFERENCE;
     r->columns = (int)network->n_values;
+    r->whole = whole;
     NTK_TRY(NTK_NEW(ctx, network->n_values, &r->natures));
     NTK_TRY(NTK_NEW(ctx, network->n_steps, &r->plans));
     NTK_TRY(assign_slots(ctx, r));
     NTK_TRY(make_plans(ctx, r));
     survey_positions(r);
+    if (whole) r->columns = whole->columns;
+    if (whole) r->positions = whole->positions;
     if (!r->spatial) NTK_TRY(ntk_chain_create(ctx, r, &r->chain));
     if (r->spatial) NTK_TRY(ntk_planes_create(ctx, r, &r->planes));
     *reading = r;
@@ -152,6 +155,39 @@ ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_
 done:
     ntk_reading_destroy(r);
     return status;
+}
+
+ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading)
+{
+    return create(ctx, network, dropout, NULL, reading);
+}
+
+/* Writable only here, before they are handed out. */
+static ntk_reading **as_made(const ntk_reading **readings)
+{
+    return (ntk_reading **)(uintptr_t)readings;
+}
+
+ntk_status ntk_readings_create(ntk_context *ctx, const ntk_reading *whole, const ntk_sites *sites, const ntk_reading ***readings)
+{
+    ntk_status status;
+    const ntk_reading **list = NULL;
+    ntk_dropout dropout = whole->inference ? NTK_DROPOUT_INFERENCE : NTK_DROPOUT_TRAINING;
+    *readings = NULL;
+    NTK_TRY(NTK_NEW(ctx, sites->n_crops, &list));
+    list[0] = whole;
+    for (int64_t k = 1; k < sites->n_crops; ++k) NTK_TRY(create(ctx, sites->crops[k], dropout, whole, &as_made(list)[k]));
+    *readings = list;
+    list = NULL;
+done:
+    ntk_readings_destroy(list, sites->n_crops);
+    return status;
+}
+
+void ntk_readings_destroy(const ntk_reading **readings, int64_t n_crops)
+{
+    for (int64_t k = 1; readings && k < n_crops; ++k) ntk_reading_destroy(as_made(readings)[k]);
+    ntk_free(readings);
 }
 
 void ntk_reading_destroy(ntk_reading *reading)

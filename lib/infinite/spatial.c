@@ -145,7 +145,7 @@ static void spread_norms(const ntk_reading *r, const ntk_plan *plan, const ntk_f
 typedef struct table_job {
     const ntk_reading *r;
     ntk_dtype dtype;
-    const char *x;
+    ntk_spatial_side side;
     char *tables, *scratch; /* per worker: a table and a sample in double, and a field where pools ask for one */
     int64_t scratch_size;
 } table_job;
@@ -154,23 +154,35 @@ static void to_double(const table_job *j, int64_t i, double *x)
 {
     int64_t size = j->r->network->values[0].size;
     for (int64_t k = 0; k < size; ++k)
-        x[k] = j->dtype == NTK_F64 ? ((const double *)(const void *)j->x)[i * size + k] : (double)((const float *)(const void *)j->x)[i * size + k];
+        x[k] = j->dtype == NTK_F64 ? ((const double *)(const void *)j->side.x)[i * size + k] : (double)((const float *)(const void *)j->side.x)[i * size + k];
 }
 
+/* The reading of sample i of a side: that of its size. */
+static const ntk_reading *reading_of(const ntk_reading *r, const ntk_spatial_side *side, int64_t i)
+{
+    return side->readings ? side->readings[side->sites->crop[side->first + i]] : r;
+}
+
+static const double *graph_of(const ntk_spatial_side *side, int64_t i)
+{
+    return side->sites ? ntk_sites_graph(side->sites, side->first + i) : NULL;
+}
+
+/* Of a sample of the size that f->readings are of: r is that of the whole, which has the constants of ops over the whole field. */
 static void fill_table(const ntk_reading *r, const double *x, ntk_field *f, double *table)
 {
     int64_t c = channels_of(r);
     memset(table, 0, (size_t)ntk_spatial_table_size(r) * sizeof *table);
-    for (int64_t p = 0; p < input_positions(r); ++p) {
+    for (int64_t p = 0; p < input_positions(f->readings[0]); ++p) {
         double inverse;
         ntk_lengths(NTK_F64, 1, c, x + p * c, &table[p], &inverse);
         table[p] /= sqrt((double)c);
     }
     if (r->across) start_field(r, NTK_F64, x, x, f);
     for (int64_t i = 0; i < r->network->n_steps; ++i) {
-        const ntk_plan *plan = &r->plans[i];
+        const ntk_plan *plan = &f->readings[0]->plans[i];
         ntk_field own = at_step(f, i);
-        if (plan->taps.whole) plan->taps.whole->norms(plan, &own, table);
+        if (plan->taps.whole) plan->taps.whole->norms(&r->plans[i], &own, table);
         else if (plan->taps.input) spread_norms(r, plan, f, table);
         else plan->step->op->infinite->norms(plan, r->positions, table);
         if (r->across) run_step(r, i, NTK_F64, f);
@@ -189,6 +201,8 @@ static void some_tables(void *user, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; ++i) {
         char *to = j->tables + i * size * (int64_t)ntk_dtype_size(j->dtype);
         to_double(j, i, x);
+        f.readings[0] = f.readings[1] = reading_of(j->r, &j->side, i);
+        f.graph = graph_of(&j->side, i);
         fill_table(j->r, x, &f, table);
         for (int64_t k = 0; k < size; ++k)
             if (j->dtype == NTK_F64) ((double *)(void *)to)[k] = table[k];
@@ -217,16 +231,18 @@ double ntk_spatial_pair_flops(const ntk_reading *r)
 /* Samples between two reports: with pools each costs as much as a pair. */
 #define TABLES_AT_ONCE 16
 
-ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n, const void *x, void *tables)
+ntk_status ntk_spatial_tables(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, const ntk_spatial_side *side, void *tables)
 {
     ntk_status status;
-    table_job j = {.r = r, .dtype = dtype};
+    table_job j = {.r = r, .dtype = dtype, .side = *side};
+    int64_t n = side->n;
     int64_t size = ntk_spatial_table_size(r), doubles = ntk_spatial_scratch_size(r);
     j.scratch_size = doubles * (int64_t)sizeof(double);
     NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * doubles, sizeof(double), (void **)&j.scratch));
     for (int64_t i = 0; i < n; i += TABLES_AT_ONCE) {
-        j.x = numbers(x, i * r->network->values[0].size, dtype);
+        j.side.x = numbers(side->x, i * r->network->values[0].size, dtype);
+        j.side.first = side->first + i;
         j.tables = (char *)tables + i * size * (int64_t)ntk_dtype_size(dtype);
         ntk_parallel(ctx, NTK_MIN((int64_t)TABLES_AT_ONCE, n - i), 1, some_tables, &j);
         NTK_TRY(ntk_progress(ctx, (double)NTK_MIN(i + TABLES_AT_ONCE, n) / (double)n));
@@ -276,6 +292,15 @@ static void put(tile_job *j, void *plane, int64_t where, int64_t pair, double va
     if (!isfinite(j->dtype == NTK_F64 ? value : (double)(float)value)) atomic_store(&j->bad, pair);
 }
 
+/* Of two samples with equal numbers: have they the same size and graph? */
+static bool same_sites(const tile_job *j, const ntk_field *f, int64_t row, int64_t column)
+{
+    const double *a = graph_of(j->rows, row), *b = graph_of(j->columns, column);
+    int64_t nodes = ntk_network_nodes(f->readings[0]->network);
+    if (memcmp(f->readings[0]->network->shape, f->readings[1]->network->shape, sizeof j->r->network->shape) != 0) return false;
+    return nodes == 0 || memcmp(a, b, (size_t)(nodes * nodes) * sizeof *a) == 0;
+}
+
 static void one_pair(tile_job *j, int64_t row, int64_t column, int64_t where, ntk_field *f)
 {
     int64_t size = j->r->network->values[0].size, table = ntk_spatial_table_size(j->r), pair = row * j->columns->n + column;
@@ -284,7 +309,9 @@ static void one_pair(tile_job *j, int64_t row, int64_t column, int64_t where, nt
     f->row = numbers(j->rows->tables, row * table, j->dtype);
     f->column = numbers(j->columns->tables, column * table, j->dtype);
     f->own = j->each || (j->diagonal != NTK_ALL_PAIRS && column == row + j->diagonal);
-    f->itself = f->own || (!j->r->noisy && memcmp(x, y, (size_t)size * ntk_dtype_size(j->dtype)) == 0);
+    f->readings[0] = reading_of(j->r, j->rows, row);
+    f->readings[1] = reading_of(j->r, j->columns, column);
+    f->itself = f->own || (!j->r->noisy && memcmp(x, y, (size_t)size * ntk_dtype_size(j->dtype)) == 0 && same_sites(j, f, row, column));
     f->only = -1;
     if (out->ntk || out->nngp) run_field(j, x, y, f);
     if (out->ntk) put(j, out->ntk, where, pair, result_of(j, f, 2));

@@ -132,7 +132,7 @@ static void across(const ntk_plan *plan, const ntk_field *f, const side *x, cons
         k += w * x->in[m] * row_k;
         theta += w * row_theta;
     }
-    store_moment(f, plan->output_slot, o, q, k, x->out[o], y->out[q], theta);
+    store_moment(f, plan->output_slot, o, q, f->itself && o == q, k, x->out[o], y->out[q], theta);
 }
 
 void NTK_HOT_NAME(spread)(const ntk_plan *plan, const ntk_field *f);

@@ -1,12 +1,12 @@
 /* A gram meets new inputs: blocks K(test, train), and K(test, test). */
 #include "kernel.h"
 
-ntk_status ntk_cross_open(ntk_context *ctx, const ntk_gram *gram, const ntk_array *x, ntk_points *test)
+ntk_status ntk_cross_open(ntk_context *ctx, const ntk_gram *gram, const ntk_array *x, const ntk_structure *structure, ntk_points *test)
 {
     ntk_status status;
     if (!gram->kernel)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram was not made from a kernel, so it cannot meet new inputs x; hand over the blocks K(test, train) instead");
-    status = ntk_points_open(ctx, gram->kernel, "x", x, false, test);
+    status = ntk_points_open(ctx, gram->kernel, "x", x, structure, false, test);
     if (status != NTK_OK) return status;
     if (test->dtype != gram->dtype) {
         ntk_cross_close(gram, test);

@@ -38,9 +38,12 @@ static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_p
     shape[0] = points->n;
     memcpy(shape + 1, k->network->shape, (NTK_MAX_NDIM - 1) * sizeof *shape);
     x = ntk_array_dense(points->x, NTK_F64, k->network->ndim + 1, shape);
-    NTK_TRY(ntk_jacobian_from_network(ctx, k->network, &theta, &x, &j));
-    NTK_TRY(ntk_jacobian_dense_rows(ctx, j, 0, j->rows, out));
-    ntk_optimizer_scale(k->optimizer, j->rows, p, out, 0.5);
+    if (points->sites.n_crops > 0) NTK_TRY(ntk_jacobian_rows_at(ctx, k->network, &points->sites, k->theta, points->x, out));
+    else {
+        NTK_TRY(ntk_jacobian_from_network(ctx, k->network, &theta, &x, &j));
+        NTK_TRY(ntk_jacobian_dense_rows(ctx, j, 0, j->rows, out));
+    }
+    ntk_optimizer_scale(k->optimizer, points->n * ntk_network_outputs(k->network), p, out, 0.5);
 done:
     ntk_jacobian_destroy(j);
     return status;
@@ -49,7 +52,7 @@ done:
 static double kept_bytes(const ntk_kernel *k, int64_t n)
 {
     double bytes = 8 * (double)n * (double)ntk_network_outputs(k->network) * (double)k->network->n_parameters;
-    return bytes <= KEPT || !ntk_strips_fit(k->network) ? bytes : 0;
+    return k->keeps || bytes <= KEPT || !ntk_strips_fit(k->network) ? bytes : 0;
 }
 
 static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
@@ -61,8 +64,10 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
     NTK_TRY(NTK_NEW(ctx, 1, &w));
     points->prepared = w;
     NTK_TRY(NTK_NEW_RAW(ctx, rows, &w->f));
-    NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
-    if (kept_bytes(k, points->n) == 0) return NTK_OK;
+    NTK_TRY(ntk_finite_check_sites(ctx, k->network, &points->sites));
+    if (points->sites.n_crops > 0) NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward_at(ctx, k->network, &points->sites, k->theta, points->x, w->f));
+    else NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
+    if (kept_bytes(k, points->n) == 0 && points->sites.n_crops == 0) return NTK_OK;
     NTK_TRY(ntk_size_product(ctx, "the Jacobian", rows, k->network->n_parameters, &numbers));
     NTK_TRY(ntk_memory_require(ctx, "the Jacobian", 8.0 * (double)numbers));
     NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));

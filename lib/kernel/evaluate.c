@@ -102,13 +102,13 @@ done:
     return status;
 }
 
-static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, ntk_points *a, ntk_points *b)
+static ntk_status open_pair(ntk_context *ctx, const ntk_kernel *k, const ntk_array *x1, const ntk_array *x2, const ntk_request *r, ntk_points *a, ntk_points *b)
 {
     ntk_status status;
     double first = k->class->preparation * (x2 ? 0.5 : 1);
-    NTK_TRY_PART(ctx, 0, first, ntk_points_open(ctx, k, "x1", x1, false, a));
+    NTK_TRY_PART(ctx, 0, first, ntk_points_open(ctx, k, "x1", x1, r->structure1, false, a));
     if (!x2) return NTK_OK;
-    NTK_TRY_PART(ctx, first, 2 * first, ntk_points_open(ctx, k, "x2", x2, false, b));
+    NTK_TRY_PART(ctx, first, 2 * first, ntk_points_open(ctx, k, "x2", x2, r->structure2, false, b));
     if (a->dtype != b->dtype) return ntk_fail(ctx, NTK_ERROR_DTYPE, "x1 holds %s and x2 %s", ntk_dtype_name(a->dtype), ntk_dtype_name(b->dtype));
     if (a->d != b->d) return ntk_fail(ctx, NTK_ERROR_SHAPE, "x1 has %lld columns and x2 %lld", (long long)a->d, (long long)b->d);
 done:
@@ -122,25 +122,29 @@ ntk_status ntk_kernel_eval(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     target t[TARGETS] = {{0}};
     ntk_request r;
     ntk_tile out;
+    ntk_kernel *k = NULL;
     int64_t rows, columns, plane;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, kernel);
     NTK_REQUIRE(ctx, x1);
     NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
-    NTK_TRY(require(ctx, kernel, x1, x2, &r, false));
-    NTK_TRY(open_pair(ctx, kernel, x1, x2, &a, &b));
-    rows = a.n * kernel->per_sample;
-    columns = (x2 ? b.n : a.n) * kernel->per_sample;
-    NTK_TRY(ntk_size_product(ctx, "the kernel", rows, columns * kernel->trailing, &plane));
-    NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->trailing > 1 || kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3,
-                         (const int64_t[]){kernel->layers, rows, columns, kernel->trailing}, t));
+    if (r.structure2 && !x2) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "request.structure2 is given without x2");
+    NTK_TRY(ntk_kernel_for(ctx, kernel, r.structure1, r.structure2, &k));
+    NTK_TRY(require(ctx, k, x1, x2, &r, false));
+    NTK_TRY(open_pair(ctx, k, x1, x2, &r, &a, &b));
+    rows = a.n * k->per_sample;
+    columns = (x2 ? b.n : a.n) * k->per_sample;
+    NTK_TRY(ntk_size_product(ctx, "the kernel", rows, columns * k->trailing, &plane));
+    NTK_TRY(open_targets(ctx, k, a.dtype, &r, k->trailing > 1 || k->outputs == NTK_OUTPUTS_DIAGONAL ? 4 : 3,
+                         (const int64_t[]){k->layers, rows, columns, k->trailing}, t));
     if (wants_nothing(t)) goto done;
-    out = whole(t, columns * kernel->trailing, plane);
-    NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill(ctx, kernel, &a, x2 ? &b : NULL, &out));
+    out = whole(t, columns * k->trailing, plane);
+    NTK_TRY_PART(ctx, k->class->preparation, 1, ntk_kernel_fill(ctx, k, &a, x2 ? &b : NULL, &out));
 done:
     close_targets(t, status);
-    ntk_points_close(kernel, &b);
-    ntk_points_close(kernel, &a);
+    ntk_points_close(k, &b);
+    ntk_points_close(k, &a);
+    ntk_kernel_destroy(k);
     return status;
 }
 
@@ -151,20 +155,24 @@ ntk_status ntk_kernel_diagonal(ntk_context *ctx, const ntk_kernel *kernel, const
     target t[TARGETS] = {{0}};
     ntk_request r;
     ntk_tile out;
+    ntk_kernel *k = NULL;
     int64_t per_row;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, kernel);
     NTK_TRY(NTK_OPTIONS_READ(ctx, request, &r));
-    NTK_TRY(require(ctx, kernel, x, NULL, &r, true));
-    NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, false, &a));
-    per_row = kernel->per_sample * kernel->trailing;
-    NTK_TRY(open_targets(ctx, kernel, a.dtype, &r, kernel->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
-                         (const int64_t[]){kernel->layers, a.n * kernel->per_sample, kernel->trailing}, t));
+    if (r.structure2) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "request.structure2 is given without x2");
+    NTK_TRY(ntk_kernel_for(ctx, kernel, r.structure1, NULL, &k));
+    NTK_TRY(require(ctx, k, x, NULL, &r, true));
+    NTK_TRY_PART(ctx, 0, k->class->preparation, ntk_points_open(ctx, k, "x", x, r.structure1, false, &a));
+    per_row = k->per_sample * k->trailing;
+    NTK_TRY(open_targets(ctx, k, a.dtype, &r, k->outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2,
+                         (const int64_t[]){k->layers, a.n * k->per_sample, k->trailing}, t));
     if (wants_nothing(t)) goto done;
     out = whole(t, per_row, a.n * per_row);
-    NTK_TRY_PART(ctx, kernel->class->preparation, 1, ntk_kernel_fill_diagonal(ctx, kernel, &a, &out));
+    NTK_TRY_PART(ctx, k->class->preparation, 1, ntk_kernel_fill_diagonal(ctx, k, &a, &out));
 done:
     close_targets(t, status);
-    if (kernel) ntk_points_close(kernel, &a);
+    if (k) ntk_points_close(k, &a);
+    ntk_kernel_destroy(k);
     return status;
 }

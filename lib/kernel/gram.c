@@ -61,8 +61,8 @@ ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk
     NTK_TRY(require(ctx, kernel, x, &o));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &g));
     NTK_TRY(ntk_storage_choose(ctx, o.storage, &g->storage));
-    g->kernel = ntk_retain(kernel);
-    NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, kernel, "x", x, true, &g->points));
+    NTK_TRY(ntk_kernel_for(ctx, kernel, o.structure, NULL, &g->kernel));
+    NTK_TRY_PART(ctx, 0, kernel->class->preparation, ntk_points_open(ctx, g->kernel, "x", x, o.structure, true, &g->points));
     g->dtype = g->points.dtype;
     g->per_sample = kernel->per_sample;
     NTK_TRY(ntk_size_product(ctx, "the rows of the gram", g->points.n, g->per_sample, &g->size));

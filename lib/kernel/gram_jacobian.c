@@ -150,12 +150,13 @@ static way choose(const ntk_context *ctx, const ntk_gram *g)
 {
     const ntk_jacobian *j = g->jacobian;
     double rows = (double)j->rows, columns = (double)j->columns;
+    bool plain = j->network && j->sites.n_crops == 0; /* without masks and graphs */
     if (j->matrix) return (way){NTK_ALGORITHM_CONTRACTION, 8 * rows * (double)columns_at_once(ctx, j), contract_strips};
-    if (g->algorithm != NTK_ALGORITHM_CONTRACTION && j->network && ntk_factors_fit(j->network, g->optimizer)) {
+    if (g->algorithm != NTK_ALGORITHM_CONTRACTION && plain && ntk_factors_fit(j->network, g->optimizer)) {
         double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
         if (g->algorithm == NTK_ALGORITHM_STRUCTURED || fits(ctx, 8 * rows * rows + bytes)) return (way){NTK_ALGORITHM_STRUCTURED, bytes, from_factors};
     }
-    if (j->network && ntk_strips_fit(j->network)) return (way){NTK_ALGORITHM_CONTRACTION, ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
+    if (plain && ntk_strips_fit(j->network)) return (way){NTK_ALGORITHM_CONTRACTION, ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
     return (way){NTK_ALGORITHM_CONTRACTION, 16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
 }
 
@@ -178,6 +179,7 @@ static ntk_status check_algorithm(ntk_context *ctx, const ntk_jacobian *j, const
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "algorithm is %d; expected auto, structured, contraction or products", (int)algorithm);
     if (algorithm != NTK_ALGORITHM_STRUCTURED) return NTK_OK;
     if (!j->network) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "structured needs the Jacobian of a network; this one is of %s", j->class->name);
+    if (j->sites.n_crops > 0) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "structured takes no masks and graphs");
     return ntk_factors_check(ctx, j->network, optimizer);
 }
 

@@ -171,6 +171,47 @@ done:
     return status;
 }
 
+/* The same kernel by `class`, with a reading or parameters of its own. */
+static ntk_status copy_as(ntk_context *ctx, const ntk_kernel *kernel, const ntk_kernel_class *class, ntk_kernel **copy)
+{
+    ntk_status status;
+    ntk_kernel *k = NULL;
+    ntk_array theta = ntk_vector_f64(kernel->theta, kernel->network->n_parameters);
+    NTK_TRY(make_kernel(ctx, class, &k));
+    k->delivers = kernel->delivers;
+    k->per_sample = kernel->per_sample;
+    k->trailing = kernel->trailing;
+    k->layers = kernel->layers;
+    k->outputs = kernel->outputs;
+    k->keeps = kernel->theta;
+    k->network = ntk_retain(kernel->network);
+    k->optimizer = ntk_retain(kernel->optimizer);
+    if (kernel->reading) {
+        k->tile = k->wide = SPATIAL_TILE;
+        NTK_TRY(ntk_reading_create(ctx, kernel->network, kernel->reading->inference ? NTK_DROPOUT_INFERENCE : NTK_DROPOUT_TRAINING, &k->reading));
+    }
+    if (kernel->theta) NTK_TRY(ntk_copy_dense(ctx, &theta, (void **)&k->theta));
+    *copy = k;
+    k = NULL;
+done:
+    ntk_kernel_destroy(k);
+    return status;
+}
+
+static bool has_mask(const ntk_structure *s)
+{
+    return s && s->struct_size >= offsetof(ntk_structure, mask) + sizeof s->mask && s->mask;
+}
+
+ntk_status ntk_kernel_for(ntk_context *ctx, const ntk_kernel *kernel, const ntk_structure *a, const ntk_structure *b, ntk_kernel **taken)
+{
+    const ntk_kernel_class *class = kernel->reading && kernel->reading->spatial ? &ntk_spatial_kernel : kernel->theta ? &ntk_empirical_kernel : kernel->class;
+    *taken = NULL;
+    if ((has_mask(a) || has_mask(b)) && (class != kernel->class || kernel->theta)) return copy_as(ctx, kernel, class, taken);
+    *taken = ntk_retain(kernel);
+    return NTK_OK;
+}
+
 void ntk_kernel_destroy(ntk_kernel *kernel)
 {
     if (!ntk_object_release(kernel)) return;

@@ -31,6 +31,8 @@ typedef struct ntk_points {
     const void *x;     /* dense [n, d] */
     void *copy;        /* owned memory behind x, or NULL */
     void *prepared;    /* of the class */
+    ntk_sites sites;   /* masks and graphs; x of masked samples is packed (ntk_sites_pack) */
+    const ntk_reading **readings; /* of the spatial class: by crop; NULL: one for all */
 } ntk_points;
 
 /** Where a tile of results goes: dense, row stride ld; NULL: not wanted.  layers: one plane per parametric layer. */
@@ -90,6 +92,7 @@ struct ntk_kernel {
     ntk_reading *reading;    /* infinite */
     ntk_outputs outputs;     /* empirical */
     double *theta;
+    bool keeps;              /* the rows of J whatever their size: samples have masks */
     ntk_optimizer *optimizer;
     int64_t samples;         /* Monte Carlo */
     uint64_t seed;
@@ -107,7 +110,11 @@ ntk_status ntk_kernel_new(ntk_context *ctx, const ntk_kernel_class *class, ntk_k
 ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x);
 
 /** Checks x so and prepares it.  `keep`: copy it, else it is borrowed for as long as the points live. */
-ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points);
+ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, const ntk_structure *structure, bool keep,
+                           ntk_points *points);
+
+/** The kernel that takes inputs with this structure (either may be NULL): `kernel` itself, or one of a class that takes masks; to be destroyed. */
+ntk_status ntk_kernel_for(ntk_context *ctx, const ntk_kernel *kernel, const ntk_structure *a, const ntk_structure *b, ntk_kernel **taken);
 /** The work that is per sample, of points that hold a checked x. */
 ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
 void ntk_points_close(const ntk_kernel *k, ntk_points *points);
@@ -230,7 +237,7 @@ ntk_status ntk_gram_ridge(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind,
 ntk_status ntk_gram_targets(ntk_context *ctx, const ntk_gram *gram, const char *name, const ntk_array *y, int64_t *columns, void **dense);
 
 /** New inputs beside the gram's own.  The gram must come from a kernel. */
-ntk_status ntk_cross_open(ntk_context *ctx, const ntk_gram *gram, const ntk_array *x, ntk_points *test);
+ntk_status ntk_cross_open(ntk_context *ctx, const ntk_gram *gram, const ntk_array *x, const ntk_structure *structure, ntk_points *test);
 void ntk_cross_close(const ntk_gram *gram, ntk_points *test);
 
 /** Test samples [row, row + m) against the training set: dense [m per_sample, N] per kind; NULL: not wanted. */

@@ -26,7 +26,7 @@ done:
 /* Samples [row, row + m) of a data set as one of its own. */
 static ntk_points slice(const ntk_points *a, int64_t row, int64_t m)
 {
-    return (ntk_points){a->dtype, m, a->d, (const double *)a->x + row * a->d, NULL, NULL};
+    return (ntk_points){.dtype = a->dtype, .n = m, .d = a->d, .x = (const double *)a->x + row * a->d};
 }
 
 /* What one draw delivers: pairs of a and b, b NULL: of a with itself; or, of a diagonal, every sample with itself. */

@@ -20,7 +20,24 @@ ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points 
     return k->class->prepare ? k->class->prepare(ctx, k, points) : NTK_OK;
 }
 
-ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, bool keep, ntk_points *points)
+/* Only kernels of a network know positions. */
+static ntk_status open_sites(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_structure *structure, ntk_points *points)
+{
+    bool takes_masks = k->class == &ntk_spatial_kernel || (k->class == &ntk_empirical_kernel && k->keeps);
+    ntk_status status;
+    if (k->network && k->class != &ntk_monte_carlo_kernel) {
+        NTK_TRY(ntk_sites_open(ctx, k->network, name, points->n, structure, &points->sites));
+        if (points->sites.n_crops <= 1 || takes_masks) return NTK_OK;
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s has a mask, but the gram was made without one; give options.structure to ntk_gram_create()", name);
+    }
+    if (!structure) return NTK_OK;
+    status = ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the %s kernel takes no masks and graphs", k->class->name);
+done:
+    return status;
+}
+
+ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x, const ntk_structure *structure, bool keep,
+                           ntk_points *points)
 {
     ntk_status status;
     memset(points, 0, sizeof *points);
@@ -28,8 +45,10 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
     points->dtype = x->dtype;
     points->n = x->shape[0];
     points->d = k->network ? ntk_network_input_size(k->network) : x->shape[1];
-    if (keep) {
+    NTK_TRY(open_sites(ctx, k, name, structure, points));
+    if (keep || points->sites.n_crops > 1) {
         NTK_TRY(ntk_copy_dense(ctx, x, &points->copy));
+        ntk_sites_pack(&points->sites, x->dtype, points->copy);
         points->x = points->copy;
     } else {
         NTK_TRY(ntk_borrow(ctx, x, &points->x, &points->copy));
@@ -46,6 +65,7 @@ void ntk_points_close(const ntk_kernel *k, ntk_points *points)
     points->prepared = NULL;
     ntk_free(points->copy);
     points->copy = NULL;
+    ntk_sites_close(&points->sites);
 }
 
 ntk_status ntk_check_values(ntk_context *ctx, const char *what, ntk_dtype dtype, int64_t rows, int64_t n, const void *values, int64_t ld)

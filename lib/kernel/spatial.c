@@ -1,14 +1,24 @@
 /* The infinite-width kernel of a network whose values have positions as a class of kernel: what is per sample is its table. */
 #include "kernel.h"
 
+static ntk_spatial_side side_of(const ntk_kernel *k, const ntk_points *p, int64_t first, int64_t n)
+{
+    int64_t size = (int64_t)ntk_dtype_size(p->dtype);
+    return (ntk_spatial_side){n, (const char *)p->x + first * p->d * size, (const char *)p->prepared + first * ntk_spatial_table_size(k->reading) * size,
+                              first, &p->sites, p->readings};
+}
+
 static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
 {
     int64_t size;
+    ntk_spatial_side side;
     ntk_status status;
     NTK_TRY(ntk_size_product(ctx, "the norms of all positions", points->n, ntk_spatial_table_size(k->reading), &size));
     NTK_TRY(ntk_memory_require(ctx, "the norms of all positions", (double)size * (double)ntk_dtype_size(points->dtype)));
     NTK_TRY(ntk_allocate_raw(ctx, size, ntk_dtype_size(points->dtype), &points->prepared));
-    NTK_TRY(ntk_spatial_tables(ctx, k->reading, points->dtype, points->n, points->x, points->prepared));
+    if (points->sites.n_crops > 1) NTK_TRY(ntk_readings_create(ctx, k->reading, &points->sites, &points->readings));
+    side = side_of(k, points, 0, points->n);
+    NTK_TRY(ntk_spatial_tables(ctx, k->reading, points->dtype, &side, points->prepared));
 done:
     return status;
 }
@@ -16,12 +26,7 @@ done:
 static void release(ntk_points *points)
 {
     ntk_free(points->prepared);
-}
-
-static ntk_spatial_side side_of(const ntk_kernel *k, const ntk_points *p, int64_t first, int64_t n)
-{
-    int64_t size = (int64_t)ntk_dtype_size(p->dtype);
-    return (ntk_spatial_side){n, (const char *)p->x + first * p->d * size, (const char *)p->prepared + first * ntk_spatial_table_size(k->reading) * size};
+    ntk_readings_destroy(points->readings, points->sites.n_crops);
 }
 
 static ntk_status block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,

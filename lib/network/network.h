@@ -9,7 +9,8 @@
  *   window.c       which positions a window reads: sizes, padding, strides, dilation
  *                  conv.c pool.c global_pool.c flatten.c layer_norm.c   the ops over positions
  *   blend.c        ops whose outputs are fixed mixtures of input positions, axis by axis      slice.c resize.c   of that kind
- *   dropout.c attention.c
+ *   dropout.c attention.c aggregate.c
+ *   sites.c        masks and graphs, which come with the data
  *   activations.c  the table of activations   (records live with their closed forms, lib/infinite)
  *   compile.c      tree -> program: shapes, parameter offsets, repeats unrolled
  *   json.c         tree from JSON             format.c    JSON from the tree          builder.c   tree from calls
@@ -178,7 +179,8 @@ extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_f
 extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy;
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
-extern const struct ntk_finite_op ntk_finite_blend;
+extern const struct ntk_finite_op ntk_finite_blend, ntk_finite_aggregate, ntk_finite_attention;
+extern const struct ntk_infinite_op ntk_infinite_aggregate;
 extern const struct ntk_infinite_op ntk_infinite_blend, ntk_infinite_dropout, ntk_infinite_attention;
 extern const struct ntk_infinite_op ntk_infinite_conv, ntk_infinite_conv_local, ntk_infinite_pool, ntk_infinite_max_pool, ntk_infinite_global_pool, ntk_infinite_flatten;
 
@@ -186,7 +188,7 @@ extern const ntk_op *const ntk_ops[]; /* NULL-terminated; without the activation
 extern const ntk_op ntk_op_dense, ntk_op_activation, ntk_op_branch, ntk_op_repeat, ntk_op_identity, ntk_op_layer_norm;
 extern const ntk_op ntk_op_conv, ntk_op_conv_local, ntk_op_conv_transpose;
 extern const ntk_op ntk_op_avg_pool, ntk_op_sum_pool, ntk_op_max_pool, ntk_op_global_avg_pool, ntk_op_global_sum_pool, ntk_op_flatten;
-extern const ntk_op ntk_op_slice, ntk_op_resize, ntk_op_dropout, ntk_op_attention;
+extern const ntk_op ntk_op_slice, ntk_op_resize, ntk_op_dropout, ntk_op_attention, ntk_op_aggregate;
 
 /** Indices into ntk_layer.value of the parametric ops.  Every parametric op opens its key table with these. */
 enum { NTK_DENSE_UNITS, NTK_DENSE_W_STD, NTK_DENSE_B_STD, NTK_DENSE_PARAMETERIZATION, NTK_DENSE_TRAIN, NTK_DENSE_LR };
@@ -347,6 +349,37 @@ ntk_status ntk_network_check_input(ntk_context *ctx, const ntk_network *network,
 
 /** Numbers in one input. */
 int64_t ntk_network_input_size(const ntk_network *network);
+
+/* ---- what comes with the data ---------------------------------------------------------------------------------- */
+
+/**
+ * An ntk_structure checked and kept.  A masked sample is one of a smaller input: for each size that occurs the network is compiled
+ * again (crops[0] is the network itself), so that masked = cropped by construction.
+ */
+typedef struct ntk_sites {
+    int64_t n, nodes;  /* nodes: V of the graphs; 0: none */
+    int64_t n_crops;   /* 0: there is no structure at all */
+    ntk_network **crops;
+    int32_t *crop;     /* [n]: which one a sample has */
+    double *graph;     /* [n, V V]: of each sample its valid edges [v, v] in front; NULL: none */
+} ntk_sites;
+
+/** `given` may be NULL.  `name` is that of x.  To be closed, also after a failure. */
+ntk_status ntk_sites_open(ntk_context *ctx, const ntk_network *network, const char *name, int64_t n, const ntk_structure *given, ntk_sites *sites);
+void ntk_sites_close(ntk_sites *sites);
+
+/** x, dense [n, input]: of each sample the valid numbers come to the front, in their order; the rest becomes 0. */
+void ntk_sites_pack(const ntk_sites *sites, ntk_dtype dtype, void *x);
+
+/** The network of sample i, and its graph (NULL: none). */
+const ntk_network *ntk_sites_network(const ntk_sites *sites, const ntk_network *network, int64_t i);
+const double *ntk_sites_graph(const ntk_sites *sites, int64_t i);
+
+/** Nodes of the graph that the network asks for; 0: it has no aggregate. */
+int64_t ntk_network_nodes(const ntk_network *network);
+
+/** Where position p of a cropped value stands among those of the whole one, row-major. */
+int64_t ntk_sites_place(const ntk_value *whole, const ntk_value *cropped, int64_t p);
 
 /* ---- windows --------------------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@ static ntk_status open_inputs(ntk_context *ctx, const ntk_predictor *p, const nt
     ntk_status status;
     if (given->ntk || given->nngp || given->ntk_test || given->nngp_test)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "test.x and blocks of a kernel are both given; one of them is enough");
-    NTK_TRY(ntk_cross_open(ctx, p->gram, given->x, &test->points));
+    NTK_TRY(ntk_cross_open(ctx, p->gram, given->x, given->structure, &test->points));
     test->from_kernel = true;
     test->samples = test->points.n;
     test->per_sample = p->gram->per_sample;

@@ -101,6 +101,10 @@ static ntk_status finite_networks(ntk_context *ctx)
     TRY(ntk_network_forward(ctx, w.network, &t, &x, &out));
     TRY(ntk_network_jvp(ctx, w.network, &t, &x, &dense_theta, &out));
     TRY(ntk_network_vjp(ctx, w.network, &t, &x, &out, &gradient));
+    TRY(ntk_network_forward_with(ctx, w.network, &t, &x, NULL, &out));
+    TRY(ntk_jacobian_with(ctx, w.network, &t, &x, NULL, &j));
+    ntk_jacobian_destroy(j);
+    j = NULL;
     TRY(ntk_jacobian_from_network(ctx, w.network, &t, &x, &j));
     TRY(ntk_jacobian_apply(ctx, j, &gradient, &flat));
     TRY(ntk_jacobian_apply_transposed(ctx, j, &flat, &gradient));

@@ -36,6 +36,7 @@ static int calls_back; /* its address stands for "a callback is given" */
 
 static ntk_monte_carlo_options monte_carlo_options = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 2};
 static ntk_kernel_options kernel_options = {NTK_KERNEL_OPTIONS_INIT, .reserved = 0};
+static ntk_structure structure = {NTK_STRUCTURE_INIT, .mask = NULL};
 static ntk_request request = {NTK_REQUEST_INIT, .ntk = NULL};
 static ntk_job job = {NTK_JOB_INIT, .n1 = 3};
 static ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1};
@@ -196,6 +197,10 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
     X(ntk_optimizer_adam_after, , ntk_optimizer_adam_after(ctx, p[0], 0.9, 3, 1e-3, p[1]), IN_AS("second_moment", FILL_POSITIVE, 0, P),        \
       NEW(optimizer))                                                                                                                         \
     X(ntk_optimizer_get_diagonal, , ntk_optimizer_get_diagonal(ctx, p[0], p[1]), HANDLE("optimizer", OPTIMIZER), OUT("d", ALL, P))            \
+    X(ntk_network_forward_with, , ntk_network_forward_with(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("network", NETWORK), IN("theta", ALL, P), \
+      IN("x", AXIS(1), N, D), OPTIONS("structure", structure), OUT("f", ALL, N, O))                                                             \
+    X(ntk_jacobian_with, , ntk_jacobian_with(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("network", NETWORK), IN("theta", ALL, P),               \
+      IN("x", AXIS(1), N, D), OPTIONS("structure", structure), NEW(jacobian))                                                                  \
     X(ntk_jacobian_from_network, , ntk_jacobian_from_network(ctx, p[0], p[1], p[2], p[3]), HANDLE("network", NETWORK), IN("theta", ALL, P),   \
       IN("x", AXIS(1), N, D), NEW(jacobian))                                                                                                  \
     X(ntk_jacobian_from_matrix, , ntk_jacobian_from_matrix(ctx, p[0], O, p[1]), IN("j", 0, ROWS, P), NEW(jacobian))                           \

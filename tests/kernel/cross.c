@@ -49,7 +49,7 @@ static void check(ntk_context *ctx, ntk_kernel *k, int64_t n, int64_t m, int64_t
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &test, &train, &(ntk_request){NTK_REQUEST_INIT, .ntk = &a, .nngp = &b}));
     kit_ok(ctx, ntk_kernel_eval(ctx, k, &test, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &c, .nngp = &d}));
     kit_ok(ctx, ntk_gram_create(ctx, k, &train, NULL, &gram));
-    kit_ok(ctx, ntk_cross_open(ctx, gram, &test, &points));
+    kit_ok(ctx, ntk_cross_open(ctx, gram, &test, NULL, &points));
     for (int64_t row = 0; row < m; row += step) {
         double *at = got + row * per * n * per;
         kit_ok(ctx, ntk_cross_block(ctx, gram, &points, row, NTK_MIN(step, m - row), at, at + count));
@@ -93,7 +93,7 @@ static void test_one_kind(void **state)
     kit_random(3, N * D, x);
     kit_ok(ctx, ntk_gram_create(ctx, k, &train, NULL, &gram));
     ntk_kernel_destroy(k);
-    kit_ok(ctx, ntk_cross_open(ctx, gram, &test, &points));
+    kit_ok(ctx, ntk_cross_open(ctx, gram, &test, NULL, &points));
     kit_ok(ctx, ntk_cross_block(ctx, gram, &points, 0, M, both[0], both[1]));
     kit_ok(ctx, ntk_cross_block(ctx, gram, &points, 0, M, ntk, NULL));
     kit_ok(ctx, ntk_cross_block(ctx, gram, &points, 0, M, NULL, nngp));
@@ -122,16 +122,16 @@ static void test_refusals(void **state)
     ntk_gram *gram = NULL;
     ntk_points points;
     kit_ok(ctx, ntk_gram_from_matrix(ctx, &matrix, &gram));
-    kit_fails(ctx, ntk_cross_open(ctx, gram, &three, &points), NTK_ERROR_ARGUMENT, "was not made from a kernel");
+    kit_fails(ctx, ntk_cross_open(ctx, gram, &three, NULL, &points), NTK_ERROR_ARGUMENT, "was not made from a kernel");
     ntk_gram_destroy(gram);
     kit_ok(ctx, ntk_kernel_from_callback(ctx, product_kernel, NULL, NTK_KIND_NTK, &callback));
     kit_ok(ctx, ntk_gram_create(ctx, callback, &two, NULL, &gram));
-    kit_fails(ctx, ntk_cross_open(ctx, gram, &three, &points), NTK_ERROR_SHAPE, "x has 3 columns; the training inputs 2");
+    kit_fails(ctx, ntk_cross_open(ctx, gram, &three, NULL, &points), NTK_ERROR_SHAPE, "x has 3 columns; the training inputs 2");
     ntk_gram_destroy(gram);
     kit_ok(ctx, ntk_gram_create(ctx, infinite, &three, NULL, &gram));
-    kit_fails(ctx, ntk_cross_open(ctx, gram, &narrow, &points), NTK_ERROR_DTYPE, "x holds f32; the gram was made from f64");
-    kit_fails(ctx, ntk_cross_open(ctx, gram, &two, &points), NTK_ERROR_SHAPE, "x has shape [3, 2]; expected [any, 3]");
-    kit_fails(ctx, ntk_cross_open(ctx, gram, NULL, &points), NTK_ERROR_NULL, "x is NULL");
+    kit_fails(ctx, ntk_cross_open(ctx, gram, &narrow, NULL, &points), NTK_ERROR_DTYPE, "x holds f32; the gram was made from f64");
+    kit_fails(ctx, ntk_cross_open(ctx, gram, &two, NULL, &points), NTK_ERROR_SHAPE, "x has shape [3, 2]; expected [any, 3]");
+    kit_fails(ctx, ntk_cross_open(ctx, gram, NULL, NULL, &points), NTK_ERROR_NULL, "x is NULL");
     ntk_gram_destroy(gram);
     ntk_kernel_destroy(infinite);
     ntk_kernel_destroy(callback);

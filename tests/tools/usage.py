@@ -9,10 +9,7 @@ from kit import network, save
 
 COMMANDS = ["kernel", "network show", "network init", "network forward", "network jacobian", "fit", "predict", "spectrum", "dynamics", "gramian", "compare", "train", "doctor"]
 REFUSED = {
-    "kernel": ["--mask1", "--mask2", "--graph1", "--graph2"],
-    "network forward": ["--mask1", "--graph1"],
     "fit": ["--mask1", "--graph2"],
-    "spectrum": ["--mask1"],
 }
 
 
