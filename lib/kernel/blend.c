@@ -67,6 +67,8 @@ static ntk_status prepare_part(ntk_context *ctx, const ntk_kernel *part, const n
         return ntk_fail(ctx, NTK_ERROR_DTYPE, "x holds f32; the %s kernel in the sum takes f64", part->class->name);
     *out = *points;
     out->copy = out->prepared = NULL;
+    out->sites = (ntk_sites){0};
+    out->readings = NULL;
     return ntk_points_prepare(ctx, part, out);
 }
 

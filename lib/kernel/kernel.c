@@ -177,7 +177,7 @@ static ntk_status copy_as(ntk_context *ctx, const ntk_kernel *kernel, const ntk_
     ntk_status status;
     ntk_kernel *k = NULL;
     ntk_array theta = ntk_vector_f64(kernel->theta, kernel->network->n_parameters);
-    NTK_TRY(make_kernel(ctx, class, &k));
+    NTK_TRY(ntk_kernel_new(ctx, class, &k));
     k->delivers = kernel->delivers;
     k->per_sample = kernel->per_sample;
     k->trailing = kernel->trailing;

@@ -25,7 +25,7 @@ static ntk_status open_sites(ntk_context *ctx, const ntk_kernel *k, const char *
 {
     bool takes_masks = k->class == &ntk_spatial_kernel || (k->class == &ntk_empirical_kernel && k->keeps);
     ntk_status status;
-    if (k->network && k->class != &ntk_monte_carlo_kernel) {
+    if (k->network && k->class != &ntk_monte_carlo_kernel && k->class != &ntk_blend_kernel) {
         NTK_TRY(ntk_sites_open(ctx, k->network, name, points->n, structure, &points->sites));
         if (points->sites.n_crops <= 1 || takes_masks) return NTK_OK;
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s has a mask, but the gram was made without one; give options.structure to ntk_gram_create()", name);

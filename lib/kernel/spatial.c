@@ -13,6 +13,8 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
     int64_t size;
     ntk_spatial_side side;
     ntk_status status;
+    if (ntk_network_nodes(k->network) > 0 && !points->sites.graph)
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the network aggregates over graphs, which this call has no place for");
     NTK_TRY(ntk_size_product(ctx, "the norms of all positions", points->n, ntk_spatial_table_size(k->reading), &size));
     NTK_TRY(ntk_memory_require(ctx, "the norms of all positions", (double)size * (double)ntk_dtype_size(points->dtype)));
     NTK_TRY(ntk_allocate_raw(ctx, size, ntk_dtype_size(points->dtype), &points->prepared));
