@@ -364,8 +364,8 @@ typedef struct ntk_sites {
     double *graph;     /* [n, V V]: of each sample its valid edges [v, v] in front; NULL: none */
 } ntk_sites;
 
-/** `given` may be NULL.  `name` is that of x.  To be closed, also after a failure. */
-ntk_status ntk_sites_open(ntk_context *ctx, const ntk_network *network, const char *name, int64_t n, const ntk_structure *given, ntk_sites *sites);
+/** `structure` may be NULL.  `name` is that of x.  To be closed, also after a failure. */
+ntk_status ntk_sites_open(ntk_context *ctx, const ntk_network *network, const char *name, int64_t n, const ntk_structure *structure, ntk_sites *sites);
 void ntk_sites_close(ntk_sites *sites);
 
 /** x, dense [n, input]: of each sample the valid numbers come to the front, in their order; the rest becomes 0. */

@@ -186,13 +186,13 @@ done:
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
-ntk_status ntk_sites_open(ntk_context *ctx, const ntk_network *network, const char *name, int64_t n, const ntk_structure *given, ntk_sites *sites)
+ntk_status ntk_sites_open(ntk_context *ctx, const ntk_network *network, const char *name, int64_t n, const ntk_structure *structure, ntk_sites *sites)
 {
     ntk_status status;
     ntk_structure known;
     int64_t k = 0;
     *sites = (ntk_sites){.n = n};
-    NTK_TRY(NTK_OPTIONS_READ(ctx, given, &known));
+    NTK_TRY(NTK_OPTIONS_READ(ctx, structure, &known));
     if (!known.mask && !known.graph && !next_aggregate(network, &k)) return NTK_OK;
     NTK_TRY(NTK_NEW(ctx, n + 1, &sites->crops));
     NTK_TRY(NTK_NEW(ctx, n, &sites->crop));

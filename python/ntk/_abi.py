@@ -54,13 +54,13 @@ class KernelOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("outputs", c_int), ("reserved", c_int32), ("algorithm", c_int), ("reserved_2", c_int32), ("dropout", c_int), ("reserved_3", c_int32)]
 
 
-class Structure(Options):
+class DataStructure(Options):
     _fields_ = [("struct_size", c_size_t), ("mask", ARRAY), ("graph", ARRAY)]
 
 
 class Request(Options):
     _fields_ = [("struct_size", c_size_t), ("nngp", ARRAY), ("ntk", ARRAY), ("layers", ARRAY), ("ntk_error", ARRAY), ("nngp_error", ARRAY),
-                ("structure1", POINTER(Structure)), ("structure2", POINTER(Structure))]
+                ("structure1", POINTER(DataStructure)), ("structure2", POINTER(DataStructure))]
 
 
 class MonteCarloOptions(Options):
@@ -69,7 +69,7 @@ class MonteCarloOptions(Options):
 
 class Job(Options):
     _fields_ = [("struct_size", c_size_t), ("n1", c_int64), ("n2", c_int64), ("inputs", c_int64), ("dtype", c_int), ("no_ntk", c_int32), ("nngp", c_int32),
-                ("layers", c_int32), ("diagonal", c_int32), ("gram", c_int32), ("storage", c_int), ("reserved", c_int32), ("structure", POINTER(Structure))]
+                ("layers", c_int32), ("diagonal", c_int32), ("gram", c_int32), ("storage", c_int), ("reserved", c_int32)]
 
 
 class Estimate(Structure):
@@ -77,7 +77,8 @@ class Estimate(Structure):
 
 
 class GramOptions(Options):
-    _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32), ("storage", c_int), ("reserved", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("nngp", c_int32), ("no_ntk", c_int32), ("storage", c_int), ("reserved", c_int32),
+                ("structure", POINTER(DataStructure))]
 
 
 class SpectrumOptions(Options):
@@ -97,7 +98,7 @@ class PredictorOptions(Options):
 
 class TestSet(Options):
     _fields_ = [("struct_size", c_size_t), ("x", ARRAY), ("ntk", ARRAY), ("nngp", ARRAY), ("ntk_test", ARRAY), ("nngp_test", ARRAY), ("f0", ARRAY),
-                ("structure", POINTER(Structure))]
+                ("structure", POINTER(DataStructure))]
 
 
 class DynamicsOptions(Options):
@@ -141,7 +142,7 @@ class ReconstructOptions(Options):
 
 
 STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacobian_functions": JacobianFunctions,
-           "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_structure": Structure, "ntk_request": Request,
+           "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_structure": DataStructure, "ntk_request": Request,
            "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_job": Job, "ntk_estimate": Estimate, "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
            "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
@@ -158,7 +159,7 @@ CALLS = {
     "network_widen": (_H, c_int64, _NEW),
     "network_initialize": (_H, c_uint64, _A),
     "network_forward": (_H, _A, _A, _A),
-    "network_forward_with": (_H, _A, _A, POINTER(Structure), _A),
+    "network_forward_with": (_H, _A, _A, POINTER(DataStructure), _A),
     "network_jvp": (_H, _A, _A, _A, _A),
     "network_vjp": (_H, _A, _A, _A, _A),
     "optimizer_identity": (_NEW,),
@@ -168,7 +169,7 @@ CALLS = {
     "optimizer_diagonal": (_A, _NEW),
     "optimizer_get_diagonal": (_H, _A),
     "jacobian_from_network": (_H, _A, _A, _NEW),
-    "jacobian_with": (_H, _A, _A, POINTER(Structure), _NEW),
+    "jacobian_with": (_H, _A, _A, POINTER(DataStructure), _NEW),
     "jacobian_from_matrix": (_A, _I, _NEW),
     "jacobian_from_callbacks": (POINTER(JacobianFunctions), _NEW),
     "jacobian_from_function": (PRODUCT, c_void_p, _A, _I, _I, POINTER(DifferenceOptions), _NEW),

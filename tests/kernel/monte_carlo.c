@@ -56,7 +56,7 @@ static void test_values(void **state)
             for (int s = 0; s < S; ++s) wanted[2 + kind][i] += pow(draws[kind][s][i] - wanted[kind][i], 2) / (S - 1) / S;
             wanted[2 + kind][i] = sqrt(wanted[2 + kind][i]);
         }
-    kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, &x2, &(ntk_request){NTK_REQUEST_INIT, &out[1], &out[0], NULL, &out[2], &out[3]}));
+    kit_ok(ctx, ntk_kernel_eval(ctx, k, &x1, &x2, &(ntk_request){NTK_REQUEST_INIT, .nngp = &out[1], .ntk = &out[0], .ntk_error = &out[2], .nngp_error = &out[3]}));
     for (int i = 0; i < 4; ++i) kit_close(N * M, got[i], wanted[i], 1e-14);
     ntk_kernel_destroy(k);
     ntk_network_destroy(network);
