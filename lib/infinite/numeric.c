@@ -1,5 +1,6 @@
 /*
- * Activations without a closed form, by Hermite series (docs/mathematics.md §3.3), in distance form.  The coefficients, per sample, are made
+ * Activations with a kink at zero and no closed form (elu, selu), by Hermite series (docs/mathematics.md §3.3), in distance form; the sums over
+ * terms, which own.c shares, are in numeric_terms.h.  The coefficients, per sample, are made
  * in numeric_series.c.
  *
  * With d_k = E[phi'(alpha z) h_k(z)] and c_0 = E[phi(alpha z)], h_k the normalised Hermite polynomials,
@@ -31,20 +32,6 @@
 
 #include "angle.h"
 #include "numeric_terms.h"
-
-void NTK_HOT_NAME(numeric_smooth_pairs)(const ntk_plan *plan, const ntk_run *run);
-void NTK_HOT_NAME(numeric_smooth_pairs)(const ntk_plan *plan, const ntk_run *run)
-{
-    int c = plan->first_column;
-    pairs p;
-    sums even, odd;
-    open_pairs(plan, run, &p);
-    clear(&even);
-    clear(&odd);
-    add_series(&p, p.column, terms_of(run, c + NTK_NUMERIC_EVEN_TERMS), 0, NULL, &odd);
-    add_series(&p, p.column + NTK_NUMERIC_SMOOTH_TERMS / 2, terms_of(run, c + NTK_NUMERIC_ODD_TERMS), 1, NULL, &even);
-    finish(plan, &p, &even, &odd);
-}
 
 static const int nodes[] = NTK_NUMERIC_NODE_LIST;
 static const double kink_series[] = NTK_NUMERIC_STEP;
@@ -151,7 +138,6 @@ void NTK_HOT_NAME(numeric_kinked_pairs)(const ntk_plan *plan, const ntk_run *run
     NTK_DECLARE_VARIANTS_(name, f64)      \
     NTK_DECLARE_VARIANTS_(name, f32)      \
     const ntk_pairs_variants ntk_##name = {{[NTK_F64] = NTK_VARIANT_ROW(name, f64), [NTK_F32] = NTK_VARIANT_ROW(name, f32)}};
-CONST_VARIANTS(numeric_smooth_pairs)
 CONST_VARIANTS(numeric_kinked_pairs)
 
 #endif

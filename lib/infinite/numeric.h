@@ -1,6 +1,6 @@
 /*
- * numeric: activations without a closed form, by Hermite series (numeric.c; the coefficients: numeric_series.c).  A record needs phi, phi' and, if phi has a kink at
- * zero, the jumps of its derivatives there.
+ * numeric: activations with a kink at zero and no closed form, by Hermite series (numeric.c; the coefficients: numeric_series.c).  A record needs phi, phi' and
+ * the jumps of its derivatives there.  Smooth ones go by own.c.
  */
 #ifndef NTK_NUMERIC_H
 #define NTK_NUMERIC_H
@@ -25,10 +25,8 @@ enum {
 #define NTK_NUMERIC_HALF (NTK_NUMERIC_TERMS / 2)
 #define NTK_NUMERIC_KINKED_TERMS (NTK_NUMERIC_HALF + NTK_NUMERIC_TAIL) /* of one parity */
 
-extern const ntk_pairs_variants ntk_numeric_smooth_pairs, ntk_numeric_kinked_pairs;
-int ntk_numeric_smooth_columns(const double *p);
+extern const ntk_pairs_variants ntk_numeric_kinked_pairs;
 int ntk_numeric_kinked_columns(const double *p);
-void ntk_numeric_smooth_constants(const double *p, double *k);
 void ntk_numeric_norms(const ntk_plan *plan, int64_t n, double *table);
 
 #endif

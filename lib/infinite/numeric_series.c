@@ -11,22 +11,10 @@
 
 #include <math.h>
 
-int ntk_numeric_smooth_columns(const double *p)
-{
-    (void)p;
-    return NTK_NUMERIC_SERIES + NTK_NUMERIC_SMOOTH_TERMS;
-}
-
 int ntk_numeric_kinked_columns(const double *p)
 {
     (void)p;
     return NTK_NUMERIC_SERIES + 2 * NTK_NUMERIC_KINKED_TERMS;
-}
-
-void ntk_numeric_smooth_constants(const double *p, double *k)
-{
-    (void)p;
-    k[NTK_NUMERIC_JUMPS] = 0;
 }
 
 /* ---- quadrature over z ------------------------------------------------------------------------------------------ */
@@ -109,35 +97,12 @@ static const int node[] = NTK_NUMERIC_NODE_LIST;
 
 typedef struct series {
     int even_terms, odd_terms;   /* of phi' */
-    double even[NTK_NUMERIC_SMOOTH_TERMS], odd[NTK_NUMERIC_SMOOTH_TERMS];
-    double even_inverse[NTK_NUMERIC_SMOOTH_TERMS], odd_inverse[NTK_NUMERIC_SMOOTH_TERMS]; /* 1/(k+1) */
+    double even[NTK_NUMERIC_KINKED_TERMS], odd[NTK_NUMERIC_KINKED_TERMS];
+    double even_inverse[NTK_NUMERIC_KINKED_TERMS], odd_inverse[NTK_NUMERIC_KINKED_TERMS]; /* 1/(k+1) */
     int even_use, odd_use; /* beyond, all are negligible */
     double mean;
     double error; /* estimate of what the sum of d_k²/(k+1) may be wrong by */
 } series;
-
-/* Until four in a row are small against the length of phi': in products with another sample's they count by themselves, not by their squares. */
-static void smooth_series(rule *r, series *s)
-{
-    double small = 1e-13 * sqrt(r->slope2), left = r->slope2 * (1 - 1e-13);
-    int k = 0, run = 0;
-    for (; k < NTK_NUMERIC_SMOOTH_TERMS && run < 4; ++k) {
-        double d = next_coefficient(r, k);
-        (k % 2 ? s->odd : s->even)[k / 2] = d;
-        run = fabs(d) <= small ? run + 1 : 0;
-        left -= d * d;
-    }
-    s->error = fmax(left, 0) / (k + 1);
-    s->even_use = (k + 1) / 2;
-    s->odd_use = k / 2;
-    while (s->even_use > 0 && fabs(s->even[s->even_use - 1]) <= small) --s->even_use;
-    while (s->odd_use > 0 && fabs(s->odd[s->odd_use - 1]) <= small) --s->odd_use;
-    for (k = 0; k < NTK_NUMERIC_SMOOTH_TERMS; ++k) {
-        if (k / 2 >= (k % 2 ? s->odd_use : s->even_use)) (k % 2 ? s->odd : s->even)[k / 2] = 0;
-        (k % 2 ? s->odd_inverse : s->even_inverse)[k / 2] = 1.0 / (k + 1);
-    }
-    s->even_terms = s->odd_terms = NTK_NUMERIC_SMOOTH_TERMS / 2;
-}
 
 /*
  * d_k of the kink for real k, up to a sign that all k of one parity share:
@@ -245,7 +210,6 @@ void ntk_numeric_norms(const ntk_plan *plan, int64_t n, double *table)
     const ntk_activation *a = plan->step->layer->activation;
     const double *p = ntk_layer_parameters(plan->step->layer), *alpha = table + plan->input_alpha * n;
     double *own = table + plan->first_column * n, *out = table + plan->output_alpha * n;
-    bool kinked = plan->k[NTK_NUMERIC_JUMPS] > 0;
     rule r;
     series s;
     gauss_legendre(r.x, r.w);
@@ -256,8 +220,7 @@ void ntk_numeric_norms(const ntk_plan *plan, int64_t n, double *table)
         }
         make_rule(&r, a, p, alpha[i]);
         s.mean = r.mean;
-        if (kinked) kinked_series(&r, plan->k, alpha[i], &s);
-        else smooth_series(&r, &s);
-        write_columns(&s, alpha[i], kinked ? plan->k[NTK_NUMERIC_FIRST_JUMP] : 0, n, own + i, out + i);
+        kinked_series(&r, plan->k, alpha[i], &s);
+        write_columns(&s, alpha[i], plan->k[NTK_NUMERIC_FIRST_JUMP], n, own + i, out + i);
     }
 }

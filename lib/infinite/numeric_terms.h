@@ -59,6 +59,8 @@ typedef struct pairs {
     int column; /* of the first coefficient */
     real ratio, jump2, m[NTK_RUN], gap[NTK_RUN];
     const real *ratios;
+    int brief[NTK_RUN / NTK_LANES]; /* degrees that are enough for a step, without distances; 0: all terms, with them */
+    real far[NTK_RUN];              /* 1: of a brief step */
 } pairs;
 
 static inline void start_step(const pairs *p, int64_t first, int parity, step *b)
@@ -78,6 +80,51 @@ static inline void start_step(const pairs *p, int64_t first, int parity, step *b
     }
 }
 
+/*
+ * Where no |rho| of a step is above 0.95 its powers end the sums early: |d_k d'_k| m^k adds up to at most m^n beyond n.  The distance, whose terms
+ * do not end, is then no small one and comes from the moment: 1 - |rho'|, of an error of eps.  Unless phi is mostly its mean (softplus): then
+ * rho' is near 1 for all pairs.
+ */
+#define BRIEF_MOST REAL(0.95)
+#define BRIEF_LOG (sizeof(real) == 8 ? 37.0 : 17.0) /* -log of the rounding error */
+
+static inline void find_brief(const ntk_plan *plan, const ntk_run *run, pairs *p)
+{
+    real mean = row_of(run, plan->first_column + NTK_NUMERIC_MEAN);
+    const real *means = column_of(run, plan->first_column + NTK_NUMERIC_MEAN);
+    for (int64_t first = 0; first < run->count; first += NTK_LANES) {
+        real most = 0, constant = 0;
+        for (int64_t j = first; j < first + NTK_LANES; ++j) {
+            most = p->m[j] > most ? p->m[j] : most;
+            constant = ntk_abs(mean * means[j]) > constant ? ntk_abs(mean * means[j]) : constant;
+        }
+        if (most <= BRIEF_MOST && constant <= REAL(0.5)) p->brief[first / NTK_LANES] = 2 + (most > REAL(0.01) ? (int)(BRIEF_LOG / -log((double)most)) : 8);
+        for (int64_t j = first; j < first + NTK_LANES; ++j) p->far[j] = p->brief[first / NTK_LANES] > 0;
+    }
+}
+
+static inline void add_brief_term(real di, const real *dj, real inverse, step *b, step_sums *s)
+{
+    for (int v = 0; v < VECTORS; ++v) {
+        vec part = di * LOAD(dj + v * LANES) * b->power[v];
+        s->dot[v] += part;
+        s->moment[v] += inverse * part;
+        b->power[v] *= b->rest[v]; /* m² */
+    }
+}
+
+static inline void add_brief(const pairs *p, int column, int terms, int parity, const real *row, const real *inverse, int64_t first, sums *to)
+{
+    int enough = (p->brief[first / NTK_LANES] - parity + 1) / 2;
+    step b;
+    step_sums s = {{{0}}, {{0}}, {{0}}, {{0}}};
+    start_step(p, first, parity, &b);
+    for (int v = 0; v < VECTORS; ++v) b.rest[v] = b.m[v] * b.m[v];
+    for (int t = 0; t < NTK_MIN(terms, enough); ++t) add_brief_term(row[t], column_of(p->run, column + t) + first, inverse[t], &b, &s);
+    for (int v = 0; v < VECTORS; ++v) s.moment[v] *= b.m[v];
+    add_step(&s, first, to);
+}
+
 /* The terms k = parity, parity + 2, ... of phi', whose coefficients start at `column`. */
 static inline void add_series(const pairs *p, int column, int terms, int parity, const double *kink, sums *to)
 {
@@ -90,6 +137,10 @@ static inline void add_series(const pairs *p, int column, int terms, int parity,
     for (int64_t first = 0; first < p->run->count; first += NTK_LANES) {
         step b;
         step_sums s = {{{0}}, {{0}}, {{0}}, {{0}}};
+        if (p->brief[first / NTK_LANES] > 0) {
+            add_brief(p, column, terms, parity, row, inverse, first, to);
+            continue;
+        }
         start_step(p, first, parity, &b);
         for (int t = 0; t < terms; ++t) {
             add_term(&b, p->ratio, row[t], column_of(p->run, column + t) + first, kink2[t], inverse[t], &s);
@@ -123,7 +174,9 @@ static inline void open_pairs(const ntk_plan *plan, const ntk_run *run, pairs *p
     {
         p->m[j] = ntk_abs(in.rho[j]);
         p->gap[j] = in.gap[j];
+        p->far[j] = 0;
     }
+    for (int i = 0; i < NTK_RUN / NTK_LANES; ++i) p->brief[i] = 0;
 }
 
 static inline void clear(sums *s)
@@ -148,6 +201,7 @@ static inline void finish(const ntk_plan *plan, const pairs *p, const sums *even
         real after = near ? even_moment + odd_moment : even_moment - odd_moment;
         real same = even_gap + odd_gap, opposite = REAL(0.5) * (share + shares[j]) + even_moment + odd_gap;
         real gap = near ? (after >= 0 ? same : 1 + after) : (after < 0 ? opposite : 1 - after);
+        gap = p->far[j] > 0 ? 1 - ntk_abs(after) : gap;
         out.theta[j] = theta * (odd->dot[j] + (near ? even->dot[j] : -even->dot[j]));
         out.rho[j] = after > 1 ? 1 : after < -1 ? -1 : after;
         out.gap[j] = gap > 0 ? gap : 0;

@@ -50,6 +50,7 @@ void NTK_HOT_NAME(own_pairs)(const ntk_plan *plan, const ntk_run *run)
     pairs p;
     sums even, odd;
     open_pairs(plan, run, &p);
+    find_brief(plan, run, &p);
     clear(&even);
     clear(&odd);
     add_series(&p, p.column, terms_of(run, c + NTK_NUMERIC_EVEN_TERMS), 0, NULL, &odd);

@@ -12,60 +12,81 @@
 
 #include <math.h>
 
-enum { POINTS = NTK_PIECES_POINTS, TERMS = NTK_NUMERIC_SMOOTH_TERMS, MOST_NODES = 8192 };
+enum { POINTS = NTK_PIECES_POINTS, TERMS = NTK_NUMERIC_SMOOTH_TERMS, MOST_NODES = 6144 };
 #define REACH 12.5
 #define LEFT_OUT 1e-11
 #define PROMISED 1e-10
+#define SAME 1e-15 /* lengths of normalised rows differ by rounding */
 
 typedef struct line {
     double x[POINTS], w[POINTS];
     int count;
-    double z[MOST_NODES], slope[MOST_NODES], h[MOST_NODES], last[MOST_NODES]; /* phi' times weight */
+    double z[MOST_NODES], even[MOST_NODES], odd[MOST_NODES], h[MOST_NODES], last[MOST_NODES]; /* z > 0; parts of phi' times weight */
     double mean, square, slope_square; /* E phi, E phi², E phi'² */
 } line;
+
+static void add_node(line *l, const ntk_pieces *f, double alpha, double z, double w)
+{
+    double weight = w * exp(-z * z / 2) / sqrt(2 * M_PI), up, down, up_slope, down_slope;
+    int at = l->count++;
+    ntk_pieces_at(f, alpha * z, &up, &up_slope);
+    ntk_pieces_at(f, -alpha * z, &down, &down_slope);
+    l->z[at] = z;
+    l->even[at] = weight * (up_slope + down_slope);
+    l->odd[at] = weight * (up_slope - down_slope);
+    l->h[at] = 1;
+    l->last[at] = 0;
+    l->mean += weight * (up + down);
+    l->square += weight * (up * up + down * down);
+    l->slope_square += weight * (up_slope * up_slope + down_slope * down_slope);
+}
 
 static void add_panels(line *l, const ntk_pieces *f, double alpha, double low, double high, double widest)
 {
     int parts = (int)ceil((high - low) / widest);
     double width = (high - low) / parts;
     for (int part = 0; part < parts; ++part)
-        for (int i = 0; i < POINTS; ++i) {
-            double z = low + width * (part + l->x[i]), weight = width * l->w[i] * exp(-z * z / 2) / sqrt(2 * M_PI), value, slope;
-            int at = l->count++;
-            ntk_pieces_at(f, alpha * z, &value, &slope);
-            l->z[at] = z;
-            l->slope[at] = weight * slope;
-            l->h[at] = 1;
-            l->last[at] = 0;
-            l->mean += weight * value;
-            l->square += weight * value * value;
-            l->slope_square += weight * slope * slope;
-        }
+        for (int i = 0; i < POINTS; ++i) add_node(l, f, alpha, low + width * (part + l->x[i]), width * l->w[i]);
+}
+
+/* The distances of the breaks from 0, ascending, and the reach. */
+static int ends_of(const ntk_pieces *f, double alpha, double ends[NTK_OWN_BREAKS + 1])
+{
+    int n = 0;
+    for (int b = 0; b < f->n_breaks; ++b) {
+        double at = fabs(f->breaks[b]) / alpha;
+        int i = n;
+        if (!(at < REACH)) continue;
+        for (; i > 0 && ends[i - 1] > at; --i) ends[i] = ends[i - 1];
+        ends[i] = at;
+        ++n;
+    }
+    ends[n] = REACH;
+    return n + 1;
 }
 
 /* False: too many nodes. */
 static bool make_line(line *l, const ntk_pieces *f, double alpha)
 {
-    double low = -REACH, widest = fmin(0.5, 2 * f->narrowest / alpha);
+    double ends[NTK_OWN_BREAKS + 1], low = 0, widest = fmin(0.5, 2 * f->narrowest / alpha);
+    int n = ends_of(f, alpha, ends);
     l->count = 0;
     l->mean = l->square = l->slope_square = 0;
-    if (!((2 * REACH / widest + f->n_breaks + 1) * POINTS < MOST_NODES && alpha * REACH < NTK_PIECES_REACH)) return false;
-    for (int b = 0; b <= f->n_breaks; ++b) {
-        double high = b < f->n_breaks ? f->breaks[b] / alpha : REACH;
-        if (high > REACH) high = REACH;
-        if (high <= low) continue;
-        add_panels(l, f, alpha, low, high, widest);
-        low = high;
+    if (!((REACH / widest + n) * POINTS < MOST_NODES && alpha * REACH < NTK_PIECES_REACH)) return false;
+    for (int i = 0; i < n; ++i) {
+        if (ends[i] > low) add_panels(l, f, alpha, low, ends[i], widest);
+        low = ends[i];
     }
     return true;
 }
 
 static double next_coefficient(line *l, int k)
 {
+    const double *slope = k % 2 ? l->odd : l->even;
     double sum = 0, a = 1 / sqrt(k + 1), b = sqrt((double)k / (k + 1));
     for (int i = 0; i < l->count; ++i) {
         double h = l->h[i];
-        sum += l->slope[i] * h;
+        sum += slope[i] * h;
         l->h[i] = a * l->z[i] * h - b * l->last[i];
         l->last[i] = h;
     }
@@ -113,11 +134,11 @@ typedef struct series {
 
 static void take_coefficients(line *l, const ntk_pieces *f, double alpha, series *s)
 {
-    double small = 1e-14 * sqrt(l->slope_square) + 1e-300;
+    double small = (f->knows_slope ? 1e-13 : 1e-12) * sqrt(l->slope_square) + 1e-300; /* nothing below is known */
     int k = 0, run = 0;
     steps jumps;
     open_steps(&jumps, f, alpha);
-    for (; k < TERMS && run < 8; ++k) {
+    for (; k < TERMS && run < 4; ++k) {
         s->d[k] = next_coefficient(l, k);
         s->with[k] = s->d[k] + next_step(&jumps, k);
         run = fabs(s->d[k]) + fabs(s->with[k]) <= small ? run + 1 : 0;
@@ -226,12 +247,13 @@ void ntk_own_norms(const ntk_plan *plan, int64_t n, double *table)
     line l;
     series s;
     ntk_gauss_legendre(l.x, l.w);
-    for (int64_t i = 0; i < n; ++i) {
-        if (i == 0 || alpha[i] != alpha[i - 1]) {
+    for (int64_t i = 0, made = 0; i < n; ++i) {
+        if (i == 0 || !(fabs(alpha[i] - alpha[made]) <= SAME * alpha[made])) {
+            made = i;
             one_sample(plan->pieces, alpha[i], &l, &s, n, own + i, out + i);
             continue;
         }
-        for (int c = 0; c < plan->columns; ++c) own[c * n + i] = own[c * n + i - 1];
-        out[i] = out[i - 1];
+        for (int c = 0; c < plan->columns; ++c) own[c * n + i] = own[c * n + made];
+        out[i] = out[made];
     }
 }

@@ -4,7 +4,7 @@
  * A piece is an interval between breaks, cut in two until the Chebyshev coefficients of its interpolant in 16 points have fallen to rounding
  * (the last three together below 1e-14 of the largest, or 1e-15 of the largest on [-1, 1]); narrower than 1/32 it is left as it is, and what its last coefficients say counts as
  * error: that is a kink or jump that was not declared, noise, or a feature too sharp.  Coefficients fall by a factor of 7 and more from one to the
- * next, so that in powers of the local variable nothing is lost.  phi' is the derivative of the polynomial.
+ * next, so that in powers of the local variable nothing is lost.  phi' is sampled likewise; where it is not known it is the derivative of the polynomial, two digits worse.
  */
 #include "pieces.h"
 
@@ -22,34 +22,65 @@ enum { TERMS = NTK_PIECES_TERMS };
 /* ---- one piece --------------------------------------------------------------------------------------------------- */
 
 typedef struct piece {
-    double low, high, c[TERMS]; /* Chebyshev */
-    double left, largest;       /* what the last coefficients say, the largest one */
+    double low, high, c[TERMS], slope[TERMS]; /* Chebyshev coefficients of phi and, where it is known, phi' */
+    double left, slope_left, largest; /* what the last coefficients say, the largest one */
 } piece;
 
-/* phi of the program's own, or of the table. */
-static ntk_status values_of(ntk_context *ctx, const ntk_layer *layer, int64_t n, const double *x, double *y)
+/* phi or phi' of the program's own, or of the table. */
+static ntk_status values_of(ntk_context *ctx, const ntk_layer *layer, bool slope, int64_t n, const double *x, double *y)
 {
-    if (layer->own) return ntk_own_call(ctx, layer, "value", layer->own->value, n, x, y);
-    for (int64_t i = 0; i < n; ++i) y[i] = layer->activation->value(ntk_layer_parameters(layer), x[i]);
+    double (*function)(const double *p, double x) = slope ? layer->activation->derivative : layer->activation->value;
+    if (layer->own) return ntk_own_call(ctx, layer, slope ? "derivative" : "value", slope ? layer->own->derivative : layer->own->value, n, x, y);
+    for (int64_t i = 0; i < n; ++i) y[i] = function(ntk_layer_parameters(layer), x[i]);
     return NTK_OK;
+}
+
+static bool knows_slope(const ntk_layer *layer)
+{
+    return !layer->own || layer->own->derivative;
+}
+
+static void chebyshev(const double y[TERMS], double c[TERMS])
+{
+    for (int k = 0; k < TERMS; ++k) {
+        double sum = 0;
+        for (int i = 0; i < TERMS; ++i) sum += y[i] * cos(M_PI * k * (i + 0.5) / TERMS);
+        c[k] = (k ? 2.0 : 1.0) / TERMS * sum;
+    }
+}
+
+/* What the last coefficients leave, and the largest one. */
+static void judge(const double c[TERMS], double *left, double *largest)
+{
+    *left = *largest = 0;
+    for (int k = 0; k < TERMS; ++k) *largest = fmax(*largest, fabs(c[k]));
+    for (int k = TERMS - 3; k < TERMS; ++k) *left += fabs(c[k]);
+}
+
+/* Rounding is not a slope: a step has none. */
+static void flatten(double c[TERMS], double largest)
+{
+    for (int k = 1; k < TERMS; ++k)
+        if (fabs(c[k]) > 1e-15 * largest) return;
+    memset(c + 1, 0, (TERMS - 1) * sizeof *c);
 }
 
 static ntk_status sample(ntk_context *ctx, const ntk_layer *layer, piece *p)
 {
-    double x[TERMS], y[TERMS];
+    double x[TERMS], y[TERMS], left, largest;
     ntk_status status;
     for (int i = 0; i < TERMS; ++i) x[i] = (p->low + p->high) / 2 + (p->high - p->low) / 2 * cos(M_PI * (i + 0.5) / TERMS);
-    status = values_of(ctx, layer, TERMS, x, y);
-    p->largest = p->left = 0;
-    for (int k = 0; k < TERMS && status == NTK_OK; ++k) {
-        double sum = 0;
-        for (int i = 0; i < TERMS; ++i) sum += y[i] * cos(M_PI * k * (i + 0.5) / TERMS);
-        p->c[k] = (k ? 2.0 : 1.0) / TERMS * sum;
-        p->largest = fmax(p->largest, fabs(p->c[k]));
-        if (k >= TERMS - 3) p->left += fabs(p->c[k]);
-    }
-    for (int k = 1; k < TERMS; ++k)
-        if (fabs(p->c[k]) < 1e-15 * p->largest) p->c[k] = 0; /* rounding: a step has no slope */
+    NTK_TRY(values_of(ctx, layer, false, TERMS, x, y));
+    chebyshev(y, p->c);
+    judge(p->c, &p->left, &p->largest);
+    flatten(p->c, p->largest);
+    p->slope_left = 0;
+    if (!knows_slope(layer)) return NTK_OK;
+    NTK_TRY(values_of(ctx, layer, true, TERMS, x, y));
+    chebyshev(y, p->slope);
+    judge(p->slope, &left, &largest);
+    p->slope_left = fmax(left, 1e-15 * largest);
+done:
     return status;
 }
 
@@ -89,9 +120,10 @@ static void store(ntk_pieces *f, const piece *p)
     f->edges[i] = p->low;
     f->edges[i + 1] = p->high;
     to_powers(p->c, f->value + i * TERMS);
-    slope_of(p->c, half, f->slope + i * TERMS);
     f->miss[i] = noise;
-    f->slope_miss[i] = noise * TERMS / half;
+    f->slope_miss[i] = f->knows_slope ? p->slope_left : noise * TERMS / half;
+    if (f->knows_slope) to_powers(p->slope, f->slope + i * TERMS);
+    else slope_of(p->c, half, f->slope + i * TERMS);
 }
 
 /* Parts of an interval wait on a stack, the left one on top. */
@@ -182,7 +214,7 @@ static ntk_status fill(ntk_context *ctx, const ntk_layer *layer, ntk_pieces *f)
     double low = -NTK_PIECES_REACH, zero = 0;
     int n_breaks = layer->own ? layer->own->n_breaks : 0;
     piece middle = {.low = -1, .high = 1};
-    NTK_TRY(values_of(ctx, layer, 1, &zero, &f->at_zero));
+    NTK_TRY(values_of(ctx, layer, false, 1, &zero, &f->at_zero));
     NTK_TRY(sample(ctx, layer, &middle));
     f->size = middle.largest;
     for (int b = 0; b < n_breaks; ++b) {
@@ -212,6 +244,7 @@ ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, ntk_piece
     NTK_TRY(NTK_NEW(ctx, MOST_PIECES, &f->slope_miss));
     NTK_TRY(NTK_NEW(ctx, CELLS, &f->cells));
     f->narrowest = WIDEST;
+    f->knows_slope = knows_slope(layer);
     NTK_TRY(fill(ctx, layer, f));
     *pieces = f;
     f = NULL;

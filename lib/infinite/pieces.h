@@ -14,7 +14,7 @@
 struct ntk_pieces {
     int n_breaks;
     double breaks[NTK_OWN_BREAKS], jumps[NTK_OWN_BREAKS]; /* phi(t+) - phi(t-); exactly 0 at kinks */
-    bool any_jump;
+    bool any_jump, knows_slope;            /* phi' was sampled too */
     int64_t count;
     double *edges;                         /* [count + 1] */
     double *value, *slope;                 /* [count, NTK_PIECES_TERMS], powers of (x - middle)/half */

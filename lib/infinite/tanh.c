@@ -1,6 +1,6 @@
 /*
- * Activations whose kernels have no closed form: tanh, sigmoid, silu, softplus (analytic), elu and selu (a kink at zero), by the
- * Hermite series of numeric.c.  Each is written so that nothing overflows and small arguments keep their digits.
+ * Activations whose kernels have no closed form: tanh, sigmoid, silu, softplus (analytic: own.c, as if they were the
+ * program's), elu and selu (a kink at zero: the Hermite series of numeric.c).  Each is written so that nothing overflows and small arguments keep their digits.
  *
  *     elu(alpha) = x > 0 ? x : alpha (e^x - 1):  phi^(r)(0+) - phi^(r)(0-) = [r = 1] - alpha
  */
