@@ -557,7 +557,7 @@ typedef struct ntk_activation_options {
  * values at (u, u) and (v, v), for variances of u and v up to 25; beyond, or where the estimate of the error says otherwise, evaluation is
  * refused with OVERFLOW.  A network with such a layer cannot be written as JSON (ntk_network_format(): UNSUPPORTED).
  *
- * Cost: one lookup per entry where all lengths before the layer are equal; else a Hermite series of the terms that |rho| asks for, and where
+ * Cost: a Hermite series of the terms that |rho| asks for, its coefficients once per length, and where
  * phi has kinks or jumps and |rho| > 0.97 a double integral of some 20,000 points per entry (docs/accuracy.md).
  * Errors: ARGUMENT (no value; kinks or jumps that are not finite, or twice the same; more than 16); later, of ntk_kernel_from_network(), CALLBACK
  * (the callback reported a failure), NOT_FINITE (it gave a NaN or an infinity), ARGUMENT (phi jumps at a declared kink).
