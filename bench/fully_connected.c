@@ -4,14 +4,16 @@
  *     fully_connected [PROBLEM...]       PROBLEM = relu:L<layers>:n<samples>:d<inputs>:<f64|f32>[:bias][:clustered]
  *
  * For each problem: seconds of SYRK of the same shape and precision, of a mirror of its triangle on as many threads, of the gram, all into
- * memory already touched; the ratio of the gram to SYRK + mirror (medians of five, taken in turns); and nanoseconds per entry of the full
- * matrix and thread.  Prints the BLAS kernels and the
- * instruction set: figures without them mean nothing.
+ * memory already touched; the ratio of the gram to SYRK + mirror (medians of five, taken in turns); nanoseconds per entry of the full matrix
+ * and thread, by the clock and by processor time (the least of the five: on a busy machine it says more); how many times one thread takes as
+ * long; and the most memory that the library held beside the result.  Prints the BLAS kernels and the instruction set: figures without them
+ * mean nothing.
  */
 #include "bench.h"
 
 #include <cblas.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { RUNS = 5 };
 
@@ -20,6 +22,27 @@ typedef struct problem {
     long n, d;
     int single, bias, clustered;
 } problem;
+
+/* The bytes that the library holds now, and the most it held. */
+static atomic_llong held, most;
+
+static void *metered(void *user, void *block, size_t old_size, size_t new_size)
+{
+    long long now = atomic_fetch_add(&held, (long long)new_size - (long long)old_size) + (long long)new_size - (long long)old_size;
+    long long before = atomic_load(&most);
+    (void)user;
+    while (now > before && !atomic_compare_exchange_weak(&most, &before, now)) continue;
+    if (new_size > 0) return realloc(block, new_size);
+    free(block);
+    return NULL;
+}
+
+static double processor_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* The threads of OpenBLAS spin for some 30 ms after a call, on the cores of whoever comes next. */
 static void rest(void)
@@ -132,18 +155,28 @@ static double median(double *t)
     return t[RUNS / 2];
 }
 
-static void run(ntk_context *ctx, const char *text, const problem *p)
+static double gram(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, ntk_array *k)
+{
+    ntk_request request = {NTK_REQUEST_INIT, .ntk = k};
+    double t = bench_now();
+    bench_check(ctx, ntk_kernel_eval(ctx, kernel, x, NULL, &request));
+    return bench_now() - t;
+}
+
+static void run(ntk_context *ctx, ntk_context *alone, const char *text, const problem *p)
 {
     size_t size = p->single ? 4 : 8;
     void *x = bench_reserve((size_t)(p->n * p->d), size), *k = bench_reserve((size_t)(p->n * p->n), size);
     ntk_kernel *kernel = kernel_of(ctx, p);
     int64_t x_shape[2] = {p->n, p->d}, k_shape[2] = {p->n, p->n};
     ntk_array ax = ntk_array_dense(x, p->single ? NTK_F32 : NTK_F64, 2, x_shape), ak = ntk_array_dense(k, ax.dtype, 2, k_shape);
-    ntk_request request = {NTK_REQUEST_INIT, .ntk = &ak};
-    double limit[RUNS], copy[RUNS], ours[RUNS], a, b, c;
+    double limit[RUNS], copy[RUNS], ours[RUNS], single[RUNS], processor = 1e30, a, b, c, entries = (double)p->n * (double)p->n;
+    long long before;
     fill(p, x);
+    before = atomic_load(&held);
+    atomic_store(&most, before);
     for (int i = 0; i < RUNS; ++i) {
-        double t;
+        double t, used;
         rest();
         t = bench_now();
         syrk(p, x, k);
@@ -152,14 +185,17 @@ static void run(ntk_context *ctx, const char *text, const problem *p)
         t = bench_now();
         mirror(p, k, ntk_context_threads(ctx));
         copy[i] = bench_now() - t;
-        t = bench_now();
-        bench_check(ctx, ntk_kernel_eval(ctx, kernel, &ax, NULL, &request));
-        ours[i] = bench_now() - t;
+        used = processor_time();
+        ours[i] = gram(ctx, kernel, &ax, &ak);
+        used = processor_time() - used;
+        if (used < processor) processor = used;
+        single[i] = gram(alone, kernel, &ax, &ak);
     }
     a = median(limit);
     b = median(copy);
     c = median(ours);
-    printf("%-34s %9.4f %9.4f %9.4f %7.2f %9.2f\n", text, a, b, c, c / (a + b), c * 1e9 / (double)p->n / (double)p->n * ntk_context_threads(ctx));
+    printf("%-34s %9.4f %9.4f %9.4f %7.2f %9.2f %9.2f %8.2f %8.1f\n", text, a, b, c, c / (a + b), c * 1e9 / entries * ntk_context_threads(ctx),
+           processor * 1e9 / entries, median(single) / c, (double)(atomic_load(&most) - before) / 1048576);
     fflush(stdout);
     ntk_kernel_destroy(kernel);
     free(k);
@@ -169,15 +205,16 @@ static void run(ntk_context *ctx, const char *text, const problem *p)
 int main(int argc, char **argv)
 {
     static const char *const usual[] = {"relu:L3:n10000:d784:f64", "relu:L3:n10000:d784:f32", "relu:L3:n6000:d32:f64", "relu:L3:n6000:d32:f32",
-                                        "relu:L20:n6000:d32:f64", "relu:L20:n6000:d32:f32", "relu:L3:n6000:d32:f64:bias", "relu:L10:n6000:d32:f64:bias",
+                                        "relu:L20:n6000:d32:f64", "relu:L20:n6000:d32:f32", "relu:L10:n6000:d32:f64", "relu:L10:n6000:d32:f32", "relu:L3:n6000:d32:f64:bias", "relu:L10:n6000:d32:f64:bias",
                                         "relu:L3:n4000:d784:f64:clustered"};
     int count = argc > 1 ? argc - 1 : (int)(sizeof usual / sizeof *usual);
-    ntk_context *ctx;
+    ntk_context *ctx, *alone;
+    ntk_context_options options = {NTK_CONTEXT_OPTIONS_INIT, .allocate = metered}, one = {NTK_CONTEXT_OPTIONS_INIT, .threads = 1};
     bench_start(argv);
-    if (ntk_context_create(NULL, &ctx) != NTK_OK) return 1;
+    if (ntk_context_create(&options, &ctx) != NTK_OK || ntk_context_create(&one, &alone) != NTK_OK) return 1;
     printf("# libntk %s, instruction set %s, %d threads, BLAS kernels %s\n", ntk_version(), ntk_context_cpu(ctx), ntk_context_threads(ctx),
            bench_blas());
-    printf("%-34s %9s %9s %9s %7s %9s\n", "problem", "syrk s", "mirror s", "gram s", "ratio", "ns/entry");
+    printf("%-34s %9s %9s %9s %7s %9s %9s %8s %8s\n", "problem", "syrk s", "mirror s", "gram s", "ratio", "ns/entry", "cpu ns", "speedup", "MiB");
     for (int i = 0; i < count; ++i) {
         const char *text = argc > 1 ? argv[i + 1] : usual[i];
         problem p;
@@ -185,8 +222,9 @@ int main(int argc, char **argv)
             fprintf(stderr, "bench: %s is not relu:L<layers>:n<samples>:d<inputs>:<f64|f32>[:bias][:clustered]\n", text);
             return 2;
         }
-        run(ctx, text, &p);
+        run(ctx, alone, text, &p);
     }
+    ntk_context_destroy(alone);
     ntk_context_destroy(ctx);
     return 0;
 }
