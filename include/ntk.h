@@ -1140,7 +1140,7 @@ typedef struct ntk_trace_options {
 
 /**
  * trace = tr K = tr F of J D^-1/2 (optimizer NULL: D = I); over p it is the mean eigenvalue of F, over N that of K.  Estimates come with
- * their standard error (exact: 0), which may be NULL.  Errors: ARGUMENT.  Cost: exact, all rows of J in blocks; a random vector one product
+ * their standard error (exact: 0), which may be NULL.  Errors: ARGUMENT.  Cost: exact, all rows of J in blocks, of dense layers without J; a random vector one product
  * with J or Jᵀ, of the sketch three, and min(N, p) numbers each.
  * Source: Hutchinson 1990; Meyer, Musco, Musco & Woodruff 2021.
  */

@@ -1,7 +1,7 @@
 /*
  * The trace that K = G Gᵀ and F = Gᵀ G share, G = J D^-1/2: exactly, row by row of J, or from products with J alone.
  *
- *     exact         sum over rows |G_i|²
+ *     exact         sum over rows |G_i|², or of dense layers |delta|² |x|² without the rows
  *     Hutchinson    E |Gᵀ z|² for z of independent signs; variance 2 (|K|_F² - |diag K|²)                    (Hutchinson 1990)
  *     Hutch++       tr K = tr QᵀKQ + tr (1 - QQᵀ) K (1 - QQᵀ),  Q an orthonormal basis of K S for random S:  the first term is
  *                   sum |Gᵀ q|², exact; only what Q misses is estimated                                      (Meyer, Musco, Musco & Woodruff 2021)
@@ -19,7 +19,7 @@
 
 #define ROWS_BYTES (64.0 * 1048576)
 
-static ntk_status exact(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
+static ntk_status by_rows(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
 {
     ntk_status status;
     double *rows = NULL, sum = 0;
@@ -37,6 +37,33 @@ static ntk_status exact(ntk_context *ctx, const ntk_jacobian *j, const ntk_optim
 done:
     ntk_free(rows);
     return status;
+}
+
+/* Of dense layers, whose rows of G are outer products: |delta xᵀ|² = |delta|² |x|², without J (lib/finite/factors.c). */
+static ntk_status by_factors(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
+{
+    ntk_factors f;
+    double sum = 0;
+    int64_t n = j->rows / j->outputs;
+    ntk_status status = ntk_factors_create(ctx, j->network, optimizer, j->theta, n, j->x, &f);
+    if (status != NTK_OK) return status;
+    for (int64_t l = 0; l < f.count; ++l) {
+        const ntk_factor *layer = &f.layers[l];
+        for (int64_t i = 0; layer->inputs && i < n; ++i)
+            sum += ntk_square_sum(layer->width, layer->inputs + i * layer->width) *
+                   ntk_square_sum(j->outputs * layer->units, layer->cotangents + i * j->outputs * layer->units);
+    }
+    *trace = sum;
+    ntk_factors_clear(&f);
+    return NTK_OK;
+}
+
+static ntk_status exact(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
+{
+    double limit = (double)ctx->options.memory_limit;
+    if (j->network && ntk_factors_fit(j->network, optimizer) && (limit == 0 || ntk_factors_bytes(j->network, j->rows / j->outputs) <= limit))
+        return by_factors(ctx, j, optimizer, trace);
+    return by_rows(ctx, j, optimizer, trace);
 }
 
 /* G on the chosen side: `down` from the smaller to the larger, `up` back. */

@@ -39,6 +39,37 @@ static void exact(void **state)
     ntk_jacobian_destroy(jacobian);
 }
 
+/* Of a network: with D = 1 and one frozen layer without J, with D by rows; both are the sum of squares of J D^-1/2. */
+static void of_a_network(void **state)
+{
+    enum { SAMPLES = 3, OUTPUTS = 2, PARAMETERS = 34 };
+    ntk_context *ctx = *state;
+    double theta[PARAMETERS], x[SAMPLES * 3], d[PARAMETERS], j[SAMPLES * OUTPUTS * PARAMETERS], trace;
+    ntk_array t = ntk_vector_f64(theta, PARAMETERS), in = ntk_matrix_f64(x, SAMPLES, 3), dv = ntk_vector_f64(d, PARAMETERS);
+    ntk_array rows = ntk_matrix_f64(j, SAMPLES * OUTPUTS, PARAMETERS);
+    ntk_network *net = kit_network(ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [{\"op\": \"dense\", \"units\": 4},"
+                                        " {\"op\": \"tanh\"}, {\"op\": \"dense\", \"units\": 3, \"train\": false}, {\"op\": \"tanh\"},"
+                                        " {\"op\": \"dense\", \"units\": 2, \"b_std\": 0.5, \"lr\": 0.5}]}");
+    ntk_jacobian *jacobian;
+    ntk_optimizer *optimizer;
+    assert_int_equal(ntk_network_parameters(net), 12 + 12 + 8);
+    t.shape[0] = dv.shape[0] = rows.shape[1] = rows.strides[0] = ntk_network_parameters(net);
+    kit_random(1, PARAMETERS, theta);
+    kit_random(2, SAMPLES * 3, x);
+    for (int i = 0; i < PARAMETERS; ++i) d[i] = 1 + i % 5;
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, net, &t, &in, &jacobian));
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &dv, &optimizer));
+    kit_ok(ctx, ntk_jacobian_get_rows(ctx, jacobian, 0, &rows));
+    kit_ok(ctx, ntk_fisher_trace(ctx, jacobian, NULL, NULL, &trace, NULL));
+    kit_near(trace, frobenius(SAMPLES * OUTPUTS * 32, j, NULL), 1e-14 * trace);
+    kit_ok(ctx, ntk_fisher_trace(ctx, jacobian, optimizer, NULL, &trace, NULL));
+    for (int i = 0; i < SAMPLES * OUTPUTS * 32; ++i) j[i] /= sqrt(d[i % 32]);
+    kit_near(trace, frobenius(SAMPLES * OUTPUTS * 32, j, NULL), 1e-14 * trace);
+    ntk_optimizer_destroy(optimizer);
+    ntk_jacobian_destroy(jacobian);
+    ntk_network_destroy(net);
+}
+
 /* Over 200 seeds: the mean of the estimates within five of its standard errors, and the mean square of (estimate - trace)/error near 1. */
 static void check_bars(ntk_context *ctx, ntk_jacobian *jacobian, double truth, int32_t plain, double *scatter)
 {
@@ -108,6 +139,6 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(exact), kit_test(bars_tell_the_scatter), kit_test(a_full_sketch_is_exact), kit_test(refusals)};
+    const struct CMUnitTest tests[] = {kit_test(exact), kit_test(of_a_network), kit_test(bars_tell_the_scatter), kit_test(a_full_sketch_is_exact), kit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
