@@ -629,7 +629,7 @@ typedef struct ntk_structure {
 /** Opens every initialiser of an ntk_structure. */
 #define NTK_STRUCTURE_INIT sizeof(ntk_structure)
 
-/** As ntk_network_forward() for inputs with masks or graphs; outputs at positions that are not valid are 0.  `structure` NULL: none.
+/** f [n, o] as ntk_network_forward(), theta [p], x [n] + input, with masks or graphs; outputs at positions that are not valid are 0.  `structure` NULL: none.
  *  Errors: ARGUMENT with the layer for a graph that is missing or not asked for, and for a layer that takes no partial mask. */
 NTK_API ntk_status ntk_network_forward_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x,
                                             const ntk_structure *structure, ntk_array *f);
@@ -707,7 +707,7 @@ NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimi
  */
 NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, ntk_jacobian **jacobian);
 
-/** The same for inputs with masks or graphs (copied): rows of outputs at positions that are not valid are 0.  Errors: as
+/** The same, theta [p], x [n] + input, with masks or graphs (copied): rows of outputs at positions that are not valid are 0.  Errors: as
  *  ntk_network_forward_with(). */
 NTK_API ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_structure *structure,
                                      ntk_jacobian **jacobian);

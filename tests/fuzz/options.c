@@ -66,7 +66,8 @@ static world w; /* made once */
 /* Options as a call sees them; the arrays behind its pointers. */
 typedef struct trial {
     uint8_t bytes[BUFFER];
-    cell cells[MOST_POINTERS];
+    cell cells[MOST_POINTERS], masks[2]; /* masks[1] is the graph */
+    ntk_structure structure;
     fuzz_memory memory; /* of a context made with the options */
     int patience;       /* calls of the progress callback before it cancels */
     double out[REACH];
@@ -256,21 +257,27 @@ static const struct {
     size_t size;
     ntk_status (*run)(ntk_context *ctx, trial *t);
     size_t arrays[MOST_POINTERS + 1]; /* where pointers to arrays stand */
+    size_t structures[3];             /* and those to masks and graphs */
 } calls[] = {
-    {sizeof(ntk_context_options), try_context, {END_OF_POINTERS}},
-    {sizeof(ntk_kernel_options), try_kernel, {END_OF_POINTERS}},
-    {sizeof(ntk_kernel_options), try_empirical, {END_OF_POINTERS}},
-    {sizeof(ntk_gram_options), try_gram, {END_OF_POINTERS}},
-    {sizeof(ntk_spectrum_options), try_spectrum, {END_OF_POINTERS}},
-    {sizeof(ntk_spectrum_options), try_jacobian_spectrum, {END_OF_POINTERS}},
-    {sizeof(ntk_solver_options), try_solver, {END_OF_POINTERS}},
-    {sizeof(ntk_predictor_options), try_predictor, {offsetof(ntk_predictor_options, f0)}},
-    {sizeof(ntk_dynamics_options), try_dynamics, {offsetof(ntk_dynamics_options, f0)}},
-    {sizeof(ntk_request), try_request, {offsetof(ntk_request, nngp), offsetof(ntk_request, ntk), offsetof(ntk_request, layers)}},
-    {sizeof(ntk_request), try_diagonal, {offsetof(ntk_request, nngp), offsetof(ntk_request, ntk), offsetof(ntk_request, layers)}},
+    {sizeof(ntk_context_options), try_context, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_kernel_options), try_kernel, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_kernel_options), try_empirical, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_gram_options), try_gram, {END_OF_POINTERS}, {offsetof(ntk_gram_options, structure)}},
+    {sizeof(ntk_spectrum_options), try_spectrum, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_spectrum_options), try_jacobian_spectrum, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_solver_options), try_solver, {END_OF_POINTERS}, {END_OF_POINTERS}},
+    {sizeof(ntk_predictor_options), try_predictor, {offsetof(ntk_predictor_options, f0), offsetof(ntk_predictor_options, noise)}, {END_OF_POINTERS}},
+    {sizeof(ntk_dynamics_options), try_dynamics, {offsetof(ntk_dynamics_options, f0)}, {END_OF_POINTERS}},
+    {sizeof(ntk_request), try_request,
+     {offsetof(ntk_request, nngp), offsetof(ntk_request, ntk), offsetof(ntk_request, layers), offsetof(ntk_request, ntk_error), offsetof(ntk_request, nngp_error)},
+     {offsetof(ntk_request, structure1), offsetof(ntk_request, structure2)}},
+    {sizeof(ntk_request), try_diagonal,
+     {offsetof(ntk_request, nngp), offsetof(ntk_request, ntk), offsetof(ntk_request, layers), offsetof(ntk_request, ntk_error), offsetof(ntk_request, nngp_error)},
+     {offsetof(ntk_request, structure1), offsetof(ntk_request, structure2)}},
     {sizeof(ntk_test_set), try_test_set,
      {offsetof(ntk_test_set, x), offsetof(ntk_test_set, ntk), offsetof(ntk_test_set, nngp), offsetof(ntk_test_set, ntk_test),
-      offsetof(ntk_test_set, nngp_test), offsetof(ntk_test_set, f0)}},
+      offsetof(ntk_test_set, nngp_test), offsetof(ntk_test_set, f0)},
+     {offsetof(ntk_test_set, structure)}},
 };
 
 /* ---- one trial ------------------------------------------------------------------------------------------------------ */
@@ -292,6 +299,18 @@ static void place_arrays(trial *t, const size_t *arrays, cursor *c)
         next_array(c, &t->cells[i]);
         memcpy(&given, t->bytes + arrays[i], sizeof given);
         if (given) memcpy(t->bytes + arrays[i], &array, sizeof array);
+    }
+}
+
+static void place_structures(trial *t, const size_t *structures, cursor *c)
+{
+    const ntk_structure *structure = &t->structure;
+    for (int i = 0; i < 2; ++i) next_array(c, &t->masks[i]);
+    t->structure = (ntk_structure){NTK_STRUCTURE_INIT, .mask = next(c) % 2 ? &t->masks[0].array : NULL, .graph = next(c) % 2 ? &t->masks[1].array : NULL};
+    for (int i = 0; structures[i] != END_OF_POINTERS; ++i) {
+        uintptr_t given;
+        memcpy(&given, t->bytes + structures[i], sizeof given);
+        if (given) memcpy(t->bytes + structures[i], &structure, sizeof structure);
     }
 }
 
@@ -330,6 +349,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     next_bytes(&c, t->bytes, calls[which].size + (size_t)(next(&c) % 16));
     memcpy(t->bytes, &struct_size, sizeof struct_size);
     place_arrays(t, calls[which].arrays, &c);
+    place_structures(t, calls[which].structures, &c);
     if (calls[which].run == try_context) place_callbacks(t);
     fuzz_check(ctx, calls[which].run(ctx, t));
     fuzz_finish(&memory, ctx);
