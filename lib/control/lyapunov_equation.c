@@ -59,7 +59,7 @@ static ntk_status read_q(ntk_context *ctx, const ntk_array *q, int64_t n, double
     double largest = 0, worst = 0;
     ntk_status status = ntk_borrow(ctx, q, &dense, &copy);
     if (status != NTK_OK) return status;
-    memcpy(x, dense, (size_t)(n * n) * sizeof *x);
+    if (n > 0) memcpy(x, dense, (size_t)(n * n) * sizeof *x);
     ntk_free(copy);
     for (int64_t i = 0; i < n * n; ++i) {
         largest = fmax(largest, fabs(x[i]));

@@ -199,10 +199,13 @@ static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t 
 static void mirror(const tile_job *j, void *plane, int64_t row, int64_t rows, int64_t first)
 {
     int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first), ld = j->out->ld;
-    ntk_turn turn = {rows, count, ld, at(plane, row * ld + first, j->size), at(plane, (first - j->diagonal) * ld + row + j->diagonal, j->size)};
     if (!plane || !j->out->mirror) return;
-    if (first + count <= row + j->diagonal) ntk_turn_variants[j->dtype][j->r->cpu](&turn);
-    else ntk_mirror_block(j->dtype, plane, ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
+    if (first + count <= row + j->diagonal) {
+        ntk_turn turn = {rows, count, ld, at(plane, row * ld + first, j->size), at(plane, (first - j->diagonal) * ld + row + j->diagonal, j->size)};
+        ntk_turn_variants[j->dtype][j->r->cpu](&turn);
+    } else {
+        ntk_mirror_block(j->dtype, plane, ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
+    }
 }
 
 /* Columns of the run that row i has. */
