@@ -9,7 +9,7 @@
  * of straight lines through the logarithms, weighted by what is known of each point: of N networks the scatter to about N^-1/2, the bias to
  * its standard error.  Bounds: 4 standard errors of the slope, and for the scatter 0.05, since corrections of order 1/width bend its line.
  *
- *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 1000); TABLE: file for the numbers, drawn by examples/width.gp
+ *     width [NETWORKS [TABLE]]       NETWORKS at widths 8 to 32 (default 4000); TABLE: file for the numbers, drawn by examples/width.gp
  */
 #include "check.h"
 
@@ -74,7 +74,7 @@ static void measure(ntk_context *ctx, family *f, int networks)
     ntk_kernel_destroy(kernel);
     printf("%s:\n  width  networks   scatter      bias\n", f->name);
     for (int i = 0; i < WIDTHS; ++i) {
-        f->samples[i] = i < NARROW ? 2 + networks / f->work : 200 / f->work;
+        f->samples[i] = i < NARROW ? 2 + networks / f->work : 80 / f->work;
         measure_width(ctx, net, &points, limit, f, i);
     }
     ntk_network_destroy(net);
@@ -122,7 +122,7 @@ static int write_table(const char *path)
 
 int main(int argc, char **argv)
 {
-    int failed = 0, networks = argc > 1 ? atoi(argv[1]) : 20000;
+    int failed = 0, networks = argc > 1 ? atoi(argv[1]) : 4000;
     ntk_context *ctx = NULL;
 
     if (networks < 1 || ntk_context_create(NULL, &ctx) != NTK_OK) return 2;
