@@ -226,6 +226,9 @@ ntk_branch_nature ntk_branch_nature_of(const ntk_reading *reading, const ntk_ste
 ntk_status ntk_reading_create(ntk_context *ctx, const ntk_network *network, ntk_dropout dropout, ntk_reading **reading);
 void ntk_reading_destroy(ntk_reading *reading);
 
+/** OVERFLOW if a result of a tile of so many columns is not finite: `bad` is its place, row * columns + column, or -1. */
+ntk_status ntk_reading_check(ntk_context *ctx, ntk_dtype dtype, int64_t columns, int64_t bad);
+
 /** The readings of the crops of `sites`, to be freed by the second; readings[0] is `whole`, the caller's. */
 ntk_status ntk_readings_create(ntk_context *ctx, const ntk_reading *whole, const ntk_sites *sites, const ntk_reading ***readings);
 void ntk_readings_destroy(const ntk_reading **readings, int64_t n_crops);

@@ -8,6 +8,7 @@
  * against the length of phi.
  */
 #include "numeric.h"
+#include "pieces.h"
 
 #include <math.h>
 
@@ -19,29 +20,9 @@ int ntk_numeric_kinked_columns(const double *p)
 
 /* ---- quadrature over z ------------------------------------------------------------------------------------------ */
 
-#define POINTS 16     /* Gauss-Legendre points of a panel */
+#define POINTS NTK_PIECES_POINTS /* of a panel, Gauss-Legendre */
 #define REACH 12.5    /* |h_k(z)| phi(z) <= phi(z)^(1/2): nothing beyond counts */
 #define MOST_PANELS 400
-
-/* Points and weights on [0, 1], by Newton's method on the Legendre polynomial. */
-static void gauss_legendre(double x[POINTS], double w[POINTS])
-{
-    for (int i = 0; i < POINTS; ++i) {
-        long double z = cosl(acosl(-1) * (i + 0.75L) / (POINTS + 0.5L)), slope = 1;
-        for (int iteration = 0; iteration < 20; ++iteration) {
-            long double p = 1, last = 0;
-            for (int n = 1; n <= POINTS; ++n) {
-                long double next = ((2 * n - 1) * z * p - (n - 1) * last) / n;
-                last = p;
-                p = next;
-            }
-            slope = POINTS * (last - z * p) / (1 - z * z);
-            z -= p / slope;
-        }
-        x[i] = (double)((1 + z) / 2);
-        w[i] = (double)(1 / ((1 - z * z) * slope * slope));
-    }
-}
 
 /* Even and odd parts of phi' times weight at the points z > 0, with the recursion of h_k alongside. */
 typedef struct rule {
@@ -212,7 +193,7 @@ void ntk_numeric_norms(const ntk_plan *plan, int64_t n, double *table)
     double *own = table + plan->first_column * n, *out = table + plan->output_alpha * n;
     rule r;
     series s;
-    gauss_legendre(r.x, r.w);
+    ntk_gauss_legendre(r.x, r.w);
     for (int64_t i = 0; i < n; ++i) {
         if (i > 0 && alpha[i] == alpha[i - 1]) {
             copy_columns(plan, n, i, own, out);

@@ -190,6 +190,13 @@ void ntk_readings_destroy(const ntk_reading **readings, int64_t n_crops)
     ntk_free(readings);
 }
 
+ntk_status ntk_reading_check(ntk_context *ctx, ntk_dtype dtype, int64_t columns, int64_t bad)
+{
+    if (bad < 0) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
+                    ntk_dtype_name(dtype), (long long)(bad / columns), (long long)(bad % columns));
+}
+
 void ntk_reading_destroy(ntk_reading *reading)
 {
     if (!reading) return;

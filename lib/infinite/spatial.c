@@ -345,9 +345,7 @@ ntk_status ntk_spatial_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dt
     NTK_TRY(ntk_memory_require(ctx, "the pairs of positions", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));
     ntk_parallel(ctx, each ? rows->n : rows->n * columns->n, 1, some_pairs, &j);
-    if (atomic_load(&j.bad) >= 0)
-        status = ntk_fail(ctx, NTK_ERROR_OVERFLOW, "a kernel value exceeds the range of %s (at %lld, %lld of a tile); scale the inputs or w_std down",
-                          ntk_dtype_name(dtype), atomic_load(&j.bad) / columns->n, atomic_load(&j.bad) % columns->n);
+    status = ntk_reading_check(ctx, dtype, columns->n, atomic_load(&j.bad));
 done:
     ntk_free(j.scratch);
     return status;

@@ -12,25 +12,14 @@ typedef struct scene {
     ntk_test_set test;
 } scene;
 
-static void blend(int64_t m, const double *x, int64_t n, const double *z, double *ntk, double *nngp)
-{
-    double gaussian[N * N], quadratic[N * N];
-    kernels_matrix(kernels_gaussian, D, m, x, n, z, gaussian);
-    kernels_matrix(kernels_quadratic, D, m, x, n, z, quadratic);
-    for (int64_t i = 0; i < m * n; ++i) {
-        ntk[i] = gaussian[i] + 0.3 * quadratic[i];
-        nngp[i] = 0.2 * quadratic[i] + 0.5 * gaussian[i];
-    }
-}
-
 static void scene_open(scene *s)
 {
     kit_random(31, N * D, s->x);
     kit_random(32, M * D, s->z);
     kit_random(33, N, s->y);
-    blend(N, s->x, N, s->x, s->ntk, s->nngp);
-    blend(M, s->z, N, s->x, s->ntk_cross, s->nngp_cross);
-    blend(M, s->z, M, s->z, s->ntk_test, s->nngp_test);
+    kernels_blend(D, N, s->x, N, s->x, s->ntk, s->nngp);
+    kernels_blend(D, M, s->z, N, s->x, s->ntk_cross, s->nngp_cross);
+    kernels_blend(D, M, s->z, M, s->z, s->ntk_test, s->nngp_test);
     s->arrays[0] = ntk_matrix_f64(s->ntk_cross, M, N);
     s->arrays[1] = ntk_matrix_f64(s->nngp_cross, M, N);
     s->arrays[2] = ntk_matrix_f64(s->ntk_test, M, M);

@@ -27,6 +27,18 @@ static inline void kernels_matrix(kernels_pair pair, int64_t d, int64_t m, const
         for (int64_t j = 0; j < n; ++j) k[i * n + j] = pair(d, x + i * d, z + j * d);
 }
 
+/** Both kinds of a blend of the Gaussian kernel and the quadratic one, [m, n] each: neither is a multiple of the other. */
+static inline void kernels_blend(int64_t d, int64_t m, const double *x, int64_t n, const double *z, double *ntk, double *nngp)
+{
+    kernels_matrix(kernels_gaussian, d, m, x, n, z, ntk);
+    kernels_matrix(kernels_quadratic, d, m, x, n, z, nngp);
+    for (int64_t i = 0; i < m * n; ++i) {
+        double gaussian = ntk[i], quadratic = nngp[i];
+        ntk[i] = gaussian + 0.3 * quadratic;
+        nngp[i] = 0.2 * quadratic + 0.5 * gaussian;
+    }
+}
+
 static inline int kernels_gaussian_callback(void *user, int64_t d, int64_t n1, const double *x1, int64_t n2, const double *x2, double *k, int64_t ldk)
 {
     (void)user;

@@ -10,26 +10,15 @@ typedef struct scene {
     double ntk[N * N], nngp[N * N], ntk_cross[M * N], nngp_cross[M * N], ntk_test[M * M], nngp_test[M * M];
 } scene;
 
-static void blend(int64_t m, const double *x, int64_t n, const double *z, double *ntk, double *nngp)
-{
-    double gaussian[N * N], quadratic[N * N];
-    kernels_matrix(kernels_gaussian, D, m, x, n, z, gaussian);
-    kernels_matrix(kernels_quadratic, D, m, x, n, z, quadratic);
-    for (int64_t i = 0; i < m * n; ++i) {
-        ntk[i] = gaussian[i] + 0.3 * quadratic[i];
-        nngp[i] = 0.2 * quadratic[i] + 0.5 * gaussian[i];
-    }
-}
-
 static void open_scene(scene *s)
 {
     kit_random(31, N * D, s->x);
     kit_random(32, M * D, s->z);
     kit_random(33, N, s->y);
     for (int k = 0; k < D; ++k) s->z[k] = s->x[k]; /* the first new sample is a training sample */
-    blend(N, s->x, N, s->x, s->ntk, s->nngp);
-    blend(M, s->z, N, s->x, s->ntk_cross, s->nngp_cross);
-    blend(M, s->z, M, s->z, s->ntk_test, s->nngp_test);
+    kernels_blend(D, N, s->x, N, s->x, s->ntk, s->nngp);
+    kernels_blend(D, M, s->z, N, s->x, s->ntk_cross, s->nngp_cross);
+    kernels_blend(D, M, s->z, M, s->z, s->ntk_test, s->nngp_test);
 }
 
 static void check_blocks(ntk_context *ctx, const scene *s, ntk_posterior posterior, ntk_decomposition how, double ridge, double time)
