@@ -1,6 +1,7 @@
 """Infinite-width kernels of ReLU networks by neural-tangents, where that package is installed, beside those of `ntk`, where that is on the PATH.
 
-    python3 bench/neural_tangents.py [--samples 2000] [--layers 3 10] [--inputs 784 32] [--repeat 5]
+    python3 -m venv nt && nt/bin/pip install neural-tangents==0.6.5 jax==0.4.20 jaxlib==0.4.20 'numpy<1.27' 'scipy<1.12'     # no newer JAX will do
+    nt/bin/python bench/against_neural_tangents.py [--samples 2000] [--layers 3 10] [--inputs 784 32] [--repeat 5]
 
 Nanoseconds per entry of the n x n matrix, the NTK of bias-free ReLU networks on the same inputs, jitted, compiled before the clock starts, the
 best of the repeats and, for each precision, of both ways that the package has (one call, and its batched form).  The last column is its time
@@ -68,7 +69,7 @@ def main(argv=None):
         import neural_tangents as nt
         from neural_tangents import stax
     except ImportError as missing:
-        sys.exit(f"neural_tangents.py: {missing}; it compares with that package")
+        sys.exit(f"against_neural_tangents.py: {missing}; it compares with that package")
     print(f"# neural-tangents {nt.__version__}, jax {jax.__version__}, {os.cpu_count()} processors, n = {chosen.samples}")
     print(f"{'layers':>6} {'inputs':>6} {'dtype':>7} {'theirs ns':>10} {'ours ns':>10} {'ratio':>7}")
     for layers in chosen.layers:
