@@ -115,15 +115,15 @@ static ntk_status factor_of_vectors(ntk_context *ctx, const ntk_system *s, ntk_g
 static ntk_status multiply_transposed(ntk_context *ctx, const ntk_jacobian *j, int64_t rank, const double *x, double *f)
 {
     ntk_status status = NTK_OK;
-    int64_t n = j->rows, p = j->columns, step = j->matrix ? n : NTK_MIN(NTK_MAX((int64_t)(BLOCK / (8 * (double)NTK_MAX(p, 1))), 1), n);
+    int64_t n = j->rows, p = j->columns, step = j->matrix && j->dtype == NTK_F64 ? n : NTK_MIN(NTK_MAX((int64_t)(BLOCK / (8 * (double)NTK_MAX(p, 1))), 1), n);
     double *room = NULL;
-    if (!j->matrix) NTK_TRY(NTK_NEW_RAW(ctx, step * p, &room));
+    if (!j->matrix || j->dtype != NTK_F64) NTK_TRY(NTK_NEW_RAW(ctx, step * p, &room));
     for (int64_t first = 0; first < n; first += step) {
         int64_t count = NTK_MIN(step, n - first);
         double from = (double)first / (double)n, to = (double)(first + count) / (double)n;
         if (room) NTK_TRY_PART(ctx, from, (from + to) / 2, ntk_jacobian_dense_rows(ctx, j, first, count, room));
         NTK_TRY_PART(ctx, room ? (from + to) / 2 : from, to,
-                     ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, p, rank, count, 1, room ? room : j->matrix + first * p, p, x + first * rank, rank,
+                     ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, p, rank, count, 1, room ? room : (const double *)j->matrix + first * p, p, x + first * rank, rank,
                               first > 0, f, rank));
     }
 done:

@@ -6,6 +6,7 @@
  *   handles    ntk_object                 reference counts: handles keep what they were made from alive
  *   options    ntk_options_read           struct_size, trailing zeros, defaults
  *   arrays     ntk_check_*, ntk_borrow    the door between ntk_array and the dense row-major memory used inside
+ *   numbers    ntk_real                   files compiled once per type (real.h)
  *   threads    ntk_parallel               fork-join over a range
  *   progress   ntk_progress, NTK_TRY_PART   a call's parts report their own share; the caller hears that of the whole
  *   random     ntk_random_normal          counter-based, the same bits everywhere
@@ -198,6 +199,20 @@ const char *ntk_shape_text(char text[NTK_SHAPE_TEXT], int ndim, const int64_t *s
 
 /** |values| all finite?  The index of the first that is not, or -1. */
 int64_t ntk_find_not_finite(ntk_dtype dtype, const void *values, int64_t count);
+
+/* ---- numbers --------------------------------------------------------------------------------------------------- */
+
+/** The type that a file is compiled for: double, and once more float where it is one of single_sources (real.h). */
+#if defined(NTK_SINGLE)
+typedef float ntk_real;
+#define NTK_REAL NTK_F32
+#else
+typedef double ntk_real;
+#define NTK_REAL NTK_F64
+#endif
+
+/** A record and its twin of the other type, by dtype. */
+#define NTK_BOTH(record) {[NTK_F64] = &record, [NTK_F32] = &record##_f32}
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
 

@@ -4,15 +4,16 @@
  * phi' is computed once per sample first.
  */
 #include "finite.h"
+#include "real.h"
 
 /* Numbers per piece of work: enough to pay for a thread. */
 #define GRAIN 4096
 
 typedef struct map_job {
     double (*function)(const double *p, double x);
-    const double *p;
-    const double *x;
-    double *out;
+    const real *p;
+    const real *x;
+    real *out;
 } map_job;
 
 static void map_range(void *user, int64_t begin, int64_t end, int worker)
@@ -23,7 +24,7 @@ static void map_range(void *user, int64_t begin, int64_t end, int worker)
 }
 
 /* The same by a callback of the program: all numbers at once, from this thread. */
-static ntk_status map_own(ntk_tape *t, const ntk_step *s, bool slope, double *out)
+static ntk_status map_own(ntk_tape *t, const ntk_step *s, bool slope, real *out)
 {
     const ntk_own *own = s->layer->own;
     if (slope && !own->derivative)
@@ -33,7 +34,7 @@ static ntk_status map_own(ntk_tape *t, const ntk_step *s, bool slope, double *ou
 }
 
 /* out [n, size] = value or derivative of the step's activation at its input. */
-static ntk_status map(ntk_tape *t, const ntk_step *s, bool slope, double *out)
+static ntk_status map(ntk_tape *t, const ntk_step *s, bool slope, real *out)
 {
     double (*function)(const double *, double) = slope ? s->layer->activation->derivative : s->layer->activation->value;
     map_job j = {function, ntk_layer_parameters(s->layer), t->value[s->inputs[0]], out};
@@ -51,8 +52,8 @@ static ntk_status forward(ntk_tape *t, const ntk_step *s)
 
 static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
-    const double *dx = t->tangent[s->inputs[0]];
-    double *dy = t->tangent[s->output];
+    const real *dx = t->tangent[s->inputs[0]];
+    real *dy = t->tangent[s->output];
     int64_t count = t->n * ntk_tape_size(t, s->output);
     ntk_status status = map(t, s, true, dy);
     for (int64_t i = 0; status == NTK_OK && i < count; ++i) dy[i] *= dx[i];
@@ -62,8 +63,8 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 typedef struct slope_job {
     const ntk_tape *t;
     int64_t size;
-    const double *slope, *dy;
-    double *dx;
+    const real *slope, *dy;
+    real *dx;
 } slope_job;
 
 static void add_rows(void *user, int64_t begin, int64_t end, int worker)
@@ -71,8 +72,8 @@ static void add_rows(void *user, int64_t begin, int64_t end, int worker)
     const slope_job *j = user;
     (void)worker;
     for (int64_t r = begin; r < end; ++r) {
-        const double *slope = j->slope + ntk_tape_sample(j->t, r) * j->size, *dy = j->dy + r * j->size;
-        double *dx = j->dx + r * j->size;
+        const real *slope = j->slope + ntk_tape_sample(j->t, r) * j->size, *dy = j->dy + r * j->size;
+        real *dx = j->dx + r * j->size;
         for (int64_t i = 0; i < j->size; ++i) dx[i] += slope[i] * dy[i];
     }
 }
@@ -81,7 +82,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     slope_job j = {.t = t, .size = ntk_tape_size(t, s->output), .dy = t->cotangent[s->output]};
-    double *slope = NULL;
+    real *slope = NULL;
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &j.dx)); /* wanted: the output's is, and this layer has no parameters */
     NTK_TRY(ntk_tape_block(t, t->n, s->output, &slope));
     NTK_TRY(map(t, s, true, slope));

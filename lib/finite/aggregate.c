@@ -1,5 +1,6 @@
 /* Aggregation over a graph:  y_j = sum over i of A[i][j] x_i, A of the sample on the tape. */
 #include "finite.h"
+#include "real.h"
 
 static ntk_status require_graph(const ntk_tape *t, const ntk_step *s)
 {
@@ -8,18 +9,18 @@ static ntk_status require_graph(const ntk_tape *t, const ntk_step *s)
 }
 
 /* to += A from, or Aᵀ from. */
-static void add_edges(int64_t nodes, int64_t channels, const double *a, bool transposed, const double *from, double *to)
+static void add_edges(int64_t nodes, int64_t channels, const real *a, bool transposed, const real *from, real *to)
 {
     for (int64_t i = 0; i < nodes; ++i)
         for (int64_t j = 0; j < nodes; ++j) {
             double w = a[i * nodes + j];
-            const double *x = from + (transposed ? i : j) * channels;
-            double *y = to + (transposed ? j : i) * channels;
+            const real *x = from + (transposed ? i : j) * channels;
+            real *y = to + (transposed ? j : i) * channels;
             for (int64_t k = 0; w != 0 && k < channels; ++k) y[k] += w * x[k];
         }
 }
 
-static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y)
+static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real *x, real *y)
 {
     const int64_t *shape = t->network->values[s->output].shape;
     int64_t size = shape[0] * shape[1];
@@ -30,7 +31,7 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const doub
     return NTK_OK;
 }
 
-static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx)
+static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const real *dy, real *dx)
 {
     const int64_t *shape = t->network->values[s->output].shape;
     int64_t size = shape[0] * shape[1];

@@ -10,6 +10,7 @@
  */
 #include "finite.h"
 #include "linalg.h"
+#include "real.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,10 +20,10 @@ typedef struct work {
     ntk_context *ctx;
     ntk_attention l;
     double g, a, b; /* the scales; b: of the bias */
-    double *z, *q, *k, *v, *s, *m, *o;       /* m: A */
-    double *dz, *dq, *dk, *dv, *ds, *dm, *d_o;
-    double *dx; /* of the values' input, where that is not z */
-    double *block;
+    real *z, *q, *k, *v, *s, *m, *o;       /* m: A */
+    real *dz, *dq, *dk, *dv, *ds, *dm, *d_o;
+    real *dx; /* of the values' input, where that is not z */
+    real *block;
 } work;
 
 static ntk_status open_work(ntk_tape *t, const ntk_step *s, work *w)
@@ -39,7 +40,7 @@ static ntk_status open_work(ntk_tape *t, const ntk_step *s, work *w)
     NTK_TRY(ntk_size_product(t->ctx, "attention", p, l.dim_value, &values));
     NTK_TRY(ntk_size_product(t->ctx, "attention", p, l.c, &wide));
     {
-        const struct { double **at; int64_t count; } parts[] = {
+        const struct { real **at; int64_t count; } parts[] = {
             {&w->z, wide}, {&w->q, keys}, {&w->k, keys}, {&w->v, values}, {&w->s, pairs}, {&w->m, pairs}, {&w->o, values},
             {&w->dz, wide}, {&w->dq, keys}, {&w->dk, keys}, {&w->dv, values}, {&w->ds, pairs}, {&w->dm, pairs}, {&w->d_o, values}, {&w->dx, wide},
         };
@@ -55,14 +56,14 @@ done:
 }
 
 /* c [m, n] = alpha op(a) op(b) + beta c, dense but for the strides of a and b. */
-static ntk_status product(const work *w, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b,
-                          int64_t ldb, double beta, double *c, int64_t ldc)
+static ntk_status product(const work *w, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const real *a, int64_t lda, const real *b,
+                          int64_t ldb, double beta, real *c, int64_t ldc)
 {
-    return ntk_gemm(w->ctx, NTK_F64, ta ? NTK_TRANSPOSED : NTK_PLAIN, tb ? NTK_TRANSPOSED : NTK_PLAIN, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    return ntk_gemm(w->ctx, NTK_REAL, ta ? NTK_TRANSPOSED : NTK_PLAIN, tb ? NTK_TRANSPOSED : NTK_PLAIN, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 /* z of x and the embedding e (NULL: zero). */
-static void embed(const work *w, const double *x, const double *e, double *z)
+static void embed(const work *w, const real *x, const real *e, real *z)
 {
     int64_t channels = w->l.channels, c = w->l.c;
     for (int64_t p = 0; p < w->l.positions; ++p)
@@ -73,13 +74,13 @@ static void embed(const work *w, const double *x, const double *e, double *z)
         }
 }
 
-static const double *embedding(const work *w, const double *parameters)
+static const real *embedding(const work *w, const real *parameters)
 {
     return w->l.positional < 0 ? NULL : parameters + w->l.positional;
 }
 
 /* The weights of head h, of `dim` rows. */
-static const double *head(const double *parameters, int64_t block, int64_t h, int64_t dim, int64_t c)
+static const real *head(const real *parameters, int64_t block, int64_t h, int64_t dim, int64_t c)
 {
     return parameters + block + h * dim * c;
 }
@@ -90,7 +91,7 @@ static int64_t query_block(const work *w)
 }
 
 /* One row of A from one row of S. */
-static void apply_mechanism(ntk_mechanism mechanism, int64_t n, const double *s, double *m)
+static void apply_mechanism(ntk_mechanism mechanism, int64_t n, const real *s, real *m)
 {
     double most = -INFINITY, sum = 0;
     for (int64_t i = 0; i < n; ++i) most = fmax(most, s[i]);
@@ -102,7 +103,7 @@ static void apply_mechanism(ntk_mechanism mechanism, int64_t n, const double *s,
 }
 
 /* to = m'(s) from, one row; at a kink the left derivative. */
-static void apply_derivative(ntk_mechanism mechanism, int64_t n, const double *s, const double *m, const double *from, double *to)
+static void apply_derivative(ntk_mechanism mechanism, int64_t n, const real *s, const real *m, const real *from, real *to)
 {
     double along = 0;
     for (int64_t i = 0; i < n; ++i) along += m[i] * from[i];
@@ -112,20 +113,20 @@ static void apply_derivative(ntk_mechanism mechanism, int64_t n, const double *s
     }
 }
 
-static void derive(const work *w, const double *from, double *to)
+static void derive(const work *w, const real *from, real *to)
 {
     int64_t p = w->l.positions;
     for (int64_t i = 0; i < p; ++i) apply_derivative(w->l.mechanism, p, w->s + i * p, w->m + i * p, from + i * p, to + i * p);
 }
 
 /* What the values are made of: the input, or z. */
-static const double *values_input(const work *w, const double *x, const double *z)
+static const real *values_input(const work *w, const real *x, const real *z)
 {
     return w->l.val_pos_emb ? z : x;
 }
 
 /* Q, K, V, S, A, O of head h at input x; z is there. */
-static ntk_status run_head(const work *w, const double *theta, const double *x, int64_t h)
+static ntk_status run_head(const work *w, const real *theta, const real *x, int64_t h)
 {
     ntk_status status;
     const ntk_attention *l = &w->l;
@@ -140,14 +141,14 @@ done:
     return status;
 }
 
-static void fill_bias(const work *w, const double *parameters, double *y)
+static void fill_bias(const work *w, const real *parameters, real *y)
 {
     for (int64_t p = 0; p < w->l.positions; ++p)
         for (int64_t u = 0; u < w->l.units; ++u) y[p * w->l.units + u] = w->l.bias < 0 ? 0 : w->b * parameters[w->l.bias + u];
 }
 
 /* y += a O W_oᵀ */
-static ntk_status add_output(const work *w, const double *parameters, const double *o, int64_t h, double *y)
+static ntk_status add_output(const work *w, const real *parameters, const real *o, int64_t h, real *y)
 {
     const ntk_attention *l = &w->l;
     int64_t stride = l->heads * l->dim_value;
@@ -158,11 +159,11 @@ static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     work w;
-    const double *theta = t->theta + s->offset;
+    const real *theta = t->theta + s->offset;
     NTK_TRY(open_work(t, s, &w));
     for (int64_t i = 0; i < t->n; ++i) {
-        const double *x = t->value[s->inputs[0]] + i * ntk_tape_size(t, s->inputs[0]);
-        double *y = t->value[s->output] + i * ntk_tape_size(t, s->output);
+        const real *x = t->value[s->inputs[0]] + i * ntk_tape_size(t, s->inputs[0]);
+        real *y = t->value[s->output] + i * ntk_tape_size(t, s->output);
         embed(&w, x, embedding(&w, theta), w.z);
         fill_bias(&w, theta, y);
         for (int64_t h = 0; h < w.l.heads; ++h) {
@@ -178,7 +179,7 @@ done:
 /* ---- forward mode ---------------------------------------------------------------------------------------------- */
 
 /* to = z dWᵀ + dz Wᵀ */
-static ntk_status project(const work *w, int64_t dim, int64_t c, const double *z, const double *d_weights, const double *dz, const double *weights, double *to)
+static ntk_status project(const work *w, int64_t dim, int64_t c, const real *z, const real *d_weights, const real *dz, const real *weights, real *to)
 {
     ntk_status status;
     NTK_TRY(product(w, false, true, w->l.positions, dim, c, 1, z, c, d_weights, c, 0, to, dim));
@@ -188,7 +189,7 @@ done:
 }
 
 /* dx stands in w->dx, dz in w->dz. */
-static ntk_status tangent_head(const work *w, const double *theta, const double *v, const double *x, int64_t h, double *dy)
+static ntk_status tangent_head(const work *w, const real *theta, const real *v, const real *x, int64_t h, real *dy)
 {
     ntk_status status;
     const ntk_attention *l = &w->l;
@@ -211,12 +212,12 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     work w;
-    const double *theta = t->theta + s->offset, *v = t->v + s->offset, *tangents = t->tangent[s->inputs[0]];
+    const real *theta = t->theta + s->offset, *v = t->v + s->offset, *tangents = t->tangent[s->inputs[0]];
     int64_t in = ntk_tape_size(t, s->inputs[0]);
     NTK_TRY(open_work(t, s, &w));
     for (int64_t i = 0; i < t->n; ++i) {
-        const double *x = t->value[s->inputs[0]] + i * in;
-        double *dy = t->tangent[s->output] + i * ntk_tape_size(t, s->output);
+        const real *x = t->value[s->inputs[0]] + i * in;
+        real *dy = t->tangent[s->output] + i * ntk_tape_size(t, s->output);
         embed(&w, x, embedding(&w, theta), w.z);
         embed(&w, tangents ? tangents + i * in : NULL, embedding(&w, v), w.dz);
         if (tangents) memcpy(w.dx, tangents + i * in, (size_t)in * sizeof *w.dx); /* else it stays zero */
@@ -234,7 +235,7 @@ done:
 /* ---- backward -------------------------------------------------------------------------------------------------- */
 
 /* d W += dToᵀ z, dz += dTo W */
-static ntk_status project_back(const work *w, int64_t dim, int64_t c, const double *d_to, const double *z, const double *weights, double *d_weights, double *dz)
+static ntk_status project_back(const work *w, int64_t dim, int64_t c, const real *d_to, const real *z, const real *weights, real *d_weights, real *dz)
 {
     ntk_status status;
     NTK_TRY(product(w, true, false, dim, c, w->l.positions, 1, d_to, dim, z, c, 1, d_weights, c));
@@ -244,7 +245,7 @@ done:
 }
 
 /* From dy to the parameters' gradient, w->dz, and w->dx where the values read the input. */
-static ntk_status backward_head(const work *w, const double *theta, const double *x, int64_t h, const double *dy, double *gradient)
+static ntk_status backward_head(const work *w, const real *theta, const real *x, int64_t h, const real *dy, real *gradient)
 {
     ntk_status status;
     const ntk_attention *l = &w->l;
@@ -265,7 +266,7 @@ done:
 }
 
 /* The transpose of embed(): dz to the input's cotangent and the embedding's gradient; w->dx to the former. */
-static void embed_back(const work *w, double *gradient, double *dx)
+static void embed_back(const work *w, real *gradient, real *dx)
 {
     int64_t channels = w->l.channels, c = w->l.c, shift = w->l.pos_emb == NTK_POS_EMB_CONCAT ? channels : 0;
     for (int64_t p = 0; p < w->l.positions; ++p)
@@ -275,11 +276,11 @@ static void embed_back(const work *w, double *gradient, double *dx)
         }
 }
 
-static ntk_status backward_row(ntk_tape *t, const ntk_step *s, const work *w, int64_t r, double *gradient, double *dx)
+static ntk_status backward_row(ntk_tape *t, const ntk_step *s, const work *w, int64_t r, real *gradient, real *dx)
 {
     ntk_status status = NTK_OK;
-    const double *theta = t->theta + s->offset, *dy = t->cotangent[s->output] + r * ntk_tape_size(t, s->output);
-    const double *x = t->value[s->inputs[0]] + ntk_tape_sample(t, r) * ntk_tape_size(t, s->inputs[0]);
+    const real *theta = t->theta + s->offset, *dy = t->cotangent[s->output] + r * ntk_tape_size(t, s->output);
+    const real *x = t->value[s->inputs[0]] + ntk_tape_sample(t, r) * ntk_tape_size(t, s->inputs[0]);
     embed(w, x, embedding(w, theta), w->z);
     memset(w->dz, 0, (size_t)(w->l.positions * w->l.c) * sizeof *w->dz);
     memset(w->dx, 0, (size_t)(w->l.positions * w->l.channels) * sizeof *w->dx);
@@ -297,12 +298,12 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     work w;
-    double *dx, *spare = NULL; /* where nobody asks for the gradient */
+    real *dx, *spare = NULL; /* where nobody asks for the gradient */
     NTK_TRY(open_work(t, s, &w));
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (!t->gradient) NTK_TRY(NTK_NEW(t->ctx, s->n_parameters, &spare));
     for (int64_t r = 0; r < t->rows; ++r) {
-        double *gradient = spare ? spare : t->gradient + (t->sum ? 0 : r * t->network->n_parameters) + s->offset;
+        real *gradient = spare ? spare : t->gradient + (t->sum ? 0 : r * t->network->n_parameters) + s->offset;
         if (!spare && !t->sum) memset(gradient, 0, (size_t)s->n_parameters * sizeof *gradient);
         NTK_TRY(backward_row(t, s, &w, r, gradient, dx ? dx + r * ntk_tape_size(t, s->inputs[0]) : NULL));
     }

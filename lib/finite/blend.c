@@ -1,13 +1,14 @@
 /* Fixed mixtures of positions (slice, resize):  y(o) = sum over t of w[o, t] x(i[o, t]), channel by channel. */
 #include "finite.h"
+#include "real.h"
 
 
-static void add(int64_t channels, double w, const double *from, double *to)
+static void add(int64_t channels, double w, const real *from, real *to)
 {
     for (int64_t k = 0; k < channels; ++k) to[k] += w * from[k];
 }
 
-static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y)
+static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real *x, real *y)
 {
     ntk_blend b;
     int64_t in = ntk_tape_size(t, s->inputs[0]), out = ntk_tape_size(t, s->output), channels;
@@ -22,7 +23,7 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const doub
     return NTK_OK;
 }
 
-static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx)
+static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const real *dy, real *dx)
 {
     ntk_blend b;
     int64_t in = ntk_tape_size(t, s->inputs[0]), out = ntk_tape_size(t, s->output), channels;

@@ -1,5 +1,6 @@
 /* The end of a branch: its merge's own rule (sum.c, product.c, concat.c). */
 #include "finite.h"
+#include "real.h"
 
 static const ntk_finite_op *const merges[] = {
     [NTK_MERGE_SUM] = &ntk_finite_sum, [NTK_MERGE_PRODUCT] = &ntk_finite_product, [NTK_MERGE_CONCAT] = &ntk_finite_concat};

@@ -7,6 +7,7 @@
  * A block of them is at most COLUMNS_NUMBERS numbers (or one row), whatever the number of samples.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,7 +44,7 @@ ntk_status ntk_columns_open(ntk_tape *t, const ntk_step *s, ntk_columns *c)
     *c = (ntk_columns){.ctx = t->ctx, .positions = w.positions_out, .taps = w.taps, .channels = in->shape[in->ndim - 1], .in = in->size,
                        .rows = NTK_MAX(COLUMNS_NUMBERS / s->fan_in, 1)};
     NTK_TRY(ntk_window_list_reads(t->ctx, &w, &c->reads));
-    NTK_TRY(ntk_memory_require(t->ctx, "the columns of a convolution", (double)c->rows * (double)s->fan_in * sizeof(double)));
+    NTK_TRY(ntk_memory_require(t->ctx, "the columns of a convolution", (double)c->rows * (double)s->fan_in * sizeof(real)));
     NTK_TRY(NTK_NEW_RAW(t->ctx, c->rows * s->fan_in, &c->block));
 done:
     return status;
@@ -72,8 +73,8 @@ void ntk_columns_close(ntk_columns *c)
 typedef struct columns_job {
     const ntk_columns *c;
     int64_t first, step, rows;
-    const double *from;
-    double *to;
+    const real *from;
+    real *to;
 } columns_job;
 
 static void gather_rows(void *user, int64_t begin, int64_t end, int worker)
@@ -81,13 +82,13 @@ static void gather_rows(void *user, int64_t begin, int64_t end, int worker)
     const columns_job *j = user;
     const ntk_columns *c = j->c;
     int64_t width = c->taps * c->channels;
-    size_t bytes = (size_t)c->channels * sizeof(double);
+    size_t bytes = (size_t)c->channels * sizeof(real);
     (void)worker;
     for (int64_t i = begin; i < end; ++i) {
         int64_t row = j->first + i * j->step;
         const int64_t *reads = c->reads + row % c->positions * c->taps;
-        const double *x = j->from + row / c->positions * c->in;
-        double *to = c->block + i * width;
+        const real *x = j->from + row / c->positions * c->in;
+        real *to = c->block + i * width;
         for (int64_t t = 0; t < c->taps; ++t, to += c->channels) {
             if (reads[t] < 0) memset(to, 0, bytes);
             else memcpy(to, x + reads[t] * c->channels, bytes);
@@ -98,7 +99,7 @@ static void gather_rows(void *user, int64_t begin, int64_t end, int worker)
 /* Numbers per piece of work: enough to pay for a thread. */
 #define GRAIN 16384
 
-void ntk_columns_gather(const ntk_columns *c, const double *x, int64_t first, int64_t step, int64_t rows)
+void ntk_columns_gather(const ntk_columns *c, const real *x, int64_t first, int64_t step, int64_t rows)
 {
     columns_job j = {c, first, step, rows, x, NULL};
     ntk_parallel(c->ctx, rows, NTK_MAX(1, GRAIN / NTK_MAX(1, c->taps * c->channels)), gather_rows, &j);
@@ -120,16 +121,16 @@ static void scatter_samples(void *user, int64_t begin, int64_t end, int worker)
     for (int64_t i = row_at(j, (origin + begin) * c->positions); i < row_at(j, (origin + end) * c->positions); ++i) {
         int64_t row = j->first + i * j->step;
         const int64_t *reads = c->reads + row % c->positions * c->taps;
-        const double *from = c->block + i * width;
-        double *dx = j->to + row / c->positions * c->in;
+        const real *from = c->block + i * width;
+        real *dx = j->to + row / c->positions * c->in;
         for (int64_t t = 0; t < c->taps; ++t, from += c->channels) {
-            double *to = dx + reads[t] * c->channels;
+            real *to = dx + reads[t] * c->channels;
             for (int64_t k = 0; reads[t] >= 0 && k < c->channels; ++k) to[k] += from[k];
         }
     }
 }
 
-void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, double *dx)
+void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, real *dx)
 {
     columns_job j = {c, first, step, rows, NULL, dx};
     int64_t samples = (first + (rows - 1) * step) / c->positions - first / c->positions + 1;

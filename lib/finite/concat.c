@@ -3,6 +3,7 @@
  * extent, so its data are runs of parts[k] * inner numbers.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <string.h>
 
@@ -23,13 +24,13 @@ static int64_t offset_of(const ntk_step *s, int k, int64_t inner)
     return offset;
 }
 
-static ntk_status gather(ntk_tape *t, const ntk_step *s, double *const *blocks)
+static ntk_status gather(ntk_tape *t, const ntk_step *s, real *const *blocks)
 {
     int64_t inner = inner_of(t, s), run = s->units * inner, runs = t->n * ntk_tape_size(t, s->output) / run;
     for (int k = 0; k < s->n_inputs; ++k) {
         int64_t part = s->parts[k] * inner;
-        double *to = blocks[s->output] + offset_of(s, k, inner);
-        const double *from = blocks[s->inputs[k]]; /* NULL: zero */
+        real *to = blocks[s->output] + offset_of(s, k, inner);
+        const real *from = blocks[s->inputs[k]]; /* NULL: zero */
         for (int64_t r = 0; r < runs; ++r) {
             if (from) memcpy(to + r * run, from + r * part, (size_t)part * sizeof *to);
             else memset(to + r * run, 0, (size_t)part * sizeof *to);
@@ -54,8 +55,8 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     int64_t inner = inner_of(t, s), run = s->units * inner, runs = t->rows * ntk_tape_size(t, s->output) / run;
     for (int k = 0; k < s->n_inputs; ++k) {
         int64_t part = s->parts[k] * inner;
-        const double *from = t->cotangent[s->output] + offset_of(s, k, inner);
-        double *to;
+        const real *from = t->cotangent[s->output] + offset_of(s, k, inner);
+        real *to;
         NTK_TRY(ntk_tape_cotangent(t, s->inputs[k], &to));
         for (int64_t r = 0; to && r < runs; ++r)
             for (int64_t i = 0; i < part; ++i) to[r * part + i] += from[r * run + i];

@@ -9,26 +9,27 @@
  */
 #include "finite.h"
 #include "linalg.h"
+#include "real.h"
 
 #include <string.h>
 
 /* Z [rows, units] = scale * the bias in theta, or 0. */
-static void fill_bias(const ntk_step *s, int64_t rows, double scale, const double *theta, double *z)
+static void fill_bias(const ntk_step *s, int64_t rows, double scale, const real *theta, real *z)
 {
-    const double *bias = theta + s->offset + s->units * s->fan_in;
+    const real *bias = theta + s->offset + s->units * s->fan_in;
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = s->bias ? scale * bias[i] : 0;
 }
 
 /* Z [n positions, units] += scale col(X) Wᵀ. */
-static ntk_status add_product(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, const double *x, const double *theta, double *z)
+static ntk_status add_product(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, const real *x, const real *theta, real *z)
 {
     ntk_status status = NTK_OK;
     int64_t total = t->n * c->positions;
     for (int64_t row = 0; row < total; row += c->rows) {
         int64_t rows = NTK_MIN(c->rows, total - row);
         ntk_columns_gather(c, x, row, 1, rows);
-        NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, rows, s->units, s->fan_in, scale, c->block, s->fan_in,
+        NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, rows, s->units, s->fan_in, scale, c->block, s->fan_in,
                          theta + s->offset, s->fan_in, 1, z + row * s->units, s->units));
     }
 done:
@@ -40,7 +41,7 @@ static ntk_status forward(ntk_tape *t, const ntk_step *s)
     ntk_affine affine = ntk_step_affine(s);
     ntk_columns c;
     ntk_status status;
-    double *z = t->value[s->output];
+    real *z = t->value[s->output];
     NTK_TRY(ntk_columns_open(t, s, &c));
     fill_bias(s, t->n * c.positions, affine.bias_scale, t->theta, z);
     NTK_TRY(add_product(t, s, &c, affine.weight_scale, t->value[s->inputs[0]], t->theta, z));
@@ -54,8 +55,8 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
     ntk_affine affine = ntk_step_affine(s);
     ntk_columns c;
     ntk_status status;
-    const double *dx = t->tangent[s->inputs[0]];
-    double *dz = t->tangent[s->output];
+    const real *dx = t->tangent[s->inputs[0]];
+    real *dz = t->tangent[s->output];
     NTK_TRY(ntk_columns_open(t, s, &c));
     fill_bias(s, t->n * c.positions, affine.bias_scale, t->v, dz);
     NTK_TRY(add_product(t, s, &c, affine.weight_scale, t->value[s->inputs[0]], t->v, dz));
@@ -69,15 +70,15 @@ done:
 
 /* Gradient of W = beta * itself + scale deltaᵀ col(X) over the positions [first, first + count) of (sample, position). */
 static ntk_status add_weights(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, int64_t first, int64_t count,
-                              const double *delta, double beta, double *w)
+                              const real *delta, double beta, real *w)
 {
     ntk_columns_gather(c, t->value[s->inputs[0]], first, 1, count);
-    return ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, count, scale, delta, s->units, c->block, s->fan_in, beta, w,
+    return ntk_gemm(t->ctx, NTK_REAL, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, count, scale, delta, s->units, c->block, s->fan_in, beta, w,
                     s->fan_in);
 }
 
 /* bias [count] += scale * sum over the rows of delta, of the first units. */
-static void add_bias(const ntk_step *s, int64_t rows, int64_t count, double scale, const double *delta, double *bias)
+static void add_bias(const ntk_step *s, int64_t rows, int64_t count, double scale, const real *delta, real *bias)
 {
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * s->units + i];
@@ -86,8 +87,8 @@ static void add_bias(const ntk_step *s, int64_t rows, int64_t count, double scal
 static ntk_status add_sum(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_affine *affine)
 {
     ntk_status status = NTK_OK;
-    const double *delta = t->cotangent[s->output];
-    double *w = t->gradient + s->offset;
+    const real *delta = t->cotangent[s->output];
+    real *w = t->gradient + s->offset;
     int64_t total = t->n * c->positions;
     if (s->bias) add_bias(s, total, s->units, affine->bias_scale, delta, w + s->units * s->fan_in);
     for (int64_t row = 0; row < total; row += c->rows)
@@ -105,7 +106,7 @@ static ntk_status write_sample(const ntk_tape *t, const ntk_step *s, const ntk_c
         int64_t count = NTK_MIN(c->rows, c->positions - at);
         ntk_columns_gather(c, t->value[s->inputs[0]], sample * c->positions + at, 1, count);
         for (int64_t r = begin; r < end; ++r)
-            NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, share->units, s->fan_in, count, scale,
+            NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_TRANSPOSED, NTK_PLAIN, share->units, s->fan_in, count, scale,
                              t->cotangent[s->output] + r * out + at * s->units + share->unit, s->units, c->block, s->fan_in, at > 0,
                              ntk_tape_place(t, r, s->offset + share->unit * s->fan_in), s->fan_in));
     }
@@ -123,7 +124,7 @@ static ntk_status write_rows(const ntk_tape *t, const ntk_step *s, const ntk_col
         NTK_TRY(write_sample(t, s, c, &share, affine->weight_scale, r, end));
     }
     for (int64_t r = 0; share.biases > 0 && r < t->rows; ++r) {
-        double *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share.bias);
+        real *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share.bias);
         memset(bias, 0, (size_t)share.biases * sizeof *bias);
         add_bias(s, c->positions, share.biases, affine->bias_scale, t->cotangent[s->output] + r * out + share.bias, bias);
     }
@@ -132,13 +133,13 @@ done:
 }
 
 /* dX += colᵀ(scale delta W). */
-static ntk_status add_input(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, double *dx)
+static ntk_status add_input(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, real *dx)
 {
     ntk_status status = NTK_OK;
     int64_t total = t->rows * c->positions;
     for (int64_t row = 0; row < total; row += c->rows) {
         int64_t rows = NTK_MIN(c->rows, total - row);
-        NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, rows, s->fan_in, s->units, scale, t->cotangent[s->output] + row * s->units,
+        NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, rows, s->fan_in, s->units, scale, t->cotangent[s->output] + row * s->units,
                          s->units, t->theta + s->offset, s->fan_in, 0, c->block, s->fan_in));
         ntk_columns_scatter(c, row, 1, rows, dx);
     }
@@ -151,7 +152,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     ntk_affine affine = ntk_step_affine(s);
     ntk_columns c;
     ntk_status status;
-    double *dx;
+    real *dx;
     NTK_TRY(ntk_columns_open(t, s, &c));
     NTK_TRY((t->sum ? add_sum : write_rows)(t, s, &c, &affine));
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));

@@ -5,20 +5,21 @@
  */
 #include "finite.h"
 #include "linalg.h"
+#include "real.h"
 
-static const double *weights_at(const ntk_step *s, const double *theta, int64_t o)
+static const real *weights_at(const ntk_step *s, const real *theta, int64_t o)
 {
     return theta + s->offset + o * s->units * s->fan_in;
 }
 
-static const double *bias_of(const ntk_step *s, const double *theta)
+static const real *bias_of(const ntk_step *s, const real *theta)
 {
     return theta + s->offset + s->copies * s->units * s->fan_in;
 }
 
-static void fill_bias(const ntk_step *s, int64_t n, double scale, const double *theta, double *z)
+static void fill_bias(const ntk_step *s, int64_t n, double scale, const real *theta, real *z)
 {
-    const double *bias = bias_of(s, theta);
+    const real *bias = bias_of(s, theta);
     int64_t out = s->copies * s->units;
     for (int64_t i = 0; i < n; ++i)
         for (int64_t k = 0; k < out; ++k) z[i * out + k] = s->bias ? scale * bias[k] : 0;
@@ -30,8 +31,8 @@ typedef struct local_job {
     const ntk_step *s;
     const ntk_columns *c;
     double scale;
-    const double *x, *theta;
-    double *z;
+    const real *x, *theta;
+    real *z;
 } local_job;
 
 typedef ntk_status (*local_work)(const local_job *j, int64_t o, int64_t sample, int64_t count);
@@ -55,7 +56,7 @@ static ntk_status add_product(const local_job *j, int64_t o, int64_t sample, int
 {
     const ntk_step *s = j->s;
     ntk_columns_gather(j->c, j->x, sample * j->c->positions + o, j->c->positions, count);
-    return ntk_gemm(j->t->ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, count, s->units, s->fan_in, j->scale, j->c->block, s->fan_in,
+    return ntk_gemm(j->t->ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, count, s->units, s->fan_in, j->scale, j->c->block, s->fan_in,
                     weights_at(s, j->theta, o), s->fan_in, 1, j->z + sample * stride_of(s) + o * s->units, stride_of(s));
 }
 
@@ -94,16 +95,16 @@ done:
 static ntk_status add_weights(const local_job *j, int64_t o, int64_t sample, int64_t count)
 {
     const ntk_step *s = j->s;
-    double *w = j->t->gradient + s->offset + o * s->units * s->fan_in;
+    real *w = j->t->gradient + s->offset + o * s->units * s->fan_in;
     ntk_columns_gather(j->c, j->x, sample * j->c->positions + o, j->c->positions, count);
-    return ntk_gemm(j->t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, count, j->scale,
+    return ntk_gemm(j->t->ctx, NTK_REAL, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, count, j->scale,
                     j->t->cotangent[s->output] + sample * stride_of(s) + o * s->units, stride_of(s), j->c->block, s->fan_in, 1, w, s->fan_in);
 }
 
 static ntk_status add_sum(const local_job *j, double bias_scale)
 {
     const ntk_step *s = j->s;
-    double *bias = j->t->gradient + s->offset + stride_of(s) * s->fan_in;
+    real *bias = j->t->gradient + s->offset + stride_of(s) * s->fan_in;
     for (int64_t i = 0; s->bias && i < j->t->n; ++i)
         for (int64_t k = 0; k < stride_of(s); ++k) bias[k] += bias_scale * j->t->cotangent[s->output][i * stride_of(s) + k];
     return for_blocks(j, j->t->n, add_weights);
@@ -114,11 +115,11 @@ static void write_row(const local_job *j, const ntk_share *share, int64_t r, int
 {
     const ntk_tape *t = j->t;
     const ntk_step *s = j->s;
-    const double *delta = t->cotangent[s->output] + r * stride_of(s) + o * s->units;
+    const real *delta = t->cotangent[s->output] + r * stride_of(s) + o * s->units;
     int64_t unit = o * s->units;
     ntk_columns_gather(j->c, j->x, ntk_tape_sample(t, r) * j->c->positions + o, 1, 1);
     for (int64_t i = 0; i < s->units; ++i, ++unit) {
-        double *w, a = j->scale * delta[i];
+        real *w, a = j->scale * delta[i];
         if (unit >= share->bias && unit < share->bias + share->biases)
             *ntk_tape_place(t, r, s->offset + stride_of(s) * s->fan_in + unit) = bias_scale * delta[i];
         if (unit < share->unit || unit >= share->unit + share->units) continue;
@@ -131,7 +132,7 @@ static ntk_status add_input(const local_job *j, int64_t o, int64_t sample, int64
 {
     const ntk_step *s = j->s;
     ntk_status status;
-    NTK_TRY(ntk_gemm(j->t->ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, count, s->fan_in, s->units, j->scale,
+    NTK_TRY(ntk_gemm(j->t->ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, count, s->fan_in, s->units, j->scale,
                      j->t->cotangent[s->output] + sample * stride_of(s) + o * s->units, stride_of(s), weights_at(s, j->theta, o), s->fan_in, 0,
                      j->c->block, s->fan_in));
     ntk_columns_scatter(j->c, sample * j->c->positions + o, j->c->positions, count, j->z);

@@ -9,6 +9,7 @@
  */
 #include "finite.h"
 #include "linalg.h"
+#include "real.h"
 
 #include <string.h>
 
@@ -21,15 +22,15 @@ static int64_t positions(const ntk_tape *t, const ntk_step *s)
     return ntk_tape_size(t, s->output) / s->units;
 }
 
-static const double *weights_of(const ntk_step *s, const double *theta)
+static const real *weights_of(const ntk_step *s, const real *theta)
 {
     return theta + s->offset;
 }
 
 /* Z [rows, units] = scale * the bias in theta, or 0. */
-static void fill_bias(const ntk_step *s, int64_t rows, double scale, const double *theta, double *z)
+static void fill_bias(const ntk_step *s, int64_t rows, double scale, const real *theta, real *z)
 {
-    const double *bias = theta + s->offset + s->units * s->fan_in;
+    const real *bias = theta + s->offset + s->units * s->fan_in;
     if (!s->bias) {
         memset(z, 0, (size_t)(rows * s->units) * sizeof *z);
         return;
@@ -39,16 +40,16 @@ static void fill_bias(const ntk_step *s, int64_t rows, double scale, const doubl
 }
 
 /* Z += scale X Wᵀ. */
-static ntk_status add_product(ntk_tape *t, const ntk_step *s, double scale, const double *x, const double *w, double *z)
+static ntk_status add_product(ntk_tape *t, const ntk_step *s, double scale, const real *x, const real *w, real *z)
 {
-    return ntk_gemm(t->ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, t->n * positions(t, s), s->units, s->fan_in, scale, x, s->fan_in, w,
+    return ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, t->n * positions(t, s), s->units, s->fan_in, scale, x, s->fan_in, w,
                     s->fan_in, 1, z, s->units);
 }
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
     ntk_affine affine = ntk_step_affine(s);
-    double *z = t->value[s->output];
+    real *z = t->value[s->output];
     fill_bias(s, t->n * positions(t, s), affine.bias_scale, t->theta, z);
     return add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->theta), z);
 }
@@ -57,8 +58,8 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     ntk_affine affine = ntk_step_affine(s);
-    const double *dx = t->tangent[s->inputs[0]];
-    double *dz = t->tangent[s->output];
+    const real *dx = t->tangent[s->inputs[0]];
+    real *dz = t->tangent[s->output];
     fill_bias(s, t->n * positions(t, s), affine.bias_scale, t->v, dz);
     NTK_TRY(add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->v), dz));
     if (dx) NTK_TRY(add_product(t, s, affine.weight_scale, dx, weights_of(s, t->theta), dz));
@@ -69,7 +70,7 @@ done:
 /* ---- backward -------------------------------------------------------------------------------------------------- */
 
 /* bias [count] += scale * sum over the rows of delta, `units` apart. */
-static void add_bias_gradient(int64_t rows, int64_t count, int64_t units, double scale, const double *delta, double *bias)
+static void add_bias_gradient(int64_t rows, int64_t count, int64_t units, double scale, const real *delta, real *bias)
 {
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * units + i];
@@ -77,10 +78,10 @@ static void add_bias_gradient(int64_t rows, int64_t count, int64_t units, double
 
 static ntk_status add_sum(ntk_tape *t, const ntk_step *s, const ntk_affine *affine)
 {
-    double *w = t->gradient + s->offset, *delta = t->cotangent[s->output];
+    real *w = t->gradient + s->offset, *delta = t->cotangent[s->output];
     int64_t rows = t->n * positions(t, s);
     if (s->bias) add_bias_gradient(rows, s->units, s->units, affine->bias_scale, delta, w + s->units * s->fan_in);
-    return ntk_gemm(t->ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, rows, affine->weight_scale, delta, s->units,
+    return ntk_gemm(t->ctx, NTK_REAL, NTK_TRANSPOSED, NTK_PLAIN, s->units, s->fan_in, rows, affine->weight_scale, delta, s->units,
                     t->value[s->inputs[0]], s->fan_in, 1, w, s->fan_in);
 }
 
@@ -92,10 +93,10 @@ typedef struct row_job {
 } row_job;
 
 /* w [count, fan_in] = scale * sum over positions of delta xᵀ, of the first units of delta. */
-static void write_outer(const ntk_step *s, int64_t count, int64_t n_positions, double scale, const double *delta, const double *x, double *w)
+static void write_outer(const ntk_step *s, int64_t count, int64_t n_positions, double scale, const real *delta, const real *x, real *w)
 {
     for (int64_t i = 0; i < count; ++i) {
-        double *row = w + i * s->fan_in, a = scale * delta[i];
+        real *row = w + i * s->fan_in, a = scale * delta[i];
         for (int64_t c = 0; c < s->fan_in; ++c) row[c] = a * x[c];
         for (int64_t k = 1; k < n_positions; ++k) {
             a = scale * delta[k * s->units + i];
@@ -113,11 +114,11 @@ static void write_rows(void *user, int64_t begin, int64_t end, int worker)
     int64_t n_positions = positions(t, s), in = ntk_tape_size(t, s->inputs[0]), out = ntk_tape_size(t, s->output);
     (void)worker;
     for (int64_t r = begin; r < end; ++r) {
-        const double *delta = t->cotangent[s->output] + r * out, *x = t->value[s->inputs[0]] + ntk_tape_sample(t, r) * in;
+        const real *delta = t->cotangent[s->output] + r * out, *x = t->value[s->inputs[0]] + ntk_tape_sample(t, r) * in;
         if (share->units > 0)
             write_outer(s, share->units, n_positions, j->affine.weight_scale, delta + share->unit, x, ntk_tape_place(t, r, s->offset + share->unit * s->fan_in));
         if (share->biases > 0) {
-            double *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share->bias);
+            real *bias = ntk_tape_place(t, r, s->offset + s->units * s->fan_in + share->bias);
             memset(bias, 0, (size_t)share->biases * sizeof *bias);
             add_bias_gradient(n_positions, share->biases, s->units, j->affine.bias_scale, delta + share->bias, bias);
         }
@@ -128,12 +129,12 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     row_job j = {t, s, ntk_step_affine(s), ntk_tape_share(t, s)};
-    double *dx;
+    real *dx;
     if (t->sum) NTK_TRY(add_sum(t, s, &j.affine));
     else if (t->gradient) ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, s->units * s->fan_in)), write_rows, &j);
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (!dx) return NTK_OK;
-    NTK_TRY(ntk_gemm(t->ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, t->rows * positions(t, s), s->fan_in, s->units, j.affine.weight_scale,
+    NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, t->rows * positions(t, s), s->fan_in, s->units, j.affine.weight_scale,
                      t->cotangent[s->output], s->units, weights_of(s, t->theta), s->fan_in, 1, dx, s->fan_in));
 done:
     return status;

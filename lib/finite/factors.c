@@ -12,6 +12,7 @@
  * Adam's D is not, in general; then J has to be contracted.  The rate r of a layer goes with x.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <float.h>
 #include <math.h>
@@ -88,7 +89,7 @@ double ntk_factors_bytes(const ntk_network *network, int64_t n)
 /* ---- the two factors ------------------------------------------------------------------------------------------- */
 
 /* Row i of x: sqrt(r) [a x_i, c] over the root of h, h_c = D_0c. */
-static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64_t n, const double *x, double *out)
+static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64_t n, const real *x, real *out)
 {
     ntk_affine affine = ntk_step_affine(s);
     double rate = sqrt(s->rate);
@@ -100,7 +101,7 @@ static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64
 }
 
 /* Rows of delta over the root of g, g_u = D_u0 / D_00. */
-static void take_cotangents(const ntk_optimizer *optimizer, const ntk_step *s, int64_t rows, const double *delta, double *out)
+static void take_cotangents(const ntk_optimizer *optimizer, const ntk_step *s, int64_t rows, const real *delta, real *out)
 {
     memcpy(out, delta, (size_t)(rows * s->units) * sizeof *out);
     if (!optimizer || !optimizer->d) return;
@@ -127,7 +128,7 @@ static void take(void *user, const ntk_tape *t, const ntk_step *s)
 }
 
 /* All rows of samples [sample, sample + n). */
-static ntk_status take_block(ntk_context *ctx, const ntk_network *network, taker *w, const double *theta, const double *x, int64_t n)
+static ntk_status take_block(ntk_context *ctx, const ntk_network *network, taker *w, const real *theta, const real *x, int64_t n)
 {
     int64_t o = w->factors->outputs;
     ntk_tape t;
@@ -137,7 +138,7 @@ static ntk_status take_block(ntk_context *ctx, const ntk_network *network, taker
     t.take = take;
     t.take_user = w;
     NTK_TRY_PART(ctx, 0, 0.2, ntk_tape_forward(&t, true));
-    memcpy(w->factors->f + w->row, t.value[network->result], (size_t)(n * o) * sizeof(double));
+    memcpy(w->factors->f + w->row, t.value[network->result], (size_t)(n * o) * sizeof(real));
     NTK_TRY_PART(ctx, 0.2, 1, ntk_tape_rows(&t, 0, n * o, NULL));
 done:
     ntk_tape_close(&t);
@@ -168,8 +169,8 @@ done:
     return status;
 }
 
-ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n,
-                              const double *x, ntk_factors *factors)
+ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const real *theta, int64_t n,
+                              const real *x, ntk_factors *factors)
 {
     ntk_status status;
     taker w = {optimizer, factors, 0, 0};

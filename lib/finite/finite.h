@@ -36,11 +36,11 @@ typedef struct ntk_tape {
     ntk_context *ctx;
     const ntk_network *network;
     int64_t n;
-    const double *theta; /* [p] */
-    double **value;      /* by value, [n, size]; value[0] is x, the caller's */
-    double **tangent;    /* by value, [n, size]; NULL stands for zero */
-    double **cotangent;  /* by value, [rows, size]; NULL: none yet */
-    const double *v;     /* [p]: the direction of the tangent */
+    const ntk_real *theta; /* [p] */
+    ntk_real **value;      /* by value, [n, size]; value[0] is x, the caller's */
+    ntk_real **tangent;    /* by value, [n, size]; NULL stands for zero */
+    ntk_real **cotangent;  /* by value, [rows, size]; NULL: none yet */
+    const ntk_real *v;     /* [p]: the direction of the tangent */
     const double *graphs; /* of the samples, [n, V, V]; NULL: none */
     int64_t graph_size;   /* numbers from one to the next */
     int64_t rows;        /* cotangents: see above */
@@ -49,7 +49,7 @@ typedef struct ntk_tape {
     bool sum;            /* gradient: [p], added up over rows; else [rows, columns], written */
     int64_t column, columns; /* of J, those wanted: whole rows of weights and any biases (ntk_tape_share) */
     bool *wanted;        /* by value: does it depend on a parameter that is wanted?  Nothing goes back into the others */
-    double *gradient;    /* NULL: not wanted, `take` is */
+    ntk_real *gradient;    /* NULL: not wanted, `take` is */
     void (*take)(void *user, const struct ntk_tape *t, const ntk_step *s); /* at each parametric step on the way back, or NULL */
     void *take_user;
 } ntk_tape;
@@ -69,36 +69,36 @@ extern const ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_b
 extern const ntk_finite_op ntk_finite_sum, ntk_finite_product, ntk_finite_concat; /* by the merge of a branch */
 
 /** x: dense [n, input]; theta: dense [p].  Both stay the caller's.  On failure there is nothing to close. */
-ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, ntk_tape *tape);
+ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, ntk_tape *tape);
 void ntk_tape_close(ntk_tape *t);
 
 /** Computes the values.  `keep` all of them, as tangent and backward need; else each goes with the last step that reads it. */
 ntk_status ntk_tape_forward(ntk_tape *t, bool keep);
 /** out: dense [n, o] = J v.  After a forward that kept the values. */
-ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out);
+ntk_status ntk_tape_tangent(ntk_tape *t, const ntk_real *v, ntk_real *out);
 /** gradient [p] += Jᵀ u, u dense [n, o].  After a forward that kept the values. */
-ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient);
+ntk_status ntk_tape_backward(ntk_tape *t, const ntk_real *u, ntk_real *gradient);
 /** out: dense [count, p] = rows [first, first + count) of J; NULL: only what `take` sees.  After a forward that kept the values. */
-ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out);
+ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, ntk_real *out);
 /** Columns [column, column + columns) of those rows, dense [count, columns]. */
-ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, double *out);
+ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, ntk_real *out);
 
 /** For the ops: what of a step's parameters is wanted, rows of weights [unit, unit + units) and biases; and the place of a parameter in row r of J. */
 typedef struct ntk_share {
     int64_t unit, units, bias, biases;
 } ntk_share;
 ntk_share ntk_tape_share(const ntk_tape *t, const ntk_step *s);
-static inline double *ntk_tape_place(const ntk_tape *t, int64_t row, int64_t parameter) { return t->gradient + row * t->columns + (parameter - t->column); }
+static inline ntk_real *ntk_tape_place(const ntk_tape *t, int64_t row, int64_t parameter) { return t->gradient + row * t->columns + (parameter - t->column); }
 
 /** For the ops: the sample of a row of cotangents, and numbers per sample of a value. */
 static inline int64_t ntk_tape_sample(const ntk_tape *t, int64_t row) { return (t->first + row) / t->per_sample; }
 static inline int64_t ntk_tape_size(const ntk_tape *t, int value) { return t->network->values[value].size; }
 
 /** For the ops: the cotangent to add to, zero at first; *cotangent = NULL where none is wanted (no parameters before it). */
-ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent);
+ntk_status ntk_tape_cotangent(ntk_tape *t, int value, ntk_real **cotangent);
 
 /** A block of [count, size of the value] numbers, not zeroed. */
-ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block);
+ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, ntk_real **block);
 
 /* ---- ops that share their ways --------------------------------------------------------------------------------- */
 
@@ -112,21 +112,21 @@ typedef struct ntk_columns {
     int64_t in;     /* numbers of one input */
     int64_t rows;   /* that the block may hold */
     int64_t *reads; /* [positions, taps] */
-    double *block;  /* [rows, taps channels] */
+    ntk_real *block;  /* [rows, taps channels] */
 } ntk_columns;
 
 /** To be closed, also after a failure. */
 ntk_status ntk_columns_open(ntk_tape *t, const ntk_step *s, ntk_columns *c);
 void ntk_columns_close(ntk_columns *c);
 /** block = the columns of rows first, first + step, ...; step is 1, or `positions`: one position of several samples. */
-void ntk_columns_gather(const ntk_columns *c, const double *x, int64_t first, int64_t step, int64_t rows);
+void ntk_columns_gather(const ntk_columns *c, const ntk_real *x, int64_t first, int64_t step, int64_t rows);
 /** dx += the block, each number where it would have been gathered from. */
-void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, double *dx);
+void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, ntk_real *dx);
 
 /** A linear map without parameters: y = A x (written), and dx += Aᵀ dy, row by row. */
 typedef struct ntk_linear {
-    ntk_status (*apply)(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y);
-    ntk_status (*add_transposed)(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx);
+    ntk_status (*apply)(ntk_tape *t, const ntk_step *s, int64_t rows, const ntk_real *x, ntk_real *y);
+    ntk_status (*add_transposed)(ntk_tape *t, const ntk_step *s, int64_t rows, const ntk_real *dy, ntk_real *dx);
 } ntk_linear;
 
 ntk_status ntk_linear_forward(ntk_tape *t, const ntk_step *s, const ntk_linear *map);
@@ -166,17 +166,17 @@ ntk_status ntk_finite_attention_check(ntk_context *ctx, const ntk_network *netwo
 ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network);
 
 /** OVERFLOW with the place if a result holds a number that is not finite: a vector, or rows first, first + 1, ... of `width` numbers. */
-ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const double *values);
-ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const double *values);
+ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const ntk_real *values);
+ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const ntk_real *values);
 
 /* Dense in, dense out; arguments are trusted, results are finite or an error.  For the rooms above. */
 
 /** f [n, o] = f(x). */
-ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, double *f);
+ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, ntk_real *f);
 /** df [n, o] = J v. */
-ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *v, double *df);
+ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, const ntk_real *v, ntk_real *df);
 /** g [p] = Jᵀ u. */
-ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *u, double *g);
+ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, const ntk_real *u, ntk_real *g);
 
 /* ---- masks and graphs (sites.c) --------------------------------------------------------------------------------- */
 
@@ -185,35 +185,36 @@ ntk_status ntk_finite_check_sites(ntk_context *ctx, const ntk_network *network, 
 
 /** The three functions and rows of J for samples as ntk_sites_pack() leaves them; without masks and graphs those above.  What belongs
  *  to positions that are not valid is 0. */
-ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *f);
-ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *v, double *df);
-ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *u, double *g);
-ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, int64_t first,
-                              int64_t count, double *rows);
+ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, ntk_real *f);
+ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, const ntk_real *v, ntk_real *df);
+ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, const ntk_real *u, ntk_real *g);
+ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, int64_t first,
+                              int64_t count, ntk_real *rows);
 
 /** All rows of J, [n o, p], with sqrt(r) of each layer's rate. */
-ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *rows);
+ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, ntk_real *rows);
 
 /* ---- Jacobians ------------------------------------------------------------------------------------------------- */
 
 /** A Jacobian is a few functions over its source. */
 typedef struct ntk_jacobian_class {
     const char *name;
-    ntk_status (*apply)(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
-    ntk_status (*apply_transposed)(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
-    ntk_status (*rows)(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out); /* [count, p] */
+    ntk_status (*apply)(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out);
+    ntk_status (*apply_transposed)(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out);
+    ntk_status (*rows)(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out); /* [count, p] */
 } ntk_jacobian_class;
 
 struct ntk_jacobian {
     ntk_object object;
     const ntk_jacobian_class *class;
+    ntk_dtype dtype; /* of what its class takes and gives */
     int64_t rows, columns, outputs;
     /* of a network */
     ntk_network *network;
-    double *theta, *x;    /* dense copies; x as ntk_sites_pack() leaves it */
+    void *theta, *x;      /* dense copies; x as ntk_sites_pack() leaves it */
     ntk_sites sites;
     /* of a matrix */
-    const double *matrix; /* dense: the caller's own memory where it is dense, else copy */
+    const void *matrix;   /* dense: the caller's own memory where it is dense, else copy */
     void *copy;
     /* of functions of the caller */
     ntk_jacobian_functions functions;
@@ -265,8 +266,8 @@ bool ntk_strips_fit(const ntk_network *network);
  */
 bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_strip *strip);
 /** out [n o, columns] = a strip of J D^-1/2 of n samples; optimizer NULL: of J. */
-ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n, const double *x,
-                          const ntk_strip *strip, double *out);
+ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_real *theta, int64_t n, const ntk_real *x,
+                          const ntk_strip *strip, ntk_real *out);
 /** Memory that it holds beside out. */
 double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n);
 
@@ -275,14 +276,14 @@ double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64
 /** One parametric layer: row (i, q) of its columns of J D^-1/2 is the outer product of a row of each. */
 typedef struct ntk_factor {
     int64_t width, units;
-    double *inputs;     /* [n, width]; NULL: the layer learns at rate 0 */
-    double *cotangents; /* [n o, units] */
+    ntk_real *inputs;     /* [n, width]; NULL: the layer learns at rate 0 */
+    ntk_real *cotangents; /* [n o, units] */
 } ntk_factor;
 
 typedef struct ntk_factors {
     int64_t outputs, count;
     ntk_factor *layers; /* in the order of the flat vector */
-    double *f;          /* [n, o] */
+    ntk_real *f;          /* [n, o] */
 } ntk_factors;
 
 /** Are the rows of J D^-1/2 outer products layer by layer?  The second one fails with the layer and the reason if not. */
@@ -291,8 +292,8 @@ ntk_status ntk_factors_check(ntk_context *ctx, const ntk_network *network, const
 /** Memory for n samples. */
 double ntk_factors_bytes(const ntk_network *network, int64_t n);
 /** For a network that fits.  On failure there is nothing to clear. */
-ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n,
-                              const double *x, ntk_factors *factors);
+ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_real *theta, int64_t n,
+                              const ntk_real *x, ntk_factors *factors);
 void ntk_factors_clear(ntk_factors *factors);
 
 #endif

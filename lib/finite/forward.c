@@ -5,6 +5,7 @@
  * over the chunks.  Results are computed into scratch and stored at the end: an output may share memory with an input.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <math.h>
 
@@ -12,7 +13,7 @@ ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int co
 {
     double one = 0, limit = (double)ctx->options.memory_limit;
     for (int64_t v = 1; v < network->n_values; ++v) one += (double)network->values[v].size;
-    one *= copies * (double)sizeof(double);
+    one *= copies * (double)sizeof(real);
     if (limit > 0) budget = fmin(budget, limit / 2); /* the other half is for the caller's results */
     *chunk = (int64_t)fmin(fmax(budget / fmax(one, 1), 1), 1 << 24);
     return ntk_memory_require(ctx, "one sample of the network", one);
@@ -22,7 +23,7 @@ double ntk_finite_tape_bytes(const ntk_context *ctx, const ntk_network *network,
 {
     double one = 0, limit = (double)ctx->options.memory_limit;
     for (int64_t v = 1; v < network->n_values; ++v) one += (double)network->values[v].size;
-    one *= copies * (double)sizeof(double);
+    one *= copies * (double)sizeof(real);
     if (limit > 0) budget = fmin(budget, limit / 2);
     return fmin((double)n * one, fmax(budget, one)) + ntk_columns_bytes(network);
 }
@@ -51,16 +52,16 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const double *values)
+ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const real *values)
 {
-    int64_t at = ntk_find_not_finite(NTK_F64, values, count);
+    int64_t at = ntk_find_not_finite(NTK_REAL, values, count);
     if (at < 0) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s[%lld] exceeds the range of f64", name, (long long)at);
 }
 
-ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const double *values)
+ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const real *values)
 {
-    int64_t at = ntk_find_not_finite(NTK_F64, values, rows * width);
+    int64_t at = ntk_find_not_finite(NTK_REAL, values, rows * width);
     if (at < 0) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_OVERFLOW, "%s[%lld, %lld] exceeds the range of f64", name, (long long)(first + at / width),
                     (long long)(at % width));
@@ -70,23 +71,23 @@ ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t fir
 
 /* What a chunk does once its values are there: direction v or u in, result out. */
 typedef struct pass {
-    ntk_status (*run)(ntk_tape *t, const double *in, double *out);
+    ntk_status (*run)(ntk_tape *t, const real *in, real *out);
     bool keep;         /* the values, for a derivative */
     int copies;        /* numbers held per number of the values */
     int64_t in, out;   /* numbers per sample; 0: all samples share the array */
 } pass;
 
-static ntk_status copy_result(ntk_tape *t, const double *in, double *out)
+static ntk_status copy_result(ntk_tape *t, const real *in, real *out)
 {
-    const double *f = t->value[t->network->result];
+    const real *f = t->value[t->network->result];
     int64_t count = t->n * ntk_tape_size(t, t->network->result);
     (void)in;
     for (int64_t i = 0; i < count; ++i) out[i] = f[i];
     return NTK_OK;
 }
 
-static ntk_status run_chunk(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const double *theta, const double *x,
-                            const double *in, double *out)
+static ntk_status run_chunk(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const real *theta, const real *x,
+                            const real *in, real *out)
 {
     ntk_tape t;
     ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
@@ -98,8 +99,8 @@ done:
     return status;
 }
 
-static ntk_status run_chunks(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const double *theta, const double *x,
-                             const double *in, double *out)
+static ntk_status run_chunks(ntk_context *ctx, const ntk_network *network, const pass *p, int64_t n, const real *theta, const real *x,
+                             const real *in, real *out)
 {
     ntk_status status;
     int64_t chunk, d = ntk_network_input_size(network);
@@ -113,7 +114,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, double *f)
+ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x, real *f)
 {
     int64_t o = ntk_network_outputs(network);
     pass p = {copy_result, false, 1, 0, o};
@@ -124,7 +125,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *v, double *df)
+ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x, const real *v, real *df)
 {
     int64_t o = ntk_network_outputs(network);
     pass p = {ntk_tape_tangent, true, 2, 0, o};
@@ -135,7 +136,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *u, double *g)
+ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x, const real *u, real *g)
 {
     pass p = {ntk_tape_backward, true, 3, ntk_network_outputs(network), 0};
     ntk_status status;
@@ -150,7 +151,7 @@ done:
 
 /* A checked f64 argument as dense memory. */
 typedef struct borrowed {
-    const double *dense;
+    const real *dense;
     void *copy;
 } borrowed;
 
@@ -166,7 +167,7 @@ static ntk_status borrow(ntk_context *ctx, const ntk_array *a, borrowed *b)
 static ntk_status borrow_checked(ntk_context *ctx, const char *name, const ntk_array *a, int ndim, const int64_t *shape, borrowed *b)
 {
     ntk_status status;
-    NTK_TRY(ntk_check_shape(ctx, name, a, NTK_F64, ndim, shape));
+    NTK_TRY(ntk_check_shape(ctx, name, a, NTK_REAL, ndim, shape));
     NTK_TRY(ntk_check_finite(ctx, name, a));
     NTK_TRY(borrow(ctx, a, b));
 done:
@@ -179,7 +180,7 @@ static ntk_status open_point(ntk_context *ctx, const ntk_network *network, const
     ntk_status status;
     NTK_TRY(ntk_finite_check_network(ctx, network));
     NTK_TRY(borrow_checked(ctx, "theta", theta, NTK_SHAPE(network->n_parameters), t));
-    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_F64));
+    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_REAL));
     NTK_TRY(borrow(ctx, x, b));
 done:
     return status;
@@ -199,8 +200,8 @@ static int shape_of(const operand *o, const ntk_network *network, int64_t n, int
     return o->outputs ? 2 : 1;
 }
 
-typedef ntk_status (*function)(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, const double *in,
-                               double *out);
+typedef ntk_status (*function)(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x, const real *in,
+                               real *out);
 
 /* Checks, runs into scratch, stores.  given NULL: the function has no `in`. */
 static ntk_status evaluate(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, function run,
@@ -208,7 +209,7 @@ static ntk_status evaluate(ntk_context *ctx, const ntk_network *network, const n
 {
     ntk_status status;
     borrowed t = {0}, b = {0}, direction = {0};
-    double *result = NULL;
+    real *result = NULL;
     int64_t shape[2];
     int ndim;
     NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
@@ -217,7 +218,7 @@ static ntk_status evaluate(ntk_context *ctx, const ntk_network *network, const n
         NTK_TRY(borrow_checked(ctx, given->name, in, ndim, shape, &direction));
     }
     ndim = shape_of(wanted, network, x->shape[0], shape);
-    NTK_TRY(ntk_check_output(ctx, wanted->name, out, NTK_F64, ndim, shape));
+    NTK_TRY(ntk_check_output(ctx, wanted->name, out, NTK_REAL, ndim, shape));
     NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(out), &result));
     NTK_TRY(run(ctx, network, x->shape[0], t.dense, b.dense, direction.dense, result));
     ntk_store(out, result);
@@ -229,8 +230,8 @@ done:
     return status;
 }
 
-static ntk_status forward_without_direction(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x,
-                                            const double *in, double *out)
+static ntk_status forward_without_direction(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x,
+                                            const real *in, real *out)
 {
     (void)in;
     return ntk_finite_forward(ctx, network, n, theta, x, out);
@@ -263,15 +264,15 @@ ntk_status ntk_network_forward_with(ntk_context *ctx, const ntk_network *network
     ntk_status status;
     borrowed t = {0}, b = {0};
     ntk_sites sites = {0};
-    double *packed = NULL, *result = NULL;
+    real *packed = NULL, *result = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
     NTK_TRY(open_point(ctx, network, theta, x, &t, &b));
-    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
+    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_REAL, NTK_SHAPE(x->shape[0], ntk_network_outputs(network))));
     NTK_TRY(ntk_sites_open(ctx, network, "x", x->shape[0], structure, &sites));
     NTK_TRY(ntk_finite_check_sites(ctx, network, &sites));
     NTK_TRY(ntk_copy_dense(ctx, x, (void **)&packed));
-    ntk_sites_pack(&sites, NTK_F64, packed);
+    ntk_sites_pack(&sites, NTK_REAL, packed);
     NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(f), &result));
     if (sites.n_crops > 0) NTK_TRY(ntk_finite_forward_at(ctx, network, &sites, t.dense, packed, result));
     else NTK_TRY(ntk_finite_forward(ctx, network, x->shape[0], t.dense, packed, result));

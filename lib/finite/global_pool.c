@@ -1,5 +1,6 @@
 /* Mean and sum over all positions:  y = scale sum over p of x(p),  backward dx(p) += scale dy. */
 #include "finite.h"
+#include "real.h"
 
 static double scale_of(const ntk_tape *t, const ntk_step *s, int64_t *positions, int64_t *channels)
 {
@@ -8,7 +9,7 @@ static double scale_of(const ntk_tape *t, const ntk_step *s, int64_t *positions,
     return s->op == &ntk_op_global_avg_pool ? 1 / (double)*positions : 1;
 }
 
-static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y)
+static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real *x, real *y)
 {
     int64_t positions, channels;
     double scale = scale_of(t, s, &positions, &channels);
@@ -21,7 +22,7 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const doub
     return NTK_OK;
 }
 
-static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx)
+static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const real *dy, real *dx)
 {
     int64_t positions, channels;
     double scale = scale_of(t, s, &positions, &channels);

@@ -4,11 +4,12 @@
  * threads, and a layer's draw does not depend on the sizes of the others.
  */
 #include "finite.h"
+#include "real.h"
 
 typedef struct draw_job {
     uint64_t seed, stream;
     double deviation;
-    double *out;
+    real *out;
 } draw_job;
 
 static void draw_range(void *user, int64_t begin, int64_t end, int worker)
@@ -18,7 +19,7 @@ static void draw_range(void *user, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; ++i) j->out[i] = j->deviation * ntk_random_normal(j->seed, j->stream, (uint64_t)i);
 }
 
-static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, double *theta)
+static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, real *theta)
 {
     ntk_affine affine = ntk_step_affine(s);
     uint64_t stream = 2 * (uint64_t)s->parametric;
@@ -32,10 +33,10 @@ static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, 
 ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta)
 {
     ntk_status status;
-    double *dense = NULL;
+    real *dense = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, network);
-    NTK_TRY(ntk_check_output(ctx, "theta", theta, NTK_F64, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_check_output(ctx, "theta", theta, NTK_REAL, NTK_SHAPE(network->n_parameters)));
     NTK_TRY(NTK_NEW_RAW(ctx, network->n_parameters, &dense));
     for (int64_t i = 0; i < network->n_steps; ++i) {
         if (network->steps[i].parametric < 0) continue;

@@ -106,7 +106,7 @@ static void keep_rows(void *user, const ntk_jacobian *j, int64_t c, const double
     for (int64_t r = 0; r < k->count; ++r) k->out[r * j->columns + c] = column[k->first + r];
 }
 
-static ntk_status callbacks_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status callbacks_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out)
 {
     kept_rows k = {first, count, out};
     if (count == 0) return NTK_OK;
@@ -135,14 +135,14 @@ done:
     return status;
 }
 
-static ntk_status callbacks_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+static ntk_status callbacks_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out)
 {
     ntk_status status;
     ntk_guard g;
     if (!j->functions.jvp) return by_blocks(ctx, j, false, v, out);
     NTK_TRY(ntk_guard_open(ctx, j->rows, &g));
     NTK_TRY(call_jvp(ctx, j, v, &g));
-    memcpy(out, g.out, (size_t)j->rows * sizeof *out);
+    memcpy(out, g.out, (size_t)j->rows * sizeof *g.out);
 done:
     ntk_guard_close(&g);
     return status;
@@ -160,7 +160,7 @@ static void project(void *user, const ntk_jacobian *j, int64_t c, const double *
     for (int64_t r = 0; r < j->rows; ++r) k->out[c] += column[r] * k->u[r];
 }
 
-static ntk_status callbacks_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+static ntk_status callbacks_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out)
 {
     ntk_status status;
     ntk_guard g;
@@ -169,7 +169,7 @@ static ntk_status callbacks_apply_transposed(ntk_context *ctx, const ntk_jacobia
     if (!j->functions.vjp) return each_column(ctx, j, project, &k);
     NTK_TRY(ntk_guard_open(ctx, j->columns, &g));
     NTK_TRY(call_vjp(ctx, j, u, &g));
-    memcpy(out, g.out, (size_t)j->columns * sizeof *out);
+    memcpy(out, g.out, (size_t)j->columns * sizeof *g.out);
 done:
     ntk_guard_close(&g);
     return status;

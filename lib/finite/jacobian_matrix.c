@@ -4,23 +4,25 @@
  */
 #include "finite.h"
 #include "linalg.h"
+#include "real.h"
 
 #include <string.h>
 
-static ntk_status matrix_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+static ntk_status matrix_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out)
 {
-    return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, j->rows, 1, j->columns, 1, j->matrix, j->columns, v, 1, 0, out, 1);
+    return ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, j->rows, 1, j->columns, 1, j->matrix, j->columns, v, 1, 0, out, 1);
 }
 
-static ntk_status matrix_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+static ntk_status matrix_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out)
 {
-    return ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, j->columns, 1, j->rows, 1, j->matrix, j->columns, u, 1, 0, out, 1);
+    return ntk_gemm(ctx, NTK_REAL, NTK_TRANSPOSED, NTK_PLAIN, j->columns, 1, j->rows, 1, j->matrix, j->columns, u, 1, 0, out, 1);
 }
 
-static ntk_status matrix_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status matrix_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out)
 {
+    const real *matrix = j->matrix;
     (void)ctx;
-    if (count * j->columns > 0) memcpy(out, j->matrix + first * j->columns, (size_t)(count * j->columns) * sizeof *out);
+    if (count * j->columns > 0) memcpy(out, matrix + first * j->columns, (size_t)(count * j->columns) * sizeof *matrix);
     return NTK_OK;
 }
 
@@ -33,7 +35,7 @@ ntk_status ntk_jacobian_check_outputs(ntk_context *ctx, const char *name, int64_
     return ntk_fail(ctx, NTK_ERROR_SHAPE, "%s has %lld rows; expected a multiple of the %lld outputs", name, (long long)rows, (long long)outputs);
 }
 
-ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, double *matrix, int64_t rows, int64_t columns, int64_t outputs, ntk_jacobian **jacobian)
+ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, real *matrix, int64_t rows, int64_t columns, int64_t outputs, ntk_jacobian **jacobian)
 {
     ntk_status status = NTK_NEW_HANDLE(ctx, jacobian);
     if (status != NTK_OK) {
@@ -51,7 +53,7 @@ ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, double *matrix, int64_t row
 static ntk_status check_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs)
 {
     ntk_status status;
-    NTK_TRY(ntk_check_shape(ctx, "j", j, NTK_F64, NTK_SHAPE(-1, -1)));
+    NTK_TRY(ntk_check_shape(ctx, "j", j, NTK_REAL, NTK_SHAPE(-1, -1)));
     NTK_TRY(ntk_jacobian_check_outputs(ctx, "j", j->shape[0], outputs));
     NTK_TRY(ntk_check_finite(ctx, "j", j));
 done:

@@ -6,14 +6,16 @@
  * Rows come in blocks: the samples that a block touches go forward once, and all of its rows go back together.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Numbers of J in a block of rows: written in a fraction of a second, so that progress is heard. */
 #define ROWS_NUMBERS ((int64_t)1 << 25)
 
 /* Multiplies the columns of rows [rows, p] by sqrt(r). */
-static void scale_columns(const ntk_network *network, int64_t rows, double *j)
+static void scale_columns(const ntk_network *network, int64_t rows, real *j)
 {
     for (int64_t k = 0; k < network->n_steps; ++k) {
         const ntk_step *s = &network->steps[k];
@@ -24,12 +26,12 @@ static void scale_columns(const ntk_network *network, int64_t rows, double *j)
     }
 }
 
-static ntk_status network_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+static ntk_status network_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out)
 {
     ntk_status status;
-    double *scaled = NULL;
+    real *scaled = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, j->columns, &scaled));
-    for (int64_t i = 0; i < j->columns; ++i) scaled[i] = v[i];
+    memcpy(scaled, v, (size_t)j->columns * sizeof *scaled);
     scale_columns(j->network, 1, scaled);
     if (j->sites.n_crops > 0) NTK_TRY(ntk_finite_jvp_at(ctx, j->network, &j->sites, j->theta, j->x, scaled, out));
     else NTK_TRY(ntk_finite_jvp(ctx, j->network, j->rows / j->outputs, j->theta, j->x, scaled, out));
@@ -38,7 +40,7 @@ done:
     return status;
 }
 
-static ntk_status network_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+static ntk_status network_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out)
 {
     ntk_status status;
     if (j->sites.n_crops > 0) NTK_TRY(ntk_finite_vjp_at(ctx, j->network, &j->sites, j->theta, j->x, u, out));
@@ -48,7 +50,7 @@ done:
     return status;
 }
 
-ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *rows)
+ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, real *rows)
 {
     int64_t count = sites->n * ntk_network_outputs(network);
     ntk_status status = ntk_finite_rows_at(ctx, network, sites, theta, x, 0, count, rows);
@@ -56,7 +58,7 @@ ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, co
     return status;
 }
 
-static ntk_status rows_at(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status rows_at(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, real *out)
 {
     ntk_status status = ntk_finite_rows_at(ctx, j->network, &j->sites, j->theta, j->x, first, count, out);
     if (status == NTK_OK) scale_columns(j->network, count, out);
@@ -64,11 +66,12 @@ static ntk_status rows_at(ntk_context *ctx, const ntk_jacobian *j, int64_t first
 }
 
 /* Rows [first, first + count) through one tape over the samples they belong to. */
-static ntk_status rows_block(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status rows_block(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, real *out)
 {
     int64_t sample = first / j->outputs, end = (first + count - 1) / j->outputs + 1;
     ntk_tape t;
-    ntk_status status = ntk_tape_open(ctx, j->network, end - sample, j->theta, j->x + sample * ntk_network_input_size(j->network), &t);
+    const real *x = j->x;
+    ntk_status status = ntk_tape_open(ctx, j->network, end - sample, j->theta, x + sample * ntk_network_input_size(j->network), &t);
     if (status != NTK_OK) return status;
     NTK_TRY_PART(ctx, 0, 0.3, ntk_tape_forward(&t, true));
     NTK_TRY_PART(ctx, 0.3, 1, ntk_tape_rows(&t, first - sample * j->outputs, count, out));
@@ -79,7 +82,7 @@ done:
     return status;
 }
 
-static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out)
 {
     ntk_status status;
     int64_t block;
@@ -88,7 +91,7 @@ static ntk_status network_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t 
     block = NTK_MIN(block, NTK_MAX(ROWS_NUMBERS / NTK_MAX(j->columns, 1), 1));
     for (int64_t i = 0; i < count; i += block) {
         int64_t rows = NTK_MIN(block, count - i);
-        NTK_TRY_PART(ctx, (double)i / (double)count, (double)(i + rows) / (double)count, rows_block(ctx, j, first + i, rows, out + i * j->columns));
+        NTK_TRY_PART(ctx, (double)i / (double)count, (double)(i + rows) / (double)count, rows_block(ctx, j, first + i, rows, (real *)out + i * j->columns));
     }
 done:
     return status;
@@ -100,9 +103,9 @@ static ntk_status check_point(ntk_context *ctx, const ntk_network *network, cons
 {
     ntk_status status;
     NTK_TRY(ntk_finite_check_network(ctx, network));
-    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_F64, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_REAL, NTK_SHAPE(network->n_parameters)));
     NTK_TRY(ntk_check_finite(ctx, "theta", theta));
-    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_F64));
+    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_REAL));
 done:
     return status;
 }
@@ -130,7 +133,7 @@ ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const
     NTK_TRY(ntk_copy_dense(ctx, x, (void **)&j->x));
     NTK_TRY(ntk_sites_open(ctx, network, "x", x->shape[0], structure, &j->sites));
     NTK_TRY(ntk_finite_check_sites(ctx, network, &j->sites));
-    ntk_sites_pack(&j->sites, NTK_F64, j->x);
+    ntk_sites_pack(&j->sites, NTK_REAL, j->x);
     *jacobian = j;
     j = NULL;
 done:

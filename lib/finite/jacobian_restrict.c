@@ -4,6 +4,7 @@
  *     (J P) v = J (P v)  (zeros elsewhere),     (J P)ᵀ u = Pᵀ (Jᵀ u),     rows: those of J, closed up.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <string.h>
 
@@ -11,29 +12,30 @@
 #define BLOCK ((int64_t)1 << 23)
 
 /* Takes `to` from the chosen places of `full`. */
-static void gather(const ntk_jacobian *j, const double *full, double *to)
+static void gather(const ntk_jacobian *j, const real *full, real *to)
 {
     for (int64_t i = 0; i < j->n_ranges; to += j->ranges[i].count, ++i)
         memcpy(to, full + j->ranges[i].first, (size_t)j->ranges[i].count * sizeof *to);
 }
 
-static ntk_status restricted_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+static ntk_status restricted_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out)
 {
     ntk_status status;
-    double *full = NULL;
+    real *full = NULL;
+    const real *part = v;
     NTK_TRY(NTK_NEW(ctx, j->parts[0]->columns, &full));
-    for (int64_t i = 0; i < j->n_ranges; v += j->ranges[i].count, ++i)
-        memcpy(full + j->ranges[i].first, v, (size_t)j->ranges[i].count * sizeof *full);
+    for (int64_t i = 0; i < j->n_ranges; part += j->ranges[i].count, ++i)
+        memcpy(full + j->ranges[i].first, part, (size_t)j->ranges[i].count * sizeof *full);
     NTK_TRY(ntk_jacobian_dense_apply(ctx, j->parts[0], full, out));
 done:
     ntk_free(full);
     return status;
 }
 
-static ntk_status restricted_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+static ntk_status restricted_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out)
 {
     ntk_status status;
-    double *full = NULL;
+    real *full = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, j->parts[0]->columns, &full));
     NTK_TRY(ntk_jacobian_dense_apply_transposed(ctx, j->parts[0], u, full));
     gather(j, full, out);
@@ -42,16 +44,16 @@ done:
     return status;
 }
 
-static ntk_status restricted_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status restricted_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out)
 {
     ntk_status status;
-    double *full = NULL;
+    real *full = NULL;
     int64_t p = j->parts[0]->columns, block = NTK_MAX(NTK_MIN(BLOCK / NTK_MAX(p, 1), count), 1);
     NTK_TRY(NTK_NEW_RAW(ctx, block * p, &full));
     for (int64_t at = 0; at < count; at += block) {
         int64_t m = NTK_MIN(block, count - at);
         NTK_TRY_PART(ctx, (double)at / (double)count, (double)(at + m) / (double)count, ntk_jacobian_dense_rows(ctx, j->parts[0], first + at, m, full));
-        for (int64_t r = 0; r < m; ++r) gather(j, full + r * p, out + (at + r) * j->columns);
+        for (int64_t r = 0; r < m; ++r) gather(j, full + r * p, (real *)out + (at + r) * j->columns);
     }
 done:
     ntk_free(full);

@@ -1,32 +1,36 @@
 /* Jacobians of one set of parameters below each other: J v is theirs one after the other, Jᵀ u the sum of theirs. */
 #include "finite.h"
+#include "real.h"
 
-static ntk_status stack_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
+static ntk_status stack_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out)
 {
     ntk_status status = NTK_OK;
     double parts = (double)j->n_parts;
-    for (int64_t i = 0; i < j->n_parts; out += j->parts[i]->rows, ++i)
-        NTK_TRY_PART(ctx, (double)i / parts, (double)(i + 1) / parts, ntk_jacobian_dense_apply(ctx, j->parts[i], v, out));
+    real *to = out;
+    for (int64_t i = 0; i < j->n_parts; to += j->parts[i]->rows, ++i)
+        NTK_TRY_PART(ctx, (double)i / parts, (double)(i + 1) / parts, ntk_jacobian_dense_apply(ctx, j->parts[i], v, to));
 done:
     return status;
 }
 
-static ntk_status stack_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
+static ntk_status stack_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out)
 {
     ntk_status status;
-    double *term = NULL, parts = (double)j->n_parts;
+    real *term = NULL, *sum = out;
+    const real *from = u;
+    double parts = (double)j->n_parts;
     NTK_TRY(NTK_NEW_RAW(ctx, j->columns, &term));
-    for (int64_t c = 0; c < j->columns; ++c) out[c] = 0;
-    for (int64_t i = 0; i < j->n_parts; u += j->parts[i]->rows, ++i) {
-        NTK_TRY_PART(ctx, (double)i / parts, (double)(i + 1) / parts, ntk_jacobian_dense_apply_transposed(ctx, j->parts[i], u, term));
-        for (int64_t c = 0; c < j->columns; ++c) out[c] += term[c];
+    for (int64_t c = 0; c < j->columns; ++c) sum[c] = 0;
+    for (int64_t i = 0; i < j->n_parts; from += j->parts[i]->rows, ++i) {
+        NTK_TRY_PART(ctx, (double)i / parts, (double)(i + 1) / parts, ntk_jacobian_dense_apply_transposed(ctx, j->parts[i], from, term));
+        for (int64_t c = 0; c < j->columns; ++c) sum[c] += term[c];
     }
 done:
     ntk_free(term);
     return status;
 }
 
-static ntk_status stack_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
+static ntk_status stack_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out)
 {
     ntk_status status = NTK_OK;
     int64_t begin = 0, end = first + count, p = j->columns;
@@ -34,7 +38,7 @@ static ntk_status stack_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t fi
         int64_t from = NTK_MAX(first, begin), to = NTK_MIN(end, begin + j->parts[i]->rows);
         if (from >= to) continue;
         NTK_TRY_PART(ctx, (double)(from - first) / (double)count, (double)(to - first) / (double)count,
-                     ntk_jacobian_dense_rows(ctx, j->parts[i], from - begin, to - from, out + (from - first) * p));
+                     ntk_jacobian_dense_rows(ctx, j->parts[i], from - begin, to - from, (real *)out + (from - first) * p));
     }
 done:
     return status;

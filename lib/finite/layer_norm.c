@@ -7,13 +7,14 @@
  * the others begin: the chosen axes are gathered, normalised, and scattered back.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <math.h>
 
 typedef struct norm {
     int64_t size, groups, count;
     int64_t *at, *group; /* [count], [groups] */
-    double *x, *d, *y;   /* [count] each */
+    real *x, *d, *y;   /* [count] each */
     double epsilon;
 } norm;
 
@@ -63,12 +64,12 @@ done:
     return status;
 }
 
-static void gather(const norm *m, const double *from, double *to)
+static void gather(const norm *m, const real *from, real *to)
 {
     for (int64_t i = 0; i < m->count; ++i) to[i] = from[m->at[i]];
 }
 
-static double mean_of(int64_t count, const double *x)
+static double mean_of(int64_t count, const real *x)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; ++i) sum += x[i];
@@ -76,7 +77,7 @@ static double mean_of(int64_t count, const double *x)
 }
 
 /* y of one set; returns r. */
-static double normalize(const norm *m, const double *x)
+static double normalize(const norm *m, const real *x)
 {
     double mean, sum = 0, r;
     gather(m, x, m->x);
@@ -91,7 +92,7 @@ static double normalize(const norm *m, const double *x)
 }
 
 /* out += r (d - mean(d) - y mean(y d)), for the set at x. */
-static void add_derivative(const norm *m, const double *x, const double *d, double *out)
+static void add_derivative(const norm *m, const real *x, const real *d, real *out)
 {
     double r = normalize(m, x), mean, along = 0;
     gather(m, d, m->d);
@@ -117,10 +118,10 @@ done:
 }
 
 /* out [rows, size] += the derivative along d, row r at the input of its sample. */
-static void add_rows(const ntk_tape *t, const ntk_step *s, const norm *m, int64_t rows, bool backward, const double *d, double *out)
+static void add_rows(const ntk_tape *t, const ntk_step *s, const norm *m, int64_t rows, bool backward, const real *d, real *out)
 {
     for (int64_t r = 0; r < rows; ++r) {
-        const double *x = t->value[s->inputs[0]] + (backward ? ntk_tape_sample(t, r) : r) * m->size;
+        const real *x = t->value[s->inputs[0]] + (backward ? ntk_tape_sample(t, r) : r) * m->size;
         for (int64_t g = 0; g < m->groups; ++g)
             add_derivative(m, x + m->group[g], d + r * m->size + m->group[g], out + r * m->size + m->group[g]);
     }
@@ -130,7 +131,7 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
 {
     norm m;
     ntk_status status;
-    double *dy = t->tangent[s->output];
+    real *dy = t->tangent[s->output];
     NTK_TRY(open_norm(t, s, &m));
     for (int64_t i = 0; i < t->n * m.size; ++i) dy[i] = 0;
     add_rows(t, s, &m, t->n, false, t->tangent[s->inputs[0]], dy);
@@ -143,7 +144,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     norm m = {.size = 0};
     ntk_status status;
-    double *dx;
+    real *dx;
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (!dx) return NTK_OK;
     NTK_TRY(open_norm(t, s, &m));

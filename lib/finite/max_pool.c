@@ -3,6 +3,7 @@
  * the first in row-major order of the window takes the gradient, forward and backward alike.
  */
 #include "finite.h"
+#include "real.h"
 
 typedef struct pool {
     int64_t positions, taps, channels, in;
@@ -18,7 +19,7 @@ static ntk_status open_pool(ntk_tape *t, const ntk_step *s, pool *p)
 }
 
 /* Where, in a sample, number i of the output comes from; x: that sample's input. */
-static int64_t source(const pool *p, const double *x, int64_t i)
+static int64_t source(const pool *p, const real *x, int64_t i)
 {
     const int64_t *reads = p->reads + i / p->channels * p->taps;
     int64_t best = -1, k = i % p->channels;
@@ -30,7 +31,7 @@ static int64_t source(const pool *p, const double *x, int64_t i)
 }
 
 /* out [n, size of the output] = from, at the places where x is largest. */
-static ntk_status pick(ntk_tape *t, const ntk_step *s, const double *from, double *out)
+static ntk_status pick(ntk_tape *t, const ntk_step *s, const real *from, real *out)
 {
     pool p;
     int64_t size = ntk_tape_size(t, s->output);
@@ -58,12 +59,12 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     pool p = {.reads = NULL};
     int64_t size = ntk_tape_size(t, s->output);
     ntk_status status;
-    double *dx;
+    real *dx;
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (!dx) return NTK_OK;
     NTK_TRY(open_pool(t, s, &p));
     for (int64_t i = 0; i < t->rows * size; ++i) {
-        const double *x = t->value[s->inputs[0]] + ntk_tape_sample(t, i / size) * p.in;
+        const real *x = t->value[s->inputs[0]] + ntk_tape_sample(t, i / size) * p.in;
         dx[i / size * p.in + source(&p, x, i % size)] += t->cotangent[s->output][i];
     }
 done:

@@ -3,6 +3,7 @@
  * avg_pool 1/taps, or 1 over the taps inside with normalize_edges.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <string.h>
 
@@ -29,7 +30,7 @@ static double scale_of(const pool *p, const int64_t *reads)
     return !p->average ? 1 : 1 / (double)(p->inside ? inside : p->taps);
 }
 
-static void apply_at(const pool *p, const int64_t *reads, const double *x, double *y)
+static void apply_at(const pool *p, const int64_t *reads, const real *x, real *y)
 {
     double scale = scale_of(p, reads);
     memset(y, 0, (size_t)p->channels * sizeof *y);
@@ -38,7 +39,7 @@ static void apply_at(const pool *p, const int64_t *reads, const double *x, doubl
     for (int64_t k = 0; k < p->channels; ++k) y[k] *= scale;
 }
 
-static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const double *x, double *y)
+static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real *x, real *y)
 {
     pool p;
     ntk_status status = open_pool(t, s, &p);
@@ -48,14 +49,14 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const doub
     return status;
 }
 
-static void add_at(const pool *p, const int64_t *reads, const double *dy, double *dx)
+static void add_at(const pool *p, const int64_t *reads, const real *dy, real *dx)
 {
     double scale = scale_of(p, reads);
     for (int64_t t = 0; t < p->taps; ++t)
         for (int64_t k = 0; reads[t] >= 0 && k < p->channels; ++k) dx[reads[t] * p->channels + k] += scale * dy[k];
 }
 
-static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const double *dy, double *dx)
+static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, const real *dy, real *dx)
 {
     pool p;
     ntk_status status = open_pool(t, s, &p);

@@ -5,6 +5,7 @@
  * A result that has positions is spread over those of the whole: what belongs to positions that are not valid is 0.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ typedef struct one {
     ntk_tape tape;
 } one;
 
-static ntk_status open_one(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, int64_t i, const double *theta, const double *x, bool keep, one *s)
+static ntk_status open_one(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, int64_t i, const real *theta, const real *x, bool keep, one *s)
 {
     ntk_status status;
     s->network = ntk_sites_network(sites, network, i);
@@ -48,13 +49,13 @@ static int64_t place_of(const one *s, int64_t r)
     return ntk_sites_place(s->whole, s->own, r / s->channels) * s->channels + r % s->channels;
 }
 
-static void spread_outputs(const one *s, const double *own, double *whole)
+static void spread_outputs(const one *s, const real *own, real *whole)
 {
     memset(whole, 0, (size_t)s->whole->size * sizeof *whole);
     for (int64_t r = 0; r < s->own->size; ++r) whole[place_of(s, r)] = own[r];
 }
 
-static void gather_outputs(const one *s, const double *whole, double *own)
+static void gather_outputs(const one *s, const real *whole, real *own)
 {
     for (int64_t r = 0; r < s->own->size; ++r) own[r] = whole[place_of(s, r)];
 }
@@ -62,9 +63,9 @@ static void gather_outputs(const one *s, const double *whole, double *own)
 /* ---- f, J v, Jᵀ u ---------------------------------------------------------------------------------------------- */
 
 typedef struct pass {
-    const double *v, *u; /* forward mode, backward mode; both NULL: the values */
-    double *out;         /* [n, o], or the gradient */
-    double *scratch;     /* [o] */
+    const real *v, *u; /* forward mode, backward mode; both NULL: the values */
+    real *out;         /* [n, o], or the gradient */
+    real *scratch;     /* [o] */
 } pass;
 
 static ntk_status run_one(one *s, const pass *p, int64_t i)
@@ -81,7 +82,7 @@ done:
     return status;
 }
 
-static ntk_status run_all(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, pass p)
+static ntk_status run_all(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, pass p)
 {
     ntk_status status = NTK_OK;
     NTK_TRY(NTK_NEW_RAW(ctx, ntk_network_outputs(network), &p.scratch));
@@ -98,7 +99,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, double *f)
+ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, real *f)
 {
     ntk_status status;
     NTK_TRY(run_all(ctx, network, sites, theta, x, (pass){.out = f}));
@@ -107,7 +108,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *v, double *df)
+ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, const real *v, real *df)
 {
     ntk_status status;
     NTK_TRY(run_all(ctx, network, sites, theta, x, (pass){.v = v, .out = df}));
@@ -116,7 +117,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, const double *u, double *g)
+ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, const real *u, real *g)
 {
     ntk_status status;
     memset(g, 0, (size_t)network->n_parameters * sizeof *g);
@@ -129,10 +130,10 @@ done:
 /* ---- rows of J ------------------------------------------------------------------------------------------------- */
 
 /* Rows [begin, end) of the whole's outputs of one sample. */
-static ntk_status rows_of_one(ntk_context *ctx, one *s, int64_t begin, int64_t end, double *rows)
+static ntk_status rows_of_one(ntk_context *ctx, one *s, int64_t begin, int64_t end, real *rows)
 {
     ntk_status status;
-    double *own = NULL;
+    real *own = NULL;
     int64_t p = s->network->n_parameters, count;
     NTK_TRY(ntk_size_product(ctx, "rows of J", s->own->size, p, &count));
     NTK_TRY(ntk_memory_require(ctx, "rows of J", 8.0 * (double)count));
@@ -148,8 +149,8 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const double *theta, const double *x, int64_t first,
-                              int64_t count, double *rows)
+ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, int64_t first,
+                              int64_t count, real *rows)
 {
     ntk_status status = NTK_OK;
     int64_t o = ntk_network_outputs(network);

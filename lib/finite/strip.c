@@ -4,6 +4,7 @@
  * layer, so that layers in several strips cost the layers behind them again, and layers are taken whole where they fit.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <math.h>
 
@@ -74,7 +75,7 @@ typedef struct scale_job {
     const ntk_network *network;
     const ntk_optimizer *optimizer;
     const ntk_strip *strip;
-    double *out;
+    real *out;
 } scale_job;
 
 /* Rows of the strip: times the root of the layer's rate, over that of D. */
@@ -84,7 +85,7 @@ static void scale_rows(void *user, int64_t first, int64_t last, int worker)
     const ntk_network *network = j->network;
     const ntk_strip *strip = j->strip;
     int64_t rows = last - first;
-    double *out = j->out + first * strip->columns;
+    real *out = j->out + first * strip->columns;
     (void)worker;
     for (int64_t k = 0; k < network->n_steps; ++k) {
         const ntk_step *s = &network->steps[k];
@@ -118,7 +119,7 @@ double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64
     return bytes_of_sample(network) * (double)NTK_MIN(n, samples_at_once(ctx, network)) + ntk_columns_bytes(network);
 }
 
-static ntk_status chunk(ntk_context *ctx, const ntk_network *network, const double *theta, int64_t n, const double *x, const ntk_strip *strip, double *out)
+static ntk_status chunk(ntk_context *ctx, const ntk_network *network, const real *theta, int64_t n, const real *x, const ntk_strip *strip, real *out)
 {
     ntk_tape t;
     ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
@@ -130,14 +131,14 @@ done:
     return status;
 }
 
-ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const double *theta, int64_t n, const double *x,
-                          const ntk_strip *strip, double *out)
+ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const real *theta, int64_t n, const real *x,
+                          const ntk_strip *strip, real *out)
 {
     ntk_status status = NTK_OK;
     int64_t step = samples_at_once(ctx, network), o = ntk_network_outputs(network), d = ntk_network_input_size(network);
     for (int64_t i = 0; i < n; i += step) {
         int64_t count = NTK_MIN(step, n - i);
-        double *rows = out + i * o * strip->columns;
+        real *rows = out + i * o * strip->columns;
         NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n, chunk(ctx, network, theta, count, x + i * d, strip, rows));
         ntk_parallel(ctx, count * o, NTK_MAX(8, GRAIN / strip->columns), scale_rows, &(scale_job){network, optimizer, strip, rows});
     }

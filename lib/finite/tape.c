@@ -7,10 +7,11 @@
  * cotangents that no parameter would use are never formed.
  */
 #include "finite.h"
+#include "real.h"
 
 #include <string.h>
 
-ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block)
+ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, real **block)
 {
     int64_t numbers;
     ntk_status status = ntk_size_product(t->ctx, "a value of the network", count, ntk_tape_size(t, value), &numbers);
@@ -18,13 +19,13 @@ ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, double **block)
     return status == NTK_OK ? NTK_NEW_RAW(t->ctx, numbers, block) : status;
 }
 
-static void release(double **blocks, int64_t value)
+static void release(real **blocks, int64_t value)
 {
     ntk_free(blocks[value]);
     blocks[value] = NULL;
 }
 
-ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const double *theta, const double *x, ntk_tape *tape)
+ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n, const real *theta, const real *x, ntk_tape *tape)
 {
     ntk_status status;
     ntk_tape t = {.ctx = ctx, .network = network, .n = n, .theta = theta};
@@ -32,7 +33,7 @@ ntk_status ntk_tape_open(ntk_context *ctx, const ntk_network *network, int64_t n
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.tangent));
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.cotangent));
     NTK_TRY(NTK_NEW(ctx, network->n_values, &t.wanted));
-    t.value[0] = (double *)(uintptr_t)x; /* never written: steps write values 1, 2, ... */
+    t.value[0] = (real *)(uintptr_t)x; /* never written: steps write values 1, 2, ... */
     *tape = t;
     return NTK_OK;
 done:
@@ -56,7 +57,7 @@ void ntk_tape_close(ntk_tape *t)
 }
 
 /* Frees what step i was the last to read. */
-static void release_inputs(const ntk_tape *t, double **blocks, int64_t i)
+static void release_inputs(const ntk_tape *t, real **blocks, int64_t i)
 {
     const ntk_step *s = &t->network->steps[i];
     for (int k = 0; k < s->n_inputs; ++k)
@@ -94,7 +95,7 @@ done:
     return status;
 }
 
-ntk_status ntk_tape_tangent(ntk_tape *t, const double *v, double *out)
+ntk_status ntk_tape_tangent(ntk_tape *t, const real *v, real *out)
 {
     ntk_status status = NTK_OK;
     int result = t->network->result;
@@ -122,10 +123,10 @@ static void want(ntk_tape *t, int64_t column, int64_t columns)
     }
 }
 
-ntk_status ntk_tape_cotangent(ntk_tape *t, int value, double **cotangent)
+ntk_status ntk_tape_cotangent(ntk_tape *t, int value, real **cotangent)
 {
     ntk_status status = NTK_OK;
-    double **slot = &t->cotangent[value];
+    real **slot = &t->cotangent[value];
     *cotangent = NULL;
     if (!t->wanted[value]) return NTK_OK;
     if (!*slot) {
@@ -142,7 +143,7 @@ static ntk_status run_backward(ntk_tape *t)
 {
     ntk_status status = NTK_OK;
     int64_t steps = t->network->n_steps;
-    double *c;
+    real *c;
     for (int64_t i = steps - 1; i >= 0; --i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
@@ -154,11 +155,11 @@ done:
     return status;
 }
 
-ntk_status ntk_tape_backward(ntk_tape *t, const double *u, double *gradient)
+ntk_status ntk_tape_backward(ntk_tape *t, const real *u, real *gradient)
 {
     ntk_status status;
     int result = t->network->result;
-    double *seed;
+    real *seed;
     t->rows = t->n;
     t->first = 0;
     t->per_sample = 1;
@@ -185,17 +186,17 @@ ntk_share ntk_tape_share(const ntk_tape *t, const ntk_step *s)
     return (ntk_share){unit, clamp(end / s->fan_in, units) - unit, bias, s->bias ? clamp(end - weights, units) - bias : 0};
 }
 
-ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, double *out)
+ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, real *out)
 {
     return ntk_tape_columns(t, first, count, 0, t->network->n_parameters, out);
 }
 
-ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, double *out)
+ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, real *out)
 {
     ntk_status status;
     int result = t->network->result;
     int64_t o = ntk_tape_size(t, result);
-    double *seed;
+    real *seed;
     t->rows = count;
     t->first = first;
     t->per_sample = o;

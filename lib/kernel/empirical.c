@@ -9,6 +9,7 @@
  * serves every network and every D; where the rows of J are outer products layer by layer, structured.c needs none of them.
  */
 #include "kernel.h"
+#include "real.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 
 /* Rows that meet: J D^-1/2 [n o, p], NULL where it is not kept, and f [n o, 1]. */
 typedef struct features {
-    double *jacobian, *f;
+    real *jacobian, *f;
 } features;
 
 static void release(ntk_points *points)
@@ -29,7 +30,7 @@ static void release(ntk_points *points)
     ntk_free(w);
 }
 
-static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, double *out)
+static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, real *out)
 {
     ntk_status status;
     ntk_jacobian *j = NULL;
@@ -37,7 +38,7 @@ static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_p
     ntk_array theta = ntk_vector_f64(k->theta, p), x;
     shape[0] = points->n;
     memcpy(shape + 1, k->network->shape, (NTK_MAX_NDIM - 1) * sizeof *shape);
-    x = ntk_array_dense(points->x, NTK_F64, k->network->ndim + 1, shape);
+    x = ntk_array_dense(points->x, NTK_REAL, k->network->ndim + 1, shape);
     if (points->sites.n_crops > 0) NTK_TRY(ntk_jacobian_rows_at(ctx, k->network, &points->sites, k->theta, points->x, out));
     else {
         NTK_TRY(ntk_jacobian_from_network(ctx, k->network, &theta, &x, &j));
@@ -77,23 +78,23 @@ done:
 }
 
 /* As ntk_empirical_contract(), of columns [0, width) of rows that are p numbers apart. */
-static ntk_status contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const double *a, int64_t m, const double *b,
-                           int64_t n, double *out, int64_t ld)
+static ntk_status contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const real *a, int64_t m, const real *b,
+                           int64_t n, real *out, int64_t ld)
 {
     ntk_status status = NTK_OK;
-    double *plane = NULL, each = outputs == NTK_OUTPUTS_TRACE ? 1 / (double)o : 1;
+    real *plane = NULL, each = outputs == NTK_OUTPUTS_TRACE ? 1 / (double)o : 1;
     int64_t step = outputs == NTK_OUTPUTS_TRACE ? 1 : o;
-    if (outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, width, 1, a, p, b, p, 0, out, ld);
+    if (outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, width, 1, a, p, b, p, 0, out, ld);
     if (outputs == NTK_OUTPUTS_TRACE && width == p)
-        return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, each, a, o * p, b, o * p, 0, out, ld);
+        return ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m, n, o * p, each, a, o * p, b, o * p, 0, out, ld);
     NTK_TRY(NTK_NEW_RAW(ctx, m * n, &plane));
     for (int64_t q = 0; q < o; ++q) {
         bool add = outputs == NTK_OUTPUTS_TRACE && q > 0;
         NTK_TRY_PART(ctx, (double)q / (double)o, (double)(q + 1) / (double)o,
-                     ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, width, each, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
+                     ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m, n, width, each, a + q * p, o * p, b + q * p, o * p, 0, plane, n));
         for (int64_t i = 0; i < m; ++i)
             for (int64_t j = 0; j < n; ++j) {
-                double *entry = out + i * ld + j * step + (step > 1 ? q : 0);
+                real *entry = out + i * ld + j * step + (step > 1 ? q : 0);
                 *entry = (add ? *entry : 0) + plane[i * n + j];
             }
     }
@@ -102,8 +103,8 @@ done:
     return status;
 }
 
-ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
-                                  double *out, int64_t ld)
+ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const real *a, int64_t m, const real *b, int64_t n,
+                                  real *out, int64_t ld)
 {
     return contract(ctx, outputs, o, p, p, a, m, b, n, out, ld);
 }
@@ -112,19 +113,19 @@ static ntk_status check_layers(ntk_context *ctx, const ntk_kernel *k, int64_t ro
 {
     ntk_status status = NTK_OK;
     for (int64_t l = 0; tile->layers && l < k->layers; ++l)
-        NTK_TRY(ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_F64, rows, n, (double *)tile->layers + l * tile->layer_stride, ld));
+        NTK_TRY(ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_REAL, rows, n, (real *)tile->layers + l * tile->layer_stride, ld));
 done:
     return status;
 }
 
 /* The terms of the layers: each its own columns. */
-static ntk_status contract_layers(ntk_context *ctx, const ntk_kernel *k, const double *a, int64_t m, const double *b, int64_t n, const ntk_tile *tile)
+static ntk_status contract_layers(ntk_context *ctx, const ntk_kernel *k, const real *a, int64_t m, const real *b, int64_t n, const ntk_tile *tile)
 {
     ntk_status status = NTK_OK;
     int64_t o = ntk_network_outputs(k->network), p = k->network->n_parameters;
     for (int64_t i = 0; i < k->network->n_steps; ++i) {
         const ntk_step *s = &k->network->steps[i];
-        double *plane = (double *)tile->layers + s->parametric * tile->layer_stride;
+        real *plane = (real *)tile->layers + s->parametric * tile->layer_stride;
         if (s->parametric < 0) continue;
         NTK_TRY(contract(ctx, k->outputs, o, p, s->n_parameters, a + s->offset, m, b + s->offset, n, plane, tile->ld));
     }
@@ -135,8 +136,8 @@ done:
 ntk_status ntk_empirical_check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld)
 {
     ntk_status status = NTK_OK;
-    if (tile->ntk) NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, rows, n, tile->ntk, ld));
-    if (tile->nngp) NTK_TRY(ntk_check_values(ctx, "an entry of f f'", NTK_F64, rows, n, tile->nngp, ld));
+    if (tile->ntk) NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, rows, n, tile->ntk, ld));
+    if (tile->nngp) NTK_TRY(ntk_check_values(ctx, "an entry of f f'", NTK_REAL, rows, n, tile->nngp, ld));
 done:
     return status;
 }
@@ -159,7 +160,7 @@ done:
 }
 
 /* Of `width` numbers in each of `rows` rows, p apart. */
-static double square(const double *row, int64_t rows, int64_t p, int64_t width)
+static double square(const real *row, int64_t rows, int64_t p, int64_t width)
 {
     double sum = 0;
     for (int64_t r = 0; r < rows; ++r)
@@ -167,25 +168,25 @@ static double square(const double *row, int64_t rows, int64_t p, int64_t width)
     return sum;
 }
 
-static void squares(ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const double *rows, int64_t m, double *out)
+static void squares(ntk_outputs outputs, int64_t o, int64_t p, int64_t width, const real *rows, int64_t m, real *out)
 {
     bool trace = outputs == NTK_OUTPUTS_TRACE;
     int64_t each = trace ? o : 1, count = m * o / each;
     for (int64_t i = 0; i < count; ++i) out[i] = square(rows + i * each * p, each, p, width) / (double)each;
 }
 
-void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const double *rows, int64_t m, double *out)
+void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const real *rows, int64_t m, real *out)
 {
     squares(outputs, o, p, p, rows, m, out);
 }
 
-static void squares_of_layers(const ntk_kernel *k, const double *rows, int64_t m, const ntk_tile *tile)
+static void squares_of_layers(const ntk_kernel *k, const real *rows, int64_t m, const ntk_tile *tile)
 {
     for (int64_t i = 0; i < k->network->n_steps; ++i) {
         const ntk_step *s = &k->network->steps[i];
         if (s->parametric < 0) continue;
         squares(k->outputs, ntk_network_outputs(k->network), k->network->n_parameters, s->n_parameters, rows + s->offset, m,
-                (double *)tile->layers + s->parametric * tile->layer_stride);
+                (real *)tile->layers + s->parametric * tile->layer_stride);
     }
 }
 

@@ -8,6 +8,7 @@
  *                  they are as tall as half a gigabyte (or a part of the memory limit) allows.
  */
 #include "kernel.h"
+#include "real.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static int64_t rows_at_once(const ntk_context *ctx, const ntk_jacobian *j)
     return NTK_MIN(NTK_MAX(rows, 1), NTK_MAX(j->rows, 1));
 }
 
-static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first, int64_t count, double *out)
+static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first, int64_t count, real *out)
 {
     ntk_status status = ntk_jacobian_dense_rows(ctx, g->jacobian, first, count, out);
     if (status == NTK_OK) ntk_optimizer_scale(g->optimizer, count, g->jacobian->columns, out, 0.5);
@@ -30,32 +31,32 @@ static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *g, int64_t first
 }
 
 /* a = rows [row, row + m), and K of them with themselves. */
-static ntk_status diagonal_block(ntk_context *ctx, const ntk_gram *g, double *k, int64_t row, int64_t m, double *a)
+static ntk_status diagonal_block(ntk_context *ctx, const ntk_gram *g, real *k, int64_t row, int64_t m, real *a)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns;
     NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, row, m, a));
-    NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, m, p, 1, a, p, 0, k + row * n + row, n));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_syrk(ctx, NTK_REAL, NTK_PLAIN, m, p, 1, a, p, 0, k + row * n + row, n));
 done:
     return status;
 }
 
 /* K of the rows in a with rows [column, column + count), which b is for. */
-static ntk_status lower_block(ntk_context *ctx, const ntk_gram *g, double *k, int64_t row, int64_t m, const double *a, int64_t column, int64_t count, double *b)
+static ntk_status lower_block(ntk_context *ctx, const ntk_gram *g, real *k, int64_t row, int64_t m, const real *a, int64_t column, int64_t count, real *b)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns;
     NTK_TRY_PART(ctx, 0, 0.5, scaled_rows(ctx, g, column, count, b));
-    NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, count, p, 1, a, p, b, p, 0, k + row * n + column, n));
+    NTK_TRY_PART(ctx, 0.5, 1, ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m, count, p, 1, a, p, b, p, 0, k + row * n + column, n));
 done:
     return status;
 }
 
-static ntk_status contract_jacobian(ntk_context *ctx, const ntk_gram *g, double *k)
+static ntk_status contract_jacobian(ntk_context *ctx, const ntk_gram *g, real *k)
 {
     ntk_status status = NTK_OK;
     int64_t n = g->size, p = g->jacobian->columns, step = rows_at_once(ctx, g->jacobian), count = (n + step - 1) / step;
-    double *a = NULL, *b = NULL, whole = (double)count * (double)(count + 1) / 2, done = 0;
+    real *a = NULL, *b = NULL, whole = (double)count * (double)(count + 1) / 2, done = 0;
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &a));
     NTK_TRY(NTK_NEW_RAW(ctx, step * p, &b));
     for (int64_t row = 0; row < n; row += step) {
@@ -65,7 +66,7 @@ static ntk_status contract_jacobian(ntk_context *ctx, const ntk_gram *g, double 
         for (int64_t column = 0; column < row; column += step, ++done)
             NTK_TRY_PART(ctx, done / whole, (done + 1) / whole, lower_block(ctx, g, k, row, m, a, column, step, b));
     }
-    ntk_mirror(ctx, NTK_F64, n, k, n);
+    ntk_mirror(ctx, NTK_REAL, n, k, n);
 done:
     ntk_free(a);
     ntk_free(b);
@@ -83,30 +84,31 @@ static int64_t columns_at_once(const ntk_context *ctx, const ntk_jacobian *j)
 }
 
 /* strip [rows, count] = columns [first, first + count) of J D^-1/2. */
-static void copy_strip(const ntk_gram *g, int64_t first, int64_t count, double *strip)
+static void copy_strip(const ntk_gram *g, int64_t first, int64_t count, real *strip)
 {
     const ntk_jacobian *j = g->jacobian;
-    for (int64_t r = 0; r < j->rows; ++r) memcpy(strip + r * count, j->matrix + r * j->columns + first, (size_t)count * sizeof *strip);
+    const real *matrix = j->matrix;
+    for (int64_t r = 0; r < j->rows; ++r) memcpy(strip + r * count, matrix + r * j->columns + first, (size_t)count * sizeof *strip);
     for (int64_t c = 0; g->optimizer && g->optimizer->d && c < count; ++c) {
         double root = sqrt(g->optimizer->d[first + c]);
         for (int64_t r = 0; r < j->rows; ++r) strip[r * count + c] /= root;
     }
 }
 
-static ntk_status contract_strips(ntk_context *ctx, const ntk_gram *g, double *k)
+static ntk_status contract_strips(ntk_context *ctx, const ntk_gram *g, real *k)
 {
     ntk_status status;
     int64_t n = g->size, p = g->jacobian->columns, step = columns_at_once(ctx, g->jacobian);
-    double *strip = NULL;
+    real *strip = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, step * n, &strip));
     memset(k, 0, (size_t)(n * n) * sizeof *k);
     for (int64_t first = 0; first < p; first += step) {
         int64_t count = NTK_MIN(step, p - first);
         copy_strip(g, first, count, strip);
         NTK_TRY_PART(ctx, (double)first / (double)p, (double)(first + count) / (double)p,
-                     ntk_syrk(ctx, NTK_F64, NTK_PLAIN, n, count, 1, strip, count, 1, k, n));
+                     ntk_syrk(ctx, NTK_REAL, NTK_PLAIN, n, count, 1, strip, count, 1, k, n));
     }
-    ntk_mirror(ctx, NTK_F64, n, k, n);
+    ntk_mirror(ctx, NTK_REAL, n, k, n);
 done:
     ntk_free(strip);
     return status;
@@ -114,7 +116,7 @@ done:
 
 /* ---- a network of dense layers ----------------------------------------------------------------------------------- */
 
-static ntk_status from_factors(ntk_context *ctx, const ntk_gram *g, double *k)
+static ntk_status from_factors(ntk_context *ctx, const ntk_gram *g, real *k)
 {
     ntk_status status;
     const ntk_jacobian *j = g->jacobian;
@@ -122,13 +124,13 @@ static ntk_status from_factors(ntk_context *ctx, const ntk_gram *g, double *k)
     int64_t n = j->rows / j->outputs;
     NTK_TRY_PART(ctx, 0, 0.3, ntk_factors_create(ctx, j->network, g->optimizer, j->theta, n, j->x, &f));
     NTK_TRY_PART(ctx, 0.3, 1, ntk_factors_fill(ctx, &(ntk_factors_block){&f, &f, NTK_OUTPUTS_FULL, 0, n, 0, n, g->size}, k, NULL, 0));
-    ntk_mirror(ctx, NTK_F64, g->size, k, g->size);
+    ntk_mirror(ctx, NTK_REAL, g->size, k, g->size);
 done:
     ntk_factors_clear(&f);
     return status;
 }
 
-static ntk_status from_network(ntk_context *ctx, const ntk_gram *g, double *k)
+static ntk_status from_network(ntk_context *ctx, const ntk_gram *g, real *k)
 {
     return ntk_strips_gram(ctx, g->jacobian, g->optimizer, k);
 }
@@ -137,7 +139,7 @@ static ntk_status from_network(ntk_context *ctx, const ntk_gram *g, double *k)
 typedef struct way {
     ntk_algorithm name;
     double bytes;
-    ntk_status (*fill)(ntk_context *ctx, const ntk_gram *g, double *k);
+    ntk_status (*fill)(ntk_context *ctx, const ntk_gram *g, real *k);
 } way;
 
 static bool fits(const ntk_context *ctx, double bytes)
@@ -160,13 +162,13 @@ static way choose(const ntk_context *ctx, const ntk_gram *g)
     return (way){NTK_ALGORITHM_CONTRACTION, 16 * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
 }
 
-ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, double *k)
+ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, real *k)
 {
     ntk_status status;
     way a = choose(ctx, gram);
     NTK_TRY(ntk_memory_require(ctx, "the gram", 8 * (double)gram->size * (double)gram->size + a.bytes));
     NTK_TRY(a.fill(ctx, gram, k));
-    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, gram->size, gram->size, k, gram->size));
+    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, gram->size, gram->size, k, gram->size));
 done:
     return status;
 }
@@ -207,7 +209,7 @@ ntk_status ntk_gram_from_jacobian_by(ntk_context *ctx, const ntk_jacobian *jacob
     g->storage = &ntk_full_storage;
     g->jacobian = ntk_retain(jacobian);
     g->optimizer = ntk_retain(optimizer);
-    g->dtype = NTK_F64;
+    g->dtype = NTK_REAL;
     g->size = jacobian->rows;
     g->per_sample = jacobian->outputs;
     g->algorithm = algorithm;

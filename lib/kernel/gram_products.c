@@ -4,6 +4,7 @@
  * separately: K is symmetric to rounding, |K v - v K| of the order of gamma_p |J| |D⁻¹| |J|ᵀ |v|.
  */
 #include "kernel.h"
+#include "real.h"
 
 #include <math.h>
 
@@ -18,7 +19,7 @@ static int64_t rows_at_once(const ntk_context *ctx, const ntk_jacobian *j, int64
 }
 
 /* One column of v and of out, m apart; g [p], u and w [N] are scratch. */
-static ntk_status one_column(ntk_context *ctx, const ntk_gram *gram, int64_t m, const double *v, double *out, double *g, double *u, double *w)
+static ntk_status one_column(ntk_context *ctx, const ntk_gram *gram, int64_t m, const real *v, real *out, real *g, real *u, real *w)
 {
     ntk_status status;
     const ntk_jacobian *j = gram->jacobian;
@@ -31,10 +32,10 @@ done:
     return status;
 }
 
-ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const double *v, double *out)
+ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const real *v, real *out)
 {
     ntk_status status;
-    double *g = NULL, *u = NULL, *w = NULL;
+    real *g = NULL, *u = NULL, *w = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, gram->jacobian->columns, &g));
     NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &u));
     NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &w));
@@ -49,49 +50,49 @@ done:
 
 /* ---- entries --------------------------------------------------------------------------------------------------- */
 
-static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *gram, int64_t first, int64_t count, double *rows)
+static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *gram, int64_t first, int64_t count, real *rows)
 {
     ntk_status status = ntk_jacobian_dense_rows(ctx, gram->jacobian, first, count, rows);
     if (status == NTK_OK) ntk_optimizer_scale(gram->optimizer, count, gram->jacobian->columns, rows, 0.5);
     return status;
 }
 
-ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, double *out)
+ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, real *out)
 {
     ntk_status status;
     int64_t n = gram->size, p = gram->jacobian->columns, block = rows_at_once(ctx, gram->jacobian, n);
-    double *rows = NULL;
+    real *rows = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, block * p, &rows));
     for (int64_t at = 0; at < n; at += block) {
         int64_t count = NTK_MIN(block, n - at);
         NTK_TRY_PART(ctx, (double)at / (double)n, (double)(at + count) / (double)n, scaled_rows(ctx, gram, at, count, rows));
         for (int64_t r = 0; r < count; ++r) out[at + r] = ntk_square_sum(p, rows + r * p);
     }
-    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, 1, n, out, n));
+    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, 1, n, out, n));
 done:
     ntk_free(rows);
     return status;
 }
 
 /* Rows `left` [count, p] with rows [column, column + n). */
-static ntk_status meet(ntk_context *ctx, const ntk_gram *gram, const double *left, int64_t count, int64_t column, int64_t n, double *right, int64_t block,
-                       double *out)
+static ntk_status meet(ntk_context *ctx, const ntk_gram *gram, const real *left, int64_t count, int64_t column, int64_t n, real *right, int64_t block,
+                       real *out)
 {
     ntk_status status = NTK_OK;
     int64_t p = gram->jacobian->columns;
     for (int64_t at = 0; at < n; at += block) {
         int64_t m = NTK_MIN(block, n - at);
         NTK_TRY_PART(ctx, (double)at / (double)n, (double)(at + m) / (double)n, scaled_rows(ctx, gram, column + at, m, right));
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, count, m, p, 1, left, p, right, p, 0, out + at, n));
+        NTK_TRY(ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, count, m, p, 1, left, p, right, p, 0, out + at, n));
     }
 done:
     return status;
 }
 
-ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, double *out)
+ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, real *out)
 {
     ntk_status status;
-    double *left = NULL, *right = NULL;
+    real *left = NULL, *right = NULL;
     int64_t p = gram->jacobian->columns, tall = rows_at_once(ctx, gram->jacobian, m), wide = rows_at_once(ctx, gram->jacobian, n);
     NTK_TRY(NTK_NEW_RAW(ctx, tall * p, &left));
     NTK_TRY(NTK_NEW_RAW(ctx, wide * p, &right));
@@ -101,7 +102,7 @@ ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t ro
         NTK_TRY_PART(ctx, from, from + 0.3 * (to - from), scaled_rows(ctx, gram, row + at, count, left));
         NTK_TRY_PART(ctx, from + 0.3 * (to - from), to, meet(ctx, gram, left, count, column, n, right, wide, out + at * n));
     }
-    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_F64, m, n, out, n));
+    NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, m, n, out, n));
 done:
     ntk_free(right);
     ntk_free(left);

@@ -137,10 +137,10 @@ ntk_status ntk_kernel_fill(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
 /* ---- empirical kernels ------------------------------------------------------------------------------------------- */
 
 /** out = rows of a [m o, p] with rows of b [n o, p] by the rule of outputs; a, b, dense. */
-ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const double *a, int64_t m, const double *b, int64_t n,
-                                  double *out, int64_t ld);
+ntk_status ntk_empirical_contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int64_t p, const ntk_real *a, int64_t m, const ntk_real *b, int64_t n,
+                                  ntk_real *out, int64_t ld);
 /** |row|² of every output, or their mean. */
-void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const double *rows, int64_t m, double *out);
+void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const ntk_real *rows, int64_t m, ntk_real *out);
 /** OVERFLOW if an entry of the tile's ntk or nngp is not finite. */
 ntk_status ntk_empirical_check(ntk_context *ctx, int64_t rows, int64_t n, const ntk_tile *tile, int64_t ld);
 
@@ -149,7 +149,7 @@ ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_poi
                             int64_t n, const ntk_tile *tile);
 ntk_status ntk_strips_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
 /** k [rows, rows], dense = J D⁻¹ Jᵀ of a network's J. */
-ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *k);
+ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, ntk_real *k);
 /** Memory that they take, with so many rows in a strip and n samples on the longer side. */
 double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, double rows, int64_t n);
 
@@ -161,7 +161,7 @@ typedef struct ntk_factors_block {
 } ntk_factors_block;
 
 /** sum: J D⁻¹ Jᵀ of that block, row stride ld; layers: each layer's term; either may be NULL. */
-ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *block, double *sum, double *layers, int64_t layer_stride);
+ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *block, ntk_real *sum, ntk_real *layers, int64_t layer_stride);
 
 /** The symmetric matrix of prepared points into packed planes, by kind; NULL: not wanted. */
 ntk_status ntk_kernel_fill_packed(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, void *const planes[2]);

@@ -8,6 +8,7 @@
  * tile of the kernel it takes part in.  For a symmetric tile half of the products (SYRK).
  */
 #include "kernel.h"
+#include "real.h"
 
 #include <math.h>
 
@@ -41,7 +42,7 @@ double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, doub
 
 /* Memory that the strips of a call share: fresh pages cost as much as what is written there. */
 typedef struct room {
-    double *numbers;
+    real *numbers;
     int64_t count;
 } room;
 
@@ -63,18 +64,18 @@ done:
 typedef struct meeting {
     ntk_outputs outputs;
     int64_t o, m, n, width;
-    const double *a, *b;
-    double *plane; /* [m, n], for diagonal */
+    const real *a, *b;
+    real *plane; /* [m, n], for diagonal */
 } meeting;
 
 /* out += the outputs' own products, one after the other. */
-static ntk_status add_diagonal(ntk_context *ctx, const meeting *w, double *out, int64_t ld)
+static ntk_status add_diagonal(ntk_context *ctx, const meeting *w, real *out, int64_t ld)
 {
     ntk_status status = NTK_OK;
     int64_t stride = w->o * w->width;
-    const double *b = w->b ? w->b : w->a;
+    const real *b = w->b ? w->b : w->a;
     for (int64_t q = 0; q < w->o; ++q) {
-        NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, w->m, w->n, w->width, 1, w->a + q * w->width, stride, b + q * w->width, stride, 0,
+        NTK_TRY(ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, w->m, w->n, w->width, 1, w->a + q * w->width, stride, b + q * w->width, stride, 0,
                          w->plane, w->n));
         for (int64_t i = 0; i < w->m; ++i)
             for (int64_t j = 0; j < w->n; ++j) out[i * ld + j * w->o + q] += w->plane[i * w->n + j];
@@ -84,13 +85,13 @@ done:
 }
 
 /* Of a symmetric tile the lower triangle. */
-static ntk_status add(ntk_context *ctx, const meeting *w, double *out, int64_t ld)
+static ntk_status add(ntk_context *ctx, const meeting *w, real *out, int64_t ld)
 {
     int64_t each = w->outputs == NTK_OUTPUTS_FULL ? w->o : 1, width = w->outputs == NTK_OUTPUTS_FULL ? w->width : w->o * w->width;
     double alpha = w->outputs == NTK_OUTPUTS_FULL ? 1 : 1 / (double)w->o;
     if (w->outputs == NTK_OUTPUTS_DIAGONAL) return add_diagonal(ctx, w, out, ld);
-    if (!w->b) return ntk_syrk(ctx, NTK_F64, NTK_PLAIN, w->m * each, width, alpha, w->a, width, 1, out, ld);
-    return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, w->m * each, w->n * each, width, alpha, w->a, width, w->b, width, 1, out, ld);
+    if (!w->b) return ntk_syrk(ctx, NTK_REAL, NTK_PLAIN, w->m * each, width, alpha, w->a, width, 1, out, ld);
+    return ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, w->m * each, w->n * each, width, alpha, w->a, width, w->b, width, 1, out, ld);
 }
 
 /* ---- the gram of a Jacobian ------------------------------------------------------------------------------------ */
@@ -101,7 +102,7 @@ static double share(const ntk_network *network, int64_t column)
     return 1 - (double)column / fmax((double)network->n_parameters, 1);
 }
 
-ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *k)
+ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, real *k)
 {
     ntk_status status = NTK_OK;
     const ntk_network *network = j->network;
@@ -113,9 +114,9 @@ ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_op
         double from = share(network, strip.column + strip.columns), to = share(network, strip.column);
         NTK_TRY(reserve(ctx, &g, n * strip.columns));
         NTK_TRY_PART(ctx, from, from + 0.5 * (to - from), ntk_strip_rows(ctx, network, optimizer, j->theta, n / j->outputs, j->x, &strip, g.numbers));
-        NTK_TRY_PART(ctx, from + 0.5 * (to - from), to, ntk_syrk(ctx, NTK_F64, NTK_PLAIN, n, strip.columns, 1, g.numbers, strip.columns, 1, k, n));
+        NTK_TRY_PART(ctx, from + 0.5 * (to - from), to, ntk_syrk(ctx, NTK_REAL, NTK_PLAIN, n, strip.columns, 1, g.numbers, strip.columns, 1, k, n));
     }
-    ntk_mirror(ctx, NTK_F64, n, k, n);
+    ntk_mirror(ctx, NTK_REAL, n, k, n);
 done:
     ntk_free(g.numbers);
     return status;
@@ -132,15 +133,15 @@ static int64_t layer_at(const ntk_network *network, int64_t column)
     return -1;
 }
 
-static void clear(int64_t rows, int64_t n, double *out, int64_t ld)
+static void clear(int64_t rows, int64_t n, real *out, int64_t ld)
 {
     for (int64_t i = 0; out && i < rows; ++i)
         for (int64_t j = 0; j < n; ++j) out[i * ld + j] = 0;
 }
 
-static double *layer_plane(const ntk_tile *tile, int64_t layer)
+static real *layer_plane(const ntk_tile *tile, int64_t layer)
 {
-    return tile->layers ? (double *)tile->layers + layer * tile->layer_stride : NULL;
+    return tile->layers ? (real *)tile->layers + layer * tile->layer_stride : NULL;
 }
 
 /* Rows of samples [row, row + m) of a strip. */
@@ -148,7 +149,7 @@ static ntk_status rows_of(ntk_context *ctx, const ntk_kernel *k, const ntk_point
 {
     ntk_status status;
     NTK_TRY(reserve(ctx, out, m * ntk_network_outputs(k->network) * strip->columns));
-    NTK_TRY(ntk_strip_rows(ctx, k->network, k->optimizer, k->theta, m, (const double *)points->x + row * points->d, strip, out->numbers));
+    NTK_TRY(ntk_strip_rows(ctx, k->network, k->optimizer, k->theta, m, (const real *)points->x + row * points->d, strip, out->numbers));
 done:
     return status;
 }
@@ -170,9 +171,9 @@ done:
     return status;
 }
 
-static void finish(ntk_context *ctx, const meeting *w, bool same, double *plane, int64_t ld)
+static void finish(ntk_context *ctx, const meeting *w, bool same, real *plane, int64_t ld)
 {
-    if (plane && same && w->outputs != NTK_OUTPUTS_DIAGONAL) ntk_mirror(ctx, NTK_F64, w->m * (w->outputs == NTK_OUTPUTS_FULL ? w->o : 1), plane, ld);
+    if (plane && same && w->outputs != NTK_OUTPUTS_DIAGONAL) ntk_mirror(ctx, NTK_REAL, w->m * (w->outputs == NTK_OUTPUTS_FULL ? w->o : 1), plane, ld);
 }
 
 ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b, int64_t column,
@@ -201,13 +202,13 @@ done:
 /* ---- the diagonal ---------------------------------------------------------------------------------------------- */
 
 /* out += |row|² of every output, or their mean. */
-static void add_squares(const ntk_kernel *k, int64_t m, int64_t width, const double *rows, double *out)
+static void add_squares(const ntk_kernel *k, int64_t m, int64_t width, const real *rows, real *out)
 {
     int64_t o = ntk_network_outputs(k->network), each = k->outputs == NTK_OUTPUTS_TRACE ? o : 1;
     for (int64_t i = 0; out && i < m * o; ++i) out[i / each] += ntk_square_sum(width, rows + i * width) / (double)each;
 }
 
-static double *advance(double *plane, int64_t numbers)
+static real *advance(real *plane, int64_t numbers)
 {
     return plane ? plane + numbers : NULL;
 }

@@ -11,6 +11,7 @@
  * gamma_(u + w + layers) times the sum of the absolute values.
  */
 #include "kernel.h"
+#include "real.h"
 
 #include <math.h>
 
@@ -30,10 +31,10 @@ typedef struct pairing {
 } pairing;
 
 typedef struct hadamard_job {
-    const double *inputs, *cotangents; /* [m, n] and [m o, n o] */
+    const real *inputs, *cotangents; /* [m, n] and [m o, n o] */
     int64_t n, o;
     bool add;
-    double *out; /* entry (i, j) at i ld + j step */
+    real *out; /* entry (i, j) at i ld + j step */
     int64_t ld, step;
 } hadamard_job;
 
@@ -42,11 +43,11 @@ static void multiply_rows(void *user, int64_t begin, int64_t end, int worker)
     const hadamard_job *h = user;
     (void)worker;
     for (int64_t r = begin; r < end; ++r) {
-        const double *x = h->inputs + r / h->o * h->n, *c = h->cotangents + r * h->n * h->o;
-        double *out = h->out + r * h->ld;
+        const real *x = h->inputs + r / h->o * h->n, *c = h->cotangents + r * h->n * h->o;
+        real *out = h->out + r * h->ld;
         for (int64_t j = 0; j < h->n; ++j)
             for (int64_t q = 0; q < h->o; ++q, ++c) {
-                double *entry = out + (j * h->o + q) * h->step;
+                real *entry = out + (j * h->o + q) * h->step;
                 *entry = (h->add ? *entry : 0) + x[j] * *c;
             }
     }
@@ -54,18 +55,18 @@ static void multiply_rows(void *user, int64_t begin, int64_t end, int worker)
 
 /* Scratch of one call: the two products of a tile. */
 typedef struct products {
-    double *inputs, *cotangents;
+    real *inputs, *cotangents;
 } products;
 
 static ntk_status one_tile(ntk_context *ctx, const pairing *p, const products *w, int64_t row, int64_t m, int64_t column, int64_t n, bool add,
-                           double *out, int64_t ld, int64_t step)
+                           real *out, int64_t ld, int64_t step)
 {
     ntk_status status;
     hadamard_job h = {w->inputs, w->cotangents, n, p->o, add, out, ld, step};
     int64_t k = p->a->width;
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m, n, k, p->scale, p->a->inputs + row * k, k, p->b->inputs + column * k, k, 0,
+    NTK_TRY(ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m, n, k, p->scale, p->a->inputs + row * k, k, p->b->inputs + column * k, k, 0,
                      w->inputs, n));
-    NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, m * p->o, n * p->o, p->width, 1,
+    NTK_TRY(ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m * p->o, n * p->o, p->width, 1,
                      p->a->cotangents + row * p->o * p->stride + p->shift, p->stride,
                      p->b->cotangents + column * p->o * p->stride + p->shift, p->stride, 0, w->cotangents, n * p->o));
     ntk_parallel(ctx, m * p->o, NTK_MAX(1, GRAIN / (n * p->o)), multiply_rows, &h);
@@ -75,14 +76,14 @@ done:
 
 /* All tiles of one layer: samples [row, row + m) against [column, column + n). */
 static ntk_status all_tiles(ntk_context *ctx, const pairing *p, const products *w, int64_t row, int64_t m, int64_t column, int64_t n, bool add,
-                            double *out, int64_t ld, int64_t step)
+                            real *out, int64_t ld, int64_t step)
 {
     ntk_status status = NTK_OK;
     int64_t rows = NTK_MAX(1, ROWS / p->o), columns = NTK_MAX(1, COLUMNS / p->o);
     for (int64_t i = 0; i < m; i += rows) {
         int64_t count = NTK_MIN(rows, m - i), end = p->same ? NTK_MIN(n, row + i + count - column) : n;
         for (int64_t j = 0; j < end; j += columns) {
-            double *to = out + i * p->o * ld + j * p->o * step;
+            real *to = out + i * p->o * ld + j * p->o * step;
             NTK_TRY(one_tile(ctx, p, w, row + i, count, column + j, NTK_MIN(columns, end - j), add, to, ld, step));
         }
         NTK_TRY(ntk_progress(ctx, (double)(i + count) / (double)m));
@@ -91,14 +92,14 @@ done:
     return status;
 }
 
-static void clear_block(int64_t rows, int64_t n, double *out, int64_t ld)
+static void clear_block(int64_t rows, int64_t n, real *out, int64_t ld)
 {
     for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < n; ++j) out[i * ld + j] = 0;
 }
 
 /* One layer's term by the rule of `outputs`. */
-static ntk_status one_layer(ntk_context *ctx, const ntk_factors_block *b, int64_t l, const products *w, bool add, double *out)
+static ntk_status one_layer(ntk_context *ctx, const ntk_factors_block *b, int64_t l, const products *w, bool add, real *out)
 {
     ntk_status status = NTK_OK;
     const ntk_factor *left = &b->a->layers[l], *right = &b->b->layers[l];
@@ -130,7 +131,7 @@ done:
     return status;
 }
 
-ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *b, double *sum, double *layers, int64_t layer_stride)
+ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *b, real *sum, real *layers, int64_t layer_stride)
 {
     ntk_status status;
     products w = {NULL, NULL};
@@ -139,7 +140,7 @@ ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *b, double
     bool add = false;
     NTK_TRY(open_products(ctx, b, &w));
     for (int64_t l = 0; l < count; ++l) {
-        double *plane = layers ? layers + l * layer_stride : NULL, parts = (double)count;
+        real *plane = layers ? layers + l * layer_stride : NULL, parts = (double)count;
         bool learns = b->a->layers[l].inputs;
         if (plane && !learns) clear_block(rows, width, plane, b->ld);
         if (plane && learns) NTK_TRY_PART(ctx, (double)l / parts, ((double)l + 0.5) / parts, one_layer(ctx, b, l, &w, false, plane));
@@ -171,13 +172,13 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
 }
 
 /* Finite, as far as it is filled: of a symmetric matrix (`same`) up to the sample itself. */
-static ntk_status check_plane(ntk_context *ctx, const ntk_kernel *k, const ntk_factors_block *b, const char *what, const double *plane)
+static ntk_status check_plane(ntk_context *ctx, const ntk_kernel *k, const ntk_factors_block *b, const char *what, const real *plane)
 {
     ntk_status status = NTK_OK;
     int64_t o = k->per_sample, each = o * k->trailing;
     for (int64_t i = 0; plane && i < b->m; ++i) {
         int64_t n = b->a == b->b ? NTK_MIN(b->n, b->row + i + 1 - b->column) : b->n;
-        if (n > 0) NTK_TRY(ntk_check_values(ctx, what, NTK_F64, o, n * each, plane + i * o * b->ld, b->ld));
+        if (n > 0) NTK_TRY(ntk_check_values(ctx, what, NTK_REAL, o, n * each, plane + i * o * b->ld, b->ld));
     }
 done:
     return status;
@@ -189,7 +190,7 @@ static ntk_status check(ntk_context *ctx, const ntk_kernel *k, const ntk_factors
     NTK_TRY(check_plane(ctx, k, b, "an entry of J D^-1 J'", tile->ntk));
     NTK_TRY(check_plane(ctx, k, b, "an entry of f f'", tile->nngp));
     for (int64_t l = 0; tile->layers && l < k->layers; ++l)
-        NTK_TRY(check_plane(ctx, k, b, "a layer's term of J D^-1 J'", (double *)tile->layers + l * tile->layer_stride));
+        NTK_TRY(check_plane(ctx, k, b, "a layer's term of J D^-1 J'", (real *)tile->layers + l * tile->layer_stride));
 done:
     return status;
 }
@@ -208,7 +209,7 @@ done:
 }
 
 /* Each sample with itself: |X_i|² |Delta_iq|², every output or their mean. */
-static void squares(const ntk_kernel *k, const ntk_factors *f, int64_t l, int64_t row, int64_t m, double *out)
+static void squares(const ntk_kernel *k, const ntk_factors *f, int64_t l, int64_t row, int64_t m, real *out)
 {
     const ntk_factor *layer = &f->layers[l];
     bool trace = k->outputs == NTK_OUTPUTS_TRACE;
@@ -226,14 +227,14 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
     int64_t width = k->per_sample * k->trailing;
     if (tile->ntk) clear_block(m, width, tile->ntk, width);
     for (int64_t l = 0; l < k->layers; ++l) {
-        double *plane = tile->layers ? (double *)tile->layers + l * tile->layer_stride : NULL;
+        real *plane = tile->layers ? (real *)tile->layers + l * tile->layer_stride : NULL;
         if (plane) clear_block(m, width, plane, width);
         if (plane) squares(k, f, l, row, m, plane);
         if (tile->ntk) squares(k, f, l, row, m, tile->ntk);
     }
     if (tile->nngp) ntk_empirical_squares(k->outputs, f->outputs, 1, f->f + row * f->outputs, m, tile->nngp);
     for (int64_t l = 0; tile->layers && status == NTK_OK && l < k->layers; ++l)
-        status = ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_F64, m, width, (double *)tile->layers + l * tile->layer_stride, width);
+        status = ntk_check_values(ctx, "a layer's term of J D^-1 J'", NTK_REAL, m, width, (real *)tile->layers + l * tile->layer_stride, width);
     return status == NTK_OK ? ntk_empirical_check(ctx, m, width, tile, width) : status;
 }
 
