@@ -4,18 +4,18 @@
  *
  *     omega'    = sum_t [ ½ (r - s)² + r s omega_t ] + ½ (b - c)²
  *     opposite' = sum_t [ ½ (r - s)² + r s opposite_t ] + ½ (b + c)²
- *
- * Part of plane_loops.c.
  */
 #ifndef NTK_PLANE_EXACT_H
 #define NTK_PLANE_EXACT_H
+
+#include "plane_walk.h"
 
 typedef struct distances {
     vector omega, opposite; /* or both times s */
 } distances;
 
 /* Of two pixels, times alpha beta: from their unit vectors. */
-static distances pixel_distances(const walk *w, const level *v, int64_t y, int64_t x, int part)
+static inline distances pixel_distances(const walk *w, const level *v, int64_t y, int64_t x, int part)
 {
     int64_t cell = cell_at(w->p, y, x), at = cell * LANES + part * WIDTH;
     pixels of = pixels_at(w, y, x);
@@ -30,7 +30,7 @@ static distances pixel_distances(const walk *w, const level *v, int64_t y, int64
 }
 
 /* The same of a cell of the plane that comes in, whose norms are a and b now. */
-static distances cell_distances(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector a, vector b)
+static inline distances cell_distances(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector a, vector b)
 {
     int64_t cell = cell_at(w->p, y, x), at = cell * LANES + part * WIDTH;
     vector g = (a - b) * (a - b);
@@ -39,7 +39,7 @@ static distances cell_distances(const walk *w, int64_t l, const level *before, i
     return (distances){larger(REAL(0.5) * (load(w->in.near + at) - g), all(0)), larger(REAL(0.5) * (load(w->in.far + at) - g), all(0))};
 }
 
-static void add_tap(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector to, vector from, distances *sum)
+static inline void add_tap(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector to, vector from, distances *sum)
 {
     int64_t cell = cell_at(w->p, y, x);
     vector a = all(before->to * before->a[cell]), b = before->from[part] * load(before->b + cell * LANES + part * WIDTH);
@@ -53,7 +53,7 @@ static void add_tap(const walk *w, int64_t l, const level *before, int64_t y, in
     }
 }
 
-static distances exact_distances(const walk *w, int64_t l, const level *before, const level *v, int64_t y, int64_t x, int part)
+static inline distances exact_distances(const walk *w, int64_t l, const level *before, const level *v, int64_t y, int64_t x, int part)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
     const double *affine = layer->affine->k;

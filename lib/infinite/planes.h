@@ -5,7 +5,10 @@
  *   plane_norms.c    what is per image: the norms of all positions before every activation
  *   plane_sides.c    one image, and a block of interleaved ones, as the loops read them
  *   plane_loops.c    one plane through all layers
+ *   plane_plain.c    a layer without biases, correlations not negative: the short loop
+ *   plane_general.c  any layer: the long loop
  *   plane_exact.h    pairs of patches that nearly agree and differ in norm
+ *   plane_walk.h     a plane on its way, as these loops see it
  *   plane_tile.c     all planes of all pairs of a tile, in parallel
  *
  * A convolution takes the pair of positions (p, p + offset) from pairs with the same offset, times its stride.  So one plane of such

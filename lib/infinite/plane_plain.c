@@ -1,0 +1,188 @@
+/*
+ * The short loop: a layer without biases whose correlations are not negative, before it and after it (c <= 0, relu.c).  In the notation of
+ * plane_walk.h
+ *
+ *     near'' = kappa (near' - 2 s S lens),     K'' = kappa s (1 - w + S lens),     Theta'' = kappa (1 - S t) Theta'
+ *
+ * Where norms differ and directions do not, t = near' - g cancels: an error eps g in t = 2 s w.  The angle loses nothing as long as
+ * g <= C² t with C of the order of 10; and where w >= 1/C² the error is eps times the larger norm squared, however small the smaller is.
+ * Pairs beyond both, t < min(g, 2 s)/C², are done anew from sums of non-negative terms (plane_exact.h).
+ */
+#include "hot.h"
+
+#if defined(NTK_HOT)
+
+#include "plane_exact.h"
+
+/*
+ * In norms after the activation, a and b, with y = near' of that unit: w' = S w, u' = sqrt(S) u, h' = sqrt(S) h and the polynomial scaled
+ * along, the state after it is    y - z,    2K = 2ab - t + z    with t = y - g = 2ab w,   z = 2ab S lens = u' (2ab h' - G (2ab - t)),
+ * and S times the angle is u' G.
+ */
+typedef struct plain_constants {
+    real mean, carry, own; /* factors of the windows' sums, and of 2K in what is carried */
+    real two_s, middle, angle[NTK_ARRAY_LENGTH(half_angle)];
+    bool bare; /* all factors are 1 */
+    bool last; /* K and Theta are wanted, not near and what is carried */
+} plain_constants;
+
+/* How plain_end writes: with the factors of the constants; where all are 1; K and Theta. */
+typedef enum plain_form { PLAIN_SCALED, PLAIN_BARE, PLAIN_LAST } plain_form;
+
+static plain_constants plain_constants_of(const walk *w, int64_t l)
+{
+    const ntk_plane_layer *layer = &w->p->layers[l];
+    double kappa = layer->kappa * layer->unit * layer->unit, mean = kappa * layer->affine->k[NTK_AFFINE_GAIN2] * layer->share, root_s = sqrt(layer->s);
+    double carry = kappa * layer->share * carried_unit(w, l) * carried_gain(w, l + 1), power = root_s;
+    plain_constants k = {REAL(mean), REAL(carry), own_of(w, l + 1) > 0, REAL(2 * layer->s), REAL(1.25 * root_s), {0}, false, l + 1 == w->p->count};
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(half_angle); ++i, power /= root_s) k.angle[i] = REAL((double)half_angle[i] * power);
+    k.bare = fabs(mean - 1) < 1e-14 && fabs(carry - 1) < 1e-14 && k.own > 0 && !k.last;
+    return k;
+}
+
+static inline vector plain_angle(const plain_constants *k, vector h)
+{
+    const int terms = (int)NTK_ARRAY_LENGTH(half_angle);
+    vector z = h - k->middle, sum = all(k->angle[terms - 1]);
+    NTK_UNROLL for (int i = terms - 2; i >= 0; --i) sum = sum * z + k->angle[i];
+    return sum;
+}
+
+/* A cell whose roots are under way. */
+typedef struct plain_half {
+    vector y, two_ab, rest, u, h, carried;
+} plain_half;
+
+/* From S w, y, t and the sum of what is carried. */
+static inline plain_half plain_roots(const plain_constants *k, vector w, vector two_ab, vector y, vector t, vector carried)
+{
+    return (plain_half){y, two_ab, two_ab - t, root(w), root(k->two_s - w), carried};
+}
+
+/* t = 2ab w lies in [0, 2ab], but beside a tiny norm it may be noise.  `worst`: the least of log2(t / min(g, 2ab)), about. */
+static inline plain_half plain_begin(const plain_constants *k, plain_form form, const level *v, int64_t cell, int part, vector near, vector carried, whole *worst)
+{
+    int64_t at = cell * LANES + part * WIDTH;
+    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, two_ab = v->twice[cell] * b, y = near, t;
+    if (form != PLAIN_BARE) y *= k->mean;
+    t = between_zero_and(y - g, two_ab);
+    *worst = whole_smaller(*worst, (whole)t - whole_smaller((whole)g, (whole)two_ab));
+    return plain_roots(k, t * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
+}
+
+/* To the state after the activation. */
+static inline void plain_end(const plain_constants *k, plain_form form, const plain_half *c, real *to_near, real *to_carried)
+{
+    vector angle = plain_angle(k, c->h), z = c->u * (c->two_ab * c->h - angle * c->rest), dot = 1 - c->u * angle;
+    if (form == PLAIN_LAST) keep(to_near, REAL(0.5) * (c->rest + z));
+    else keep(to_near, c->y - z);
+    if (form == PLAIN_BARE) keep(to_carried, c->carried * dot + (c->rest + z));
+    else if (form == PLAIN_LAST) keep(to_carried, (k->carry * c->carried) * dot);
+    else keep(to_carried, (k->carry * c->carried) * dot + k->own * (c->rest + z));
+}
+
+/* Windows of 3 x 3 slide along the row in registers. */
+static inline vector column_of_3(const real *in, int64_t stride)
+{
+    return load(in) + load(in + stride) + load(in + 2 * stride);
+}
+
+/* A cell is ended while the roots of the next are under way: else the processor's queue fills with what waits for them. */
+static inline whole plain_row_3(const walk *w, int64_t l, const plain_constants *k, plain_form form, const level *v, int64_t y, int64_t width)
+{
+    const ntk_plane_layer *layer = &w->p->layers[l];
+    const int64_t stride = w->p->stride * LANES, first = cell_at(w->p, y, 0), from = cell_at(w->p, y - layer->low[0], -layer->low[1]);
+    whole worst = {0};
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        const real *near = w->in.near + from * LANES + part * WIDTH, *carried = w->in.carried + from * LANES + part * WIDTH;
+        real *to_near = w->out.near + first * LANES + part * WIDTH, *to_carried = w->out.carried + first * LANES + part * WIDTH;
+        vector n0 = column_of_3(near, stride), n1 = column_of_3(near + LANES, stride), n2 = column_of_3(near + 2 * LANES, stride);
+        vector c0 = column_of_3(carried, stride), c1 = column_of_3(carried + LANES, stride), c2 = column_of_3(carried + 2 * LANES, stride);
+        plain_half last = plain_begin(k, form, v, first, part, n0 + n1 + n2, c0 + c1 + c2, &worst), next;
+        for (int64_t x = 1; x < width; ++x) {
+            n0 = n1, n1 = n2, n2 = column_of_3(near + (x + 2) * LANES, stride);
+            c0 = c1, c1 = c2, c2 = column_of_3(carried + (x + 2) * LANES, stride);
+            next = plain_begin(k, form, v, first + x, part, n0 + n1 + n2, c0 + c1 + c2, &worst);
+            plain_end(k, form, &last, to_near + (x - 1) * LANES, to_carried + (x - 1) * LANES);
+            last = next;
+        }
+        plain_end(k, form, &last, to_near + (width - 1) * LANES, to_carried + (width - 1) * LANES);
+    }
+    return worst;
+}
+
+static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, plain_form form, const level *v, int64_t y, int64_t width)
+{
+    whole worst = {0};
+    sum_window(w, &w->p->layers[l], w->in.near, y, width, w->window[0]);
+    sum_window(w, &w->p->layers[l], w->in.carried, y, width, w->window[1]);
+    for (int64_t x = 0; x < width; ++x)
+        for (int part = 0; part < LANES / WIDTH; ++part) {
+            int64_t at = x * LANES + part * WIDTH;
+            int64_t cell = cell_at(w->p, y, x), to = cell * LANES + part * WIDTH;
+            plain_half c = plain_begin(k, form, v, cell, part, load(w->window[0] + at), load(w->window[1] + at), &worst);
+            plain_end(k, form, &c, w->out.near + to, w->out.carried + to);
+        }
+    return worst;
+}
+
+/* In the row whose window sums of near are in w->window[0]. */
+static bool plain_untrusted(const walk *w, const plain_constants *k, const level *v, int64_t cell, int64_t x)
+{
+    bool any = false;
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b, g = d * d;
+        vector t = k->mean * load(w->window[0] + x * LANES + part * WIDTH) - g;
+        any |= any_negative((t - smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
+    }
+    return any;
+}
+
+/* The cells of a row that are not to be trusted, once more. */
+static void plain_repair(const walk *w, int64_t l, const plain_constants *k, const level *before, const level *v, int64_t y, int64_t width)
+{
+    const ntk_plane_layer *layer = &w->p->layers[l];
+    sum_window(w, layer, w->in.near, y, width, w->window[0]);
+    for (int64_t x = 0; x < width; ++x) {
+        int64_t cell = cell_at(w->p, y, x);
+        if (!plain_untrusted(w, k, v, cell, x)) continue;
+        w->out.exact[cell] = 1;
+        for (int part = 0; part < LANES / WIDTH; ++part) {
+            int64_t at = cell * LANES + part * WIDTH;
+            vector two_ab = v->twice[cell] * load(v->b + at), omega = exact_distances(w, l, before, v, y, x, part).omega;
+            vector u = root(omega), h = root(2 - omega);
+            plain_half c = plain_roots(k, omega * (k->two_s / 2), two_ab, k->mean * load(w->window[0] + x * LANES + part * WIDTH), two_ab * omega,
+                                       sum_of_taps(w, layer, w->in.carried, y, x, part));
+            plain_end(k, k->last ? PLAIN_LAST : PLAIN_SCALED, &c, w->out.near + at, w->out.carried + at);
+            keep(w->out.miss + at, REAL(0.5) * two_ab * (omega - k->two_s / 2 * u * (h - angle_over_root(h) * (1 - omega))));
+        }
+    }
+}
+
+static bool is_three(const ntk_plane_layer *l)
+{
+    bool dense = l->dilation[0] == 1 && l->dilation[1] == 1 && l->stride[0] == 1 && l->stride[1] == 1;
+    return dense && l->taps[0] == 3 && l->taps[1] == 3;
+}
+
+static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t y, int64_t width)
+{
+    if (!is_three(&w->p->layers[l])) return plain_row_any(w, l, k, k->last ? PLAIN_LAST : PLAIN_SCALED, v, y, width);
+    if (k->last) return plain_row_3(w, l, k, PLAIN_LAST, v, y, width);
+    return k->bare ? plain_row_3(w, l, k, PLAIN_BARE, v, y, width) : plain_row_3(w, l, k, PLAIN_SCALED, v, y, width);
+}
+
+/* log2 of 1/C², with a margin for what bits are not logarithms. */
+#define WORST (-((int64_t)(NTK_LOG2_TRUSTED - 1) << MANTISSA))
+
+void NTK_HOT_NAME(plane_plain)(const walk *w, int64_t l, const level *before, const level *v)
+{
+    plain_constants k = plain_constants_of(w, l);
+    int64_t width = side_out(w, l, 1);
+    for (int64_t y = 0; y < side_out(w, l, 0); ++y) {
+        memset(w->out.exact + cell_at(w->p, y, 0), 0, (size_t)width);
+        if (any_whole_below(plain_row(w, l, &k, v, y, width), WORST)) plain_repair(w, l, &k, before, v, y, width);
+    }
+}
+
+#endif
