@@ -210,7 +210,8 @@ typedef enum ntk_posterior {
 /** How a matrix is taken apart: Cholesky (fast; positive definite; t = infinity) or eigenvectors (any t, singular too). */
 typedef enum ntk_decomposition {
     NTK_DECOMPOSITION_CHOLESKY = 0, /**< A = L Lᵀ */
-    NTK_DECOMPOSITION_EIGEN = 1     /**< A = Uᵀ diag(lambda) U */
+    NTK_DECOMPOSITION_EIGEN = 1,    /**< A = Uᵀ diag(lambda) U */
+    NTK_DECOMPOSITION_CG = 2        /**< none: conjugate gradients, by products with A alone */
 } ntk_decomposition;
 /** Squared error ½|f-y|² (SUM) or ½|f-y|²/(number of targets) (MEAN). */
 typedef enum ntk_loss_scale {
@@ -1006,7 +1007,7 @@ NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *
  * The same by an algorithm of one's choice, of a jacobian and an optimizer or NULL.  structured, contraction: as in ntk_kernel_empirical(); auto:
  * structured where it applies and its memory fits, else contraction.  products: the gram holds no matrix, and costs nothing here;
  * ntk_gram_multiply() costs a vjp and a jvp per column, in the memory of a few vectors, so that Lanczos or an iterative solver runs at any N;
- * entries and the diagonal are products of rows of J when asked for; a solver or spectrum makes the matrix for itself.
+ * entries and the diagonal are products of rows of J when asked for; Cholesky or a spectrum make the matrix for themselves.
  * Errors: UNSUPPORTED with the layer and the reason where structured does not apply.
  */
 NTK_API ntk_status ntk_gram_from_jacobian_by(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_algorithm algorithm, ntk_gram **gram);
@@ -1160,7 +1161,8 @@ NTK_API ntk_status ntk_fisher_norm(ntk_context *ctx, const ntk_jacobian *jacobia
 /**
  * @defgroup solver 12  Solver
  *
- * (K + ridge I)⁻¹ by Cholesky, in the precision of the gram, f64 or f32.
+ * (K + ridge I)⁻¹ by Cholesky, in the precision of the gram, f64 or f32; or by conjugate gradients, which need products with K only, so that
+ * the gram may be one without a matrix (NTK_ALGORITHM_PRODUCTS).
  * @{
  */
 
@@ -1173,12 +1175,18 @@ typedef struct ntk_solver_options {
     double ridge_relative; /**< times trace(K)/N, added too, >= 0 */
     int32_t consume;       /**< 1: the factor takes the place of the gram's entries, see ntk_solver_create() */
     int32_t reserved_2;    /**< 0 */
+    ntk_decomposition decomposition; /**< default: Cholesky; CG, of grams in f64; EIGEN is refused, a spectrum serves that */
+    int32_t reserved_3;    /**< 0 */
+    double tolerance;      /**< of CG: |b - A x| <= tolerance |b| for each column; 0 means 1e-10 */
+    int64_t rank;          /**< of CG: rows of K in the preconditioner, at most; 0 means 100 */
+    int64_t most;          /**< of CG: products with K, at most, of a call; 0 means 2 N + 100 */
 } ntk_solver_options;
 /** Opens every initialiser of an ntk_solver_options. */
 #define NTK_SOLVER_OPTIONS_INIT sizeof(ntk_solver_options)
 
 /**
- * Factorises K + ridge I = L Lᵀ.  Cost N³/3 flop, and as many numbers as the gram keeps per kind.
+ * Factorises K + ridge I = L Lᵀ.  Cost N³/3 flop, and as many numbers as the gram keeps per kind.  With NTK_DECOMPOSITION_CG instead a
+ * preconditioner, a partial pivoted Cholesky factor (Harbrecht, Peters & Schneider 2012): `rank` rows of K, 2 rank² N flop, 2 rank N numbers.
  * With `consume` no further memory: the gram then holds that kind no more (ntk_gram_has() says 0, calls that need it fail with ARGUMENT),
  * also if the factorisation fails; its size, data set and other kind stay.  It is for the only owner of a gram: refused with ARGUMENT while
  * another handle made from the gram lives, or where the matrix is the caller's own; no other thread may use the gram meanwhile.
@@ -1189,11 +1197,13 @@ NTK_API ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, con
 /** Gives the solver back.  NULL: nothing happens. */
 NTK_API void ntk_solver_destroy(ntk_solver *solver);
 
-/** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory.  Backward stable (Higham 2002,
- *  theorem 10.4).  Cost 2 N² m flop. */
+/** x [N, m] = (K + ridge)⁻¹ b, b [N, m].  b and x may be the same memory.  Cholesky: backward stable (Higham 2002,
+ *  theorem 10.4), cost 2 N² m flop.  CG (Hestenes & Stiefel 1952): some √c products with K and m columns, c the condition number that the
+ *  preconditioner leaves, and 9 N m numbers; NOT_CONVERGED where `most` products do not reach the tolerance, or rounding keeps b - A x above
+ *  it; NOT_POSITIVE_DEFINITE where a direction shows it. */
 NTK_API ntk_status ntk_solver_solve(ntk_context *ctx, const ntk_solver *solver, const ntk_array *b, ntk_array *x);
 
-/** value = log det (K + ridge I) = 2 sum log L_ii.  Cost O(N). */
+/** value = log det (K + ridge I) = 2 sum log L_ii.  Cost O(N).  UNSUPPORTED with CG. */
 NTK_API ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver, double *value);
 
 /** Normwise backward error of a solution x [N, m] of b [N, m], the worst column of |b - A x| / (|A| |x| + |b|) in the infinity norm
@@ -1226,7 +1236,7 @@ NTK_API double ntk_solver_ridge(const ntk_solver *solver);
 typedef struct ntk_predictor_options {
     size_t struct_size;              /**< NTK_PREDICTOR_OPTIONS_INIT */
     ntk_posterior posterior;         /**< default: ntk */
-    ntk_decomposition decomposition; /**< default: Cholesky, t = infinity only; eigen: every t, and singular K at ridge 0 */
+    ntk_decomposition decomposition; /**< default: Cholesky, t = infinity only; CG: the same without a factor, f64; eigen: every t, and singular K at ridge 0 */
     ntk_loss_scale loss_scale;       /**< unit of time, see above */
     int32_t reserved;                /**< 0 */
     double ridge;                    /**< >= 0 */
@@ -1236,6 +1246,7 @@ typedef struct ntk_predictor_options {
     int32_t consume;                 /**< 1, with Cholesky: the factor takes the place of the gram's entries, see ntk_solver_create() */
     int32_t reserved_2;              /**< 0 */
     const ntk_array *noise;          /**< a variance >= 0 of its own for every sample [n] (or row [N]), added to the diagonal beside the ridge; NULL: 0; copied, with N² numbers */
+    double tolerance;                /**< of CG, see ntk_solver_options; 0 means 1e-10 */
 } ntk_predictor_options;
 /** Opens every initialiser of an ntk_predictor_options. */
 #define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)

@@ -35,7 +35,7 @@ static const name_row algorithm_rows[] = {
 static const name_row dropout_rows[] = {{NTK_DROPOUT_TRAINING, "training"}, {NTK_DROPOUT_INFERENCE, "inference"}};
 static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE_FULL, "full"}, {NTK_STORAGE_PACKED, "packed"}};
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};
-static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}};
+static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}, {NTK_DECOMPOSITION_CG, "cg"}};
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};
 static const name_row loss_rows[] = {
     {NTK_LOSS_SQUARED_ERROR, "mse"}, {NTK_LOSS_CROSS_ENTROPY, "cross-entropy"}, {NTK_LOSS_LOGISTIC, "logistic"}, {NTK_LOSS_HUBER, "huber"}};

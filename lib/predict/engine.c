@@ -1,7 +1,7 @@
 /*
  * S_A(t) = (1 - exp(-s A~)) A~⁻¹, A~ = A + ridge I, s = rate t.
  *
- *   Cholesky   t = infinity: A~⁻¹ by two triangular solves.
+ *   a solver   t = infinity: A~⁻¹, by two triangular solves or conjugate gradients.
  *   eigen      A = Uᵀ diag(lambda) U:  Uᵀ diag(S(lambda + ridge)) U for every t; where A~ is singular, S at infinity is the
  *              pseudo-inverse (lib/duality/flow.c).
  */
@@ -14,19 +14,20 @@ static size_t bytes(const ntk_predictor *p, int64_t m)
     return (size_t)(p->gram->size * m) * ntk_dtype_size(p->gram->dtype);
 }
 
-/* ---- Cholesky -------------------------------------------------------------------------------------------------- */
+/* ---- a solver -------------------------------------------------------------------------------------------------- */
 
-static ntk_status cholesky_open(ntk_context *ctx, const ntk_predictor_options *o, ntk_predictor *p)
+static ntk_status solver_open(ntk_context *ctx, const ntk_predictor_options *o, ntk_predictor *p)
 {
     ntk_status status;
-    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = p->ridge, .consume = o->consume};
+    ntk_solver_options solver = {NTK_SOLVER_OPTIONS_INIT, .kind = p->rule->trained, .ridge = p->ridge, .consume = o->consume,
+                                 .decomposition = o->decomposition, .tolerance = o->tolerance};
     NTK_TRY_PART(ctx, 0, 0.9, ntk_solver_make(ctx, ntk_predictor_matrix(p), &solver, 2, &p->solver));
     NTK_TRY_PART(ctx, 0.9, 1, ntk_solver_apply(ctx, p->solver, p->columns, p->start));
 done:
     return status;
 }
 
-static ntk_status cholesky_weights(ntk_context *ctx, const ntk_predictor *p, double time, void *weights)
+static ntk_status solver_weights(ntk_context *ctx, const ntk_predictor *p, double time, void *weights)
 {
     (void)ctx;
     (void)time;
@@ -34,7 +35,7 @@ static ntk_status cholesky_weights(ntk_context *ctx, const ntk_predictor *p, dou
     return NTK_OK;
 }
 
-static ntk_status cholesky_smooth(ntk_context *ctx, const ntk_predictor *p, double time, int64_t m, void *b)
+static ntk_status solver_smooth(ntk_context *ctx, const ntk_predictor *p, double time, int64_t m, void *b)
 {
     (void)time;
     return ntk_solver_apply(ctx, p->solver, m, b);
@@ -95,6 +96,7 @@ done:
 }
 
 const ntk_engine ntk_engines[] = {
-    [NTK_DECOMPOSITION_CHOLESKY] = {false, cholesky_open, cholesky_weights, cholesky_smooth},
+    [NTK_DECOMPOSITION_CHOLESKY] = {false, solver_open, solver_weights, solver_smooth},
     [NTK_DECOMPOSITION_EIGEN] = {true, eigen_open, eigen_weights, eigen_smooth},
+    [NTK_DECOMPOSITION_CG] = {false, solver_open, solver_weights, solver_smooth},
 };

@@ -2,7 +2,7 @@
  * predict: means and covariances of trained networks on new inputs.
  *
  *   predictor.c    the handle: gram, targets, options; mean and covariance at a time
- *   engine.c       S_A(t) by Cholesky or by eigenvectors
+ *   engine.c       S_A(t) by a solver or by eigenvectors
  *   testset.c      new inputs, through the kernel or as the caller's blocks
  *   mean.c         test inputs pass in blocks
  *   variance.c     the diagonal of the covariance alone, in blocks
@@ -34,7 +34,7 @@ typedef struct ntk_posterior_rule {
 /** By ntk_posterior. */
 extern const ntk_posterior_rule ntk_posterior_rules[];
 
-/** S_A(t) and the two ways to it. */
+/** S_A(t) and a way to it. */
 typedef struct ntk_engine {
     bool any_time; /* else t = infinity only */
     ntk_status (*open)(ntk_context *ctx, const ntk_predictor_options *o, ntk_predictor *p);
@@ -56,8 +56,8 @@ struct ntk_predictor {
     int64_t outputs;        /* rows of K per sample, as far as is known; else 0 */
     double rate;            /* eta / (number of targets, or 1): s = rate t */
     double ridge;
-    void *start;            /* [N, c]: y - f0; Cholesky: A~⁻¹ of it; eigen: its coefficients */
-    ntk_solver *solver;     /* Cholesky */
+    void *start;            /* [N, c]: y - f0; a solver: A~⁻¹ of it; eigen: its coefficients */
+    ntk_solver *solver;     /* not eigen */
     ntk_spectrum *spectrum; /* eigen, of A without the ridge */
     ntk_gram *noisy;        /* A with the noise of each sample, or NULL: the gram's own */
     void *noisy_matrix;     /* its entries */

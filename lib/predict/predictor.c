@@ -12,6 +12,8 @@ static ntk_status read_options(ntk_context *ctx, const ntk_predictor_options *op
     if (!ntk_posterior_name(o->posterior)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.posterior is %d: no posterior", (int)o->posterior);
     if (!ntk_decomposition_name(o->decomposition))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.decomposition is %d: no decomposition", (int)o->decomposition);
+    if (o->tolerance != 0 && o->decomposition != NTK_DECOMPOSITION_CG)
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.tolerance is for conjugate gradients, not for %s", ntk_decomposition_name(o->decomposition));
     if (!ntk_loss_scale_name(o->loss_scale))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.loss_scale is %d: no loss scale", (int)o->loss_scale);
     if (o->consume && o->decomposition != NTK_DECOMPOSITION_CHOLESKY)

@@ -1,39 +1,27 @@
-/*
- * A = K + ridge I = L Lᵀ:  x = L⁻ᵀ L⁻¹ b,  log det A = 2 sum log L_ii.
- *
- * Cholesky needs no pivoting and is backward stable: x solves (A + E) x = b with |E| of a few N eps |A| at worst, a few eps |A|
- * as a rule (Higham 2002, theorem 10.4).  It fails where A is not positive definite to working precision, and says so.
- */
+/* The solver: one gram, one ridge, one way to (K + ridge I)⁻¹. */
 #include "solve.h"
 
 #include <math.h>
 
-static double diagonal_number(const ntk_solver *s, int64_t i)
-{
-    int64_t at = s->gram->storage->index(s->gram->size, i, i);
-    return s->gram->dtype == NTK_F64 ? ((const double *)s->factor)[at] : (double)((const float *)s->factor)[at];
-}
+/* By ntk_decomposition; NULL: it is no way to solve. */
+static const ntk_solver_class *const classes[] = {
+    [NTK_DECOMPOSITION_CHOLESKY] = &ntk_cholesky_solver,
+    [NTK_DECOMPOSITION_EIGEN] = NULL,
+    [NTK_DECOMPOSITION_CG] = &ntk_conjugate_solver,
+};
 
-static void add_ridge(ntk_solver *s)
+static ntk_status read_options(ntk_context *ctx, const ntk_solver_options *options, ntk_solver_options *o)
 {
-    const ntk_gram *g = s->gram;
-    for (int64_t i = 0; i < g->size; ++i) {
-        int64_t at = g->storage->index(g->size, i, i);
-        double sum = diagonal_number(s, i) + s->ridge;
-        if (g->dtype == NTK_F64) ((double *)s->factor)[at] = sum;
-        else ((float *)s->factor)[at] = (float)sum;
-    }
-}
-
-static ntk_status factorise(ntk_context *ctx, ntk_solver *s, int consume)
-{
-    ntk_status status;
-    const ntk_gram *g = s->gram;
-    NTK_TRY(ntk_gram_take(ctx, g, s->kind, consume, &s->factor));
-    add_ridge(s);
-    NTK_TRY_PART(ctx, 0, 1, g->storage->factorise(ctx, g->dtype, g->size, s->factor));
-done:
-    return status;
+    ntk_status status = NTK_OPTIONS_READ(ctx, options, o);
+    if (status != NTK_OK) return status;
+    if (o->reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o->reserved_2);
+    if (o->reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o->reserved);
+    if (o->reserved_3 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_3 is %d; expected 0", (int)o->reserved_3);
+    if (!ntk_decomposition_name(o->decomposition))
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.decomposition is %d: no decomposition", (int)o->decomposition);
+    if (!classes[o->decomposition])
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.decomposition is %s; of eigenvectors make a spectrum", ntk_decomposition_name(o->decomposition));
+    return NTK_OK;
 }
 
 ntk_status ntk_solver_make(ntk_context *ctx, const ntk_gram *gram, const ntk_solver_options *options, int owners, ntk_solver **solver)
@@ -43,15 +31,14 @@ ntk_status ntk_solver_make(ntk_context *ctx, const ntk_gram *gram, const ntk_sol
     ntk_solver *s = NULL;
     NTK_ENTER_NEW(ctx, solver);
     NTK_REQUIRE(ctx, gram);
-    NTK_TRY(NTK_OPTIONS_READ(ctx, options, &o));
-    if (o.reserved_2 != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved_2 is %d; expected 0", (int)o.reserved_2);
-    if (o.reserved != 0) return ntk_fail(ctx, NTK_ERROR_OPTIONS, "options.reserved is %d; expected 0", (int)o.reserved);
+    NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(ntk_gram_check(ctx, gram, o.kind, gram->dtype));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &s));
     s->gram = ntk_retain(gram);
     s->kind = o.kind;
+    s->class = classes[o.decomposition];
     NTK_TRY(ntk_gram_ridge(ctx, gram, o.kind, o.ridge, o.ridge_relative, &s->ridge));
-    NTK_TRY(factorise(ctx, s, o.consume ? owners + 1 : 0));
+    NTK_TRY(s->class->open(ctx, &o, owners, s));
     *solver = s;
     s = NULL;
 done:
@@ -67,7 +54,7 @@ ntk_status ntk_solver_create(ntk_context *ctx, const ntk_gram *gram, const ntk_s
 void ntk_solver_destroy(ntk_solver *solver)
 {
     if (!ntk_object_release(solver)) return;
-    ntk_free(solver->factor);
+    solver->class->close(solver);
     ntk_gram_destroy(solver->gram);
     ntk_free(solver);
 }
@@ -75,7 +62,7 @@ void ntk_solver_destroy(ntk_solver *solver)
 ntk_status ntk_solver_apply(ntk_context *ctx, const ntk_solver *solver, int64_t m, void *b)
 {
     const ntk_gram *g = solver->gram;
-    ntk_status status = g->storage->solve(ctx, g->dtype, g->size, solver->factor, m, b);
+    ntk_status status = solver->class->apply(ctx, solver, m, b);
     return status == NTK_OK ? ntk_check_result(ctx, "the solution", g->dtype, b, g->size * m) : status;
 }
 
@@ -98,13 +85,11 @@ done:
 
 ntk_status ntk_solver_log_determinant(ntk_context *ctx, const ntk_solver *solver, double *value)
 {
-    double sum = 0;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, solver);
     NTK_REQUIRE(ctx, value);
-    for (int64_t i = 0; i < solver->gram->size; ++i) sum += log(diagonal_number(solver, i));
-    *value = 2 * sum;
-    return NTK_OK;
+    if (!solver->class->log_determinant) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "conjugate gradients have no factor, and so no determinant");
+    return solver->class->log_determinant(ctx, solver, value);
 }
 
 double ntk_solver_ridge(const ntk_solver *solver)

@@ -87,13 +87,14 @@ class SpectrumOptions(Options):
 
 class SolverOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("reserved", c_int32), ("ridge", c_double), ("ridge_relative", c_double),
-                ("consume", c_int32), ("reserved_2", c_int32)]
+                ("consume", c_int32), ("reserved_2", c_int32), ("decomposition", c_int), ("reserved_3", c_int32), ("tolerance", c_double),
+                ("rank", c_int64), ("most", c_int64)]
 
 
 class PredictorOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("posterior", c_int), ("decomposition", c_int), ("loss_scale", c_int), ("reserved", c_int32),
                 ("ridge", c_double), ("ridge_relative", c_double), ("learning_rate", c_double), ("f0", ARRAY),
-                ("consume", c_int32), ("reserved_2", c_int32), ("noise", ARRAY)]
+                ("consume", c_int32), ("reserved_2", c_int32), ("noise", ARRAY), ("tolerance", c_double)]
 
 
 class TestSet(Options):

@@ -127,12 +127,14 @@ def _spectrum_options(kind, values_only, tolerance):
 
 
 class Solver(Handle):
-    """(K + ridge)⁻¹ by Cholesky.  consume: in the memory of the gram, which can then no longer be asked for entries."""
+    """(K + ridge)⁻¹ by Cholesky or, with decomposition="cg", by conjugate gradients: tolerance, rank of the preconditioner, most products.
+    consume, with Cholesky: in the memory of the gram, which can then no longer be asked for entries."""
 
     noun = "solver"
 
-    def __init__(self, gram, ridge=0.0, ridge_relative=0.0, kind="ntk", consume=False):
-        options = _abi.SolverOptions(kind=enumerator("kind", kind), ridge=ridge, ridge_relative=ridge_relative, consume=consume)
+    def __init__(self, gram, ridge=0.0, ridge_relative=0.0, kind="ntk", consume=False, decomposition="cholesky", tolerance=0.0, rank=0, most=0):
+        options = _abi.SolverOptions(kind=enumerator("kind", kind), ridge=ridge, ridge_relative=ridge_relative, consume=consume,
+                                     decomposition=enumerator("decomposition", decomposition), tolerance=tolerance, rank=rank, most=most)
         super().__init__("solver_create", gram, options, keeps=(gram,))
         self.dtype = gram.dtype
 
@@ -165,17 +167,17 @@ class _Targets:
 
 
 class Predictor(_Targets, Handle):
-    """Mean and covariance of trained networks on new inputs.  consume: as of Solver."""
+    """Mean and covariance of trained networks on new inputs.  consume and, with decomposition="cg", tolerance: as of Solver."""
 
     noun = "predictor"
 
     def __init__(self, gram, y, posterior="ntk", decomposition="cholesky", loss_scale="sum", ridge=0.0, ridge_relative=0.0,
-                 learning_rate=0.0, f0=None, consume=False, noise=None):
+                 learning_rate=0.0, f0=None, consume=False, noise=None, tolerance=0.0):
         y, f0, noise = numbers(y), _optional(f0), _optional(noise)
         options = _abi.PredictorOptions(
             posterior=enumerator("posterior", posterior), decomposition=enumerator("decomposition", decomposition),
             loss_scale=enumerator("loss_scale", loss_scale), ridge=ridge, ridge_relative=ridge_relative, learning_rate=learning_rate,
-            f0=_pointer(f0), consume=consume, noise=_pointer(noise))
+            f0=_pointer(f0), consume=consume, noise=_pointer(noise), tolerance=tolerance)
         super().__init__("predictor_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 

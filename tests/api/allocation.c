@@ -283,7 +283,7 @@ static ntk_status matrices(ntk_context *ctx)
     ntk_gram *gram = NULL, *of_j = NULL, *free_of_j = NULL;
     ntk_array rows = STRIDED(out, ROWS), tall = STRIDED(j, ROWS, 2), wide = STRIDED(out, ROWS, 2);
     ntk_jacobian *jacobian = NULL;
-    ntk_solver *solver = NULL;
+    ntk_solver *solver = NULL, *cg = NULL;
     double error;
     kit_random_spd(3, N, dense);
     for (int a = 0; a < N; ++a)
@@ -296,6 +296,8 @@ static ntk_status matrices(ntk_context *ctx)
     TRY(ntk_gram_get_diagonal(ctx, gram, NTK_KIND_NTK, &diagonal));
     TRY(ntk_solver_create(ctx, gram, NULL, &solver));
     TRY(ntk_solver_solve(ctx, solver, &in, &product));
+    TRY(ntk_solver_create(ctx, gram, &(ntk_solver_options){NTK_SOLVER_OPTIONS_INIT, .decomposition = NTK_DECOMPOSITION_CG, .ridge = 0.1, .rank = 2}, &cg));
+    TRY(ntk_solver_solve(ctx, cg, &in, &product));
     TRY(ntk_solver_backward_error(ctx, solver, &in, &product, &error));
     TRY(ntk_jacobian_from_matrix(ctx, &jm, O, &jacobian));
     TRY(ntk_gram_from_jacobian(ctx, jacobian, w.optimizer, &of_j));
@@ -304,6 +306,7 @@ static ntk_status matrices(ntk_context *ctx)
     TRY(ntk_gram_get_diagonal(ctx, free_of_j, NTK_KIND_NTK, &rows));
     TRY(ntk_gram_multiply(ctx, free_of_j, NTK_KIND_NTK, &tall, &wide));
 done:
+    ntk_solver_destroy(cg);
     ntk_solver_destroy(solver);
     ntk_gram_destroy(free_of_j);
     ntk_gram_destroy(of_j);

@@ -70,7 +70,7 @@ CHECK_ENUM(algorithm, {0, "auto"}, {1, "structured"}, {2, "contraction"}, {3, "p
 CHECK_ENUM(dropout, {0, "training"}, {1, "inference"})
 CHECK_ENUM(storage, {0, "auto"}, {1, "full"}, {2, "packed"})
 CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
-CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"})
+CHECK_ENUM(decomposition, {0, "cholesky"}, {1, "eigen"}, {2, "cg"})
 CHECK_ENUM(loss_scale, {0, "sum"}, {1, "mean"})
 CHECK_ENUM(loss, {0, "mse"}, {1, "cross-entropy"}, {2, "logistic"}, {3, "huber"})
 CHECK_ENUM(descent, {0, "gd"}, {1, "momentum"}, {2, "adam"})

@@ -287,7 +287,8 @@ static size_t next_size(cursor *c, size_t right)
 {
     size_t size = right;
     int mode = next(c);
-    if (mode % 2) next_bytes(c, &size, mode % 4 == 1 ? 1 : sizeof size);
+    if (mode % 4 == 1) next_bytes(c, &size, 1);
+    if (mode % 4 == 3) next_bytes(c, &size, sizeof size);
     return size <= MOST_SIZE && size > BUFFER ? size % BUFFER : size;
 }
 

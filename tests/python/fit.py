@@ -55,6 +55,15 @@ class Fit(Case):
         self.assertAlmostEqual(solver.log_determinant(), np.linalg.slogdet(a)[1], places=10)
         self.assertEqual(solver.ridge, 0.1)
 
+    def test_conjugate_gradients(self):
+        want = ntk.Solver(self.gram, ridge=0.1).solve(self.y)
+        close(ntk.Solver(self.gram, ridge=0.1, decomposition="cg", tolerance=1e-12, rank=3).solve(self.y), want, 1e-11)
+        with self.assertRaises(ntk.Error) as failed:
+            ntk.Solver(self.gram, ridge=0.1, decomposition="cg", rank=1, most=1).solve(self.y)
+        self.assertIn("after 1 products", str(failed.exception))
+        want = ntk.Predictor(self.gram, self.y, ridge=0.1).mean(self.z)
+        close(ntk.Predictor(self.gram, self.y, ridge=0.1, decomposition="cg", tolerance=1e-12).mean(self.z), want, 1e-11)
+
     def test_storage(self):
         b = self.y
         want = ntk.Solver(self.gram, ridge=0.1).solve(b)
