@@ -14,7 +14,14 @@
 
 enum { NAIVE_MOST = 24 }; /* positions of a sample */
 
+#ifdef NAIVE_QUAD /* 113 bits: where the textbook loses half of the digits a double's worth is left */
+#include <quadmath.h>
+typedef __float128 naive_real;
+#define NAIVE_MATH(f) f##q
+#else
 typedef long double naive_real;
+#define NAIVE_MATH(f) f##l
+#endif
 typedef naive_real naive_matrix[NAIVE_MOST][NAIVE_MOST];
 
 /* Samples a and b: K of (a, b), (a, a), (b, b), Theta of (a, b). */
@@ -71,8 +78,8 @@ static inline void naive_affine(naive_field *f, naive_real w2, naive_real b2)
 
 static inline naive_real naive_relu_pair(naive_real qa, naive_real qb, naive_real k, naive_real *dot)
 {
-    naive_real pi = acosl(-1), det = qa * qb - k * k, root = det > 0 ? sqrtl(det) : 0;
-    *dot = (pi - atan2l(root, k)) / (2 * pi);
+    naive_real pi = NAIVE_MATH(acos)(-1), det = qa * qb - k * k, root = det > 0 ? NAIVE_MATH(sqrt)(det) : 0;
+    *dot = (pi - NAIVE_MATH(atan2)(root, k)) / (2 * pi);
     return root / (2 * pi) + *dot * k;
 }
 
@@ -100,8 +107,8 @@ static inline void naive_dropout(naive_field *f, naive_real keep)
 enum { NAIVE_ONE_HOT, NAIVE_RATIONAL, NAIVE_EXPONENTIAL };
 static inline naive_real naive_embedding(int decay, naive_real p_norm, int p, int q)
 {
-    naive_real d = p == q ? 0 : powl(abs(p - q), p_norm);
-    return decay == NAIVE_ONE_HOT ? p == q : decay == NAIVE_RATIONAL ? 1 / (1 + d * d) : expl(-d);
+    naive_real d = p == q ? 0 : NAIVE_MATH(pow)(abs(p - q), p_norm);
+    return decay == NAIVE_ONE_HOT ? p == q : decay == NAIVE_RATIONAL ? 1 / (1 + d * d) : NAIVE_MATH(exp)(-d);
 }
 
 typedef struct naive_attention {
@@ -130,7 +137,7 @@ static inline void naive_scores(const naive_field *f, const naive_attention *l, 
         naive_real sum = 0;
         for (int q = 0; q < f->n[side]; ++q) {
             naive_real x = l->qk * naive_embedded(f, l, 1 + side, p, q);
-            g[p][q] = l->mechanism[0] == 's' ? expl(x) : l->mechanism[0] == 'a' ? fabsl(x) : l->mechanism[0] == 'r' && x < 0 ? 0 : x;
+            g[p][q] = l->mechanism[0] == 's' ? NAIVE_MATH(exp)(x) : l->mechanism[0] == 'a' ? NAIVE_MATH(fabs)(x) : l->mechanism[0] == 'r' && x < 0 ? 0 : x;
             sum += g[p][q];
         }
         for (int q = 0; l->mechanism[0] == 's' && q < f->n[side]; ++q) g[p][q] /= sum;
