@@ -598,16 +598,21 @@ NTK_API const char *ntk_activation_name(int index);
  *
  * theta is the flat parameter vector [p]: layers in document order (depth first through branches), each layer its
  * weights row-major [units, fan_in] (convolutions [units, kernel..., channels], conv_local one such block per position), then
- * its bias.  Outputs o are all numbers of a sample, positions then channels.  Values of f64 only.  Where the derivative jumps:
+ * its bias.  Outputs o are all numbers of a sample, positions then channels.  Where the derivative jumps:
  * at a kink of an activation the left one; of several largest inputs of a max_pool the first in row-major order takes it.
  * An op without a finite reading: UNSUPPORTED with the layer's path.  Layers with "lr" r or "train": false (r = 0) are differentiated
  * like all others here; r enters where an NTK is formed (section 8: J is scaled by sqrt(r)).
+ *
+ * Works in NTK_F64 and NTK_F32: the type of theta is that of the call, and all arrays beside it have the same (else DTYPE), masks and graphs apart.
+ * In f32 every number on the way is a float and products are those of the BLAS in single precision, so that time and memory are about half;
+ * activations are evaluated in f64 and rounded.  Of sums of k terms in a chain of steps the relative error is about the sum of k eps
+ * over the steps, eps = 6e-8, in units of the largest number (docs/accuracy.md).
  * @{
  */
 
 /**
  * Draws theta [p] as the parameterisation says.  Counter-based random numbers (Philox4x32-10): the same seed gives the
- * same bits on every machine and with any number of threads (Salmon et al. 2011).  Cost O(p).
+ * same bits on every machine and with any number of threads (Salmon et al. 2011).  A theta of f32 is that of f64, rounded.  Cost O(p).
  */
 NTK_API ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta);
 
@@ -697,7 +702,9 @@ NTK_API ntk_status ntk_optimizer_get_diagonal(ntk_context *ctx, const ntk_optimi
 /**
  * @defgroup jacobians 8  Jacobians
  *
- * J [n o, p], row = sample o + output, as an operator.
+ * J [n o, p], row = sample o + output, as an operator.  It has a type, f64 or f32: that of theta, or of the caller's matrix; J of callbacks and of
+ * finite differences is f64.  Vectors and rows here have its type; a gram of it too.  Where another section works in f64 (spectra, Fisher, control,
+ * optimizers' D) it takes a J of f32 as well: rows of J are then exact, products with J are those of f32.
  * @{
  */
 
@@ -713,7 +720,7 @@ NTK_API ntk_status ntk_jacobian_from_network(ntk_context *ctx, const ntk_network
 NTK_API ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x, const ntk_structure *structure,
                                      ntk_jacobian **jacobian);
 
-/** The caller's own j [n o, p]; borrowed.  Errors: ARGUMENT if `outputs` o < 1, SHAPE if it does not divide the rows. */
+/** The caller's own j [n o, p], f64 or f32; borrowed.  Errors: ARGUMENT if `outputs` o < 1, SHAPE if it does not divide the rows. */
 NTK_API ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs, ntk_jacobian **jacobian);
 
 /** out [to] = J or Jᵀ times in [from]; returns 0, or another number to report failure. */
@@ -783,7 +790,7 @@ NTK_API ntk_status ntk_jacobian_restrict(ntk_context *ctx, const ntk_jacobian *j
 NTK_API ntk_status ntk_jacobian_restrict_layers(ntk_context *ctx, const ntk_jacobian *jacobian, const char *const *paths, int64_t count, ntk_jacobian **restricted);
 
 /** The rows of parts[0 ... count-1] below each other: several data sets, or sources, of one set of parameters.  Errors: SHAPE if columns
- *  or outputs differ.  Cost the sum of the parts'. */
+ *  or outputs differ, DTYPE if types do.  Cost the sum of the parts'. */
 NTK_API ntk_status ntk_jacobian_stack(ntk_context *ctx, const ntk_jacobian *const *parts, int64_t count, ntk_jacobian **stack);
 
 /**
@@ -850,6 +857,8 @@ NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *
  * flop per dense layer (trace, diagonal: o instead of o²), memory n (o units + fan_in) numbers per layer; contraction, the rows of J(x1) and
  * J(x2), in strips of columns beyond 64 MiB, so that no more than 256 MiB stand beside the result, and 2 n1 n2 o² p flop (trace, diagonal:
  * 2 n1 n2 o p), half of it where x2 is NULL; of a convolution the rows are weight gradients, 2 n o positions units fan_in flop.
+ * Works in f64 and f32: theta, inputs and results have one type, that of theta; D is f64.  In f32 an entry of K is good to about
+ * (units + fan_in) eps of the largest, eps = 6e-8 (contraction: p eps), at half the time and memory.
  * Errors: UNSUPPORTED with the layer and the reason if structured is asked for where it does not apply (positions; Adam's D in general).
  */
 NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
@@ -997,7 +1006,7 @@ NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, nt
 /** The same with both kinds: ntk and nngp [N, N]; either may be NULL, not both; one shape and one dtype. */
 NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
 
-/** K = J D⁻¹ Jᵀ, [n o, n o]; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
+/** K = J D⁻¹ Jᵀ, [n o, n o], of the type of J; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
  *  Cost: of a network of dense layers as the structured kernel, ntk_kernel_empirical(); else (n o)² p flop, a matrix read once, J of any
  *  other network computed once, in strips of columns (with the strip at most 256 MiB beside the result), other sources in tall blocks of rows, each computed about
  *  once per block. */

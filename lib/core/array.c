@@ -57,6 +57,13 @@ static bool shape_fits(const ntk_array *a, int ndim, const int64_t *shape)
     return true;
 }
 
+ntk_status ntk_check_real(ntk_context *ctx, const char *name, const ntk_array *a)
+{
+    ntk_status status = ntk_check_array(ctx, name, a);
+    if (status != NTK_OK || a->dtype == NTK_F64 || a->dtype == NTK_F32) return status;
+    return ntk_fail(ctx, NTK_ERROR_DTYPE, "%s holds %s; expected f64 or f32", name, ntk_dtype_name(a->dtype));
+}
+
 ntk_status ntk_check_shape(ntk_context *ctx, const char *name, const ntk_array *a, ntk_dtype dtype, int ndim, const int64_t *shape)
 {
     char is[NTK_SHAPE_TEXT], should[NTK_SHAPE_TEXT];

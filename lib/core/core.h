@@ -167,6 +167,9 @@ ntk_status ntk_check_shape(ntk_context *ctx, const char *name, const ntk_array *
 /** The same for an array that will be written: also refuses a stride of 0. */
 ntk_status ntk_check_output(ntk_context *ctx, const char *name, const ntk_array *a, ntk_dtype dtype, int ndim, const int64_t *shape);
 
+/** Structure, and a dtype that the numbers of a call may have: f64 or f32. */
+ntk_status ntk_check_real(ntk_context *ctx, const char *name, const ntk_array *a);
+
 /** Refuses NaN and infinity in a float array, with the index of the first. */
 ntk_status ntk_check_finite(ntk_context *ctx, const char *name, const ntk_array *a);
 

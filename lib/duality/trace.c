@@ -61,7 +61,7 @@ static ntk_status by_factors(ntk_context *ctx, const ntk_jacobian *j, const ntk_
 static ntk_status exact(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
 {
     double limit = (double)ctx->options.memory_limit;
-    if (j->network && ntk_factors_fit(j->network, optimizer) && (limit == 0 || ntk_factors_bytes(j->network, j->rows / j->outputs) <= limit))
+    if (j->network && j->dtype == NTK_F64 && ntk_factors_fit(j->network, optimizer) && (limit == 0 || ntk_factors_bytes(j->network, j->rows / j->outputs) <= limit))
         return by_factors(ctx, j, optimizer, trace);
     return by_rows(ctx, j, optimizer, trace);
 }

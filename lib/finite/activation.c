@@ -1,7 +1,7 @@
 /*
  * Elementwise functions: y = phi(x), dy = phi'(x) dx, and backward dx += phi'(x) dy; phi' at a kink is the left derivative, so that
  * forward and backward agree to rounding: uᵀ (J v) = (Jᵀ u)ᵀ v.  Backward may carry several rows of cotangents per sample, so
- * phi' is computed once per sample first.
+ * phi' is computed once per sample first.  In f32 phi and phi' are those of f64 at a number of f32, rounded once.
  */
 #include "finite.h"
 #include "real.h"
@@ -11,7 +11,7 @@
 
 typedef struct map_job {
     double (*function)(const double *p, double x);
-    const real *p;
+    const double *p;
     const real *x;
     real *out;
 } map_job;
@@ -20,17 +20,36 @@ static void map_range(void *user, int64_t begin, int64_t end, int worker)
 {
     const map_job *j = user;
     (void)worker;
-    for (int64_t i = begin; i < end; ++i) j->out[i] = j->function(j->p, j->x[i]);
+    for (int64_t i = begin; i < end; ++i) j->out[i] = (real)j->function(j->p, j->x[i]);
 }
 
-/* The same by a callback of the program: all numbers at once, from this thread. */
+/* The same by a callback of the program, which computes in f64: all numbers at once, from this thread; in f32 BLOCK of them. */
+#if defined(NTK_SINGLE)
+#define BLOCK 4096
+static ntk_status call_own(ntk_context *ctx, const ntk_layer *layer, const char *what, ntk_activation_fn f, int64_t n, const real *x, real *y)
+{
+    ntk_status status = NTK_OK;
+    double in[BLOCK], out[BLOCK];
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int64_t count = NTK_MIN(BLOCK, n - at);
+        for (int64_t i = 0; i < count; ++i) in[i] = (double)x[at + i];
+        NTK_TRY(ntk_own_call(ctx, layer, what, f, count, in, out));
+        for (int64_t i = 0; i < count; ++i) y[at + i] = (real)out[i];
+    }
+done:
+    return status;
+}
+#else
+#define call_own ntk_own_call
+#endif
+
 static ntk_status map_own(ntk_tape *t, const ntk_step *s, bool slope, real *out)
 {
     const ntk_own *own = s->layer->own;
     if (slope && !own->derivative)
         return ntk_fail(t->ctx, NTK_ERROR_UNSUPPORTED, "%s: %s has no derivative callback, so the finite network has no J", s->layer->path, own->name);
-    return ntk_own_call(t->ctx, s->layer, slope ? "derivative" : "value", slope ? own->derivative : own->value, t->n * ntk_tape_size(t, s->output),
-                        t->value[s->inputs[0]], out);
+    return call_own(t->ctx, s->layer, slope ? "derivative" : "value", slope ? own->derivative : own->value, t->n * ntk_tape_size(t, s->output),
+                    t->value[s->inputs[0]], out);
 }
 
 /* out [n, size] = value or derivative of the step's activation at its input. */

@@ -9,11 +9,11 @@ static ntk_status require_graph(const ntk_tape *t, const ntk_step *s)
 }
 
 /* to += A from, or Aᵀ from. */
-static void add_edges(int64_t nodes, int64_t channels, const real *a, bool transposed, const real *from, real *to)
+static void add_edges(int64_t nodes, int64_t channels, const double *a, bool transposed, const real *from, real *to)
 {
     for (int64_t i = 0; i < nodes; ++i)
         for (int64_t j = 0; j < nodes; ++j) {
-            double w = a[i * nodes + j];
+            real w = (real)a[i * nodes + j];
             const real *x = from + (transposed ? i : j) * channels;
             real *y = to + (transposed ? j : i) * channels;
             for (int64_t k = 0; w != 0 && k < channels; ++k) y[k] += w * x[k];

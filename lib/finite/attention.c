@@ -19,7 +19,8 @@
 typedef struct work {
     ntk_context *ctx;
     ntk_attention l;
-    double g, a, b; /* the scales; b: of the bias */
+    double g, a; /* the scales */
+    real b;      /* of the bias */
     real *z, *q, *k, *v, *s, *m, *o;       /* m: A */
     real *dz, *dq, *dk, *dv, *ds, *dm, *d_o;
     real *dx; /* of the values' input, where that is not z */
@@ -34,7 +35,7 @@ static ntk_status open_work(ntk_tape *t, const ntk_step *s, work *w)
     *w = (work){.ctx = t->ctx, .l = l};
     w->g = l.q_std * l.k_std / ((double)l.c * (l.linear ? (double)l.dim_key : sqrt((double)l.dim_key)));
     w->a = l.o_std * l.v_std / sqrt((double)l.dim_value * (double)l.heads * (double)l.c_v);
-    w->b = s->b_std;
+    w->b = (real)s->b_std;
     NTK_TRY(ntk_size_product(t->ctx, "attention", p, p, &pairs));
     NTK_TRY(ntk_size_product(t->ctx, "attention", p, l.dim_key, &keys));
     NTK_TRY(ntk_size_product(t->ctx, "attention", p, l.dim_value, &values));
@@ -46,7 +47,7 @@ static ntk_status open_work(ntk_tape *t, const ntk_step *s, work *w)
         };
         for (size_t i = 0; i < NTK_ARRAY_LENGTH(parts); ++i)
             if (__builtin_add_overflow(size, parts[i].count, &size)) return ntk_fail(t->ctx, NTK_ERROR_OVERFLOW, "attention exceeds 63 bits");
-        NTK_TRY(ntk_memory_require(t->ctx, "attention", 8.0 * (double)size));
+        NTK_TRY(ntk_memory_require(t->ctx, "attention", (double)size * sizeof(real)));
         NTK_TRY(NTK_NEW(t->ctx, size, &w->block));
         size = 0;
         for (size_t i = 0; i < NTK_ARRAY_LENGTH(parts); size += parts[i++].count) *parts[i].at = w->block + size;
@@ -68,7 +69,7 @@ static void embed(const work *w, const real *x, const real *e, real *z)
     int64_t channels = w->l.channels, c = w->l.c;
     for (int64_t p = 0; p < w->l.positions; ++p)
         for (int64_t i = 0; i < channels; ++i) {
-            double own = x ? x[p * channels + i] : 0, place = e ? w->l.pos_emb_std * e[p * channels + i] : 0;
+            real own = x ? x[p * channels + i] : 0, place = e ? (real)w->l.pos_emb_std * e[p * channels + i] : 0;
             z[p * c + i] = own + (w->l.pos_emb == NTK_POS_EMB_SUM ? place : 0);
             if (w->l.pos_emb == NTK_POS_EMB_CONCAT) z[p * c + channels + i] = place;
         }
@@ -93,11 +94,11 @@ static int64_t query_block(const work *w)
 /* One row of A from one row of S. */
 static void apply_mechanism(ntk_mechanism mechanism, int64_t n, const real *s, real *m)
 {
-    double most = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < n; ++i) most = fmax(most, s[i]);
+    real most = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < n; ++i) most = NTK_MAX(most, s[i]);
     for (int64_t i = 0; i < n; ++i) {
-        if (mechanism == NTK_MECHANISM_SOFTMAX) sum += m[i] = exp(s[i] - most);
-        else m[i] = mechanism == NTK_MECHANISM_ABS ? fabs(s[i]) : mechanism == NTK_MECHANISM_RELU ? fmax(s[i], 0) : s[i];
+        if (mechanism == NTK_MECHANISM_SOFTMAX) sum += m[i] = (real)exp((double)(s[i] - most));
+        else m[i] = mechanism == NTK_MECHANISM_ABS ? (real)fabs((double)s[i]) : mechanism == NTK_MECHANISM_RELU ? NTK_MAX(s[i], 0) : s[i];
     }
     for (int64_t i = 0; mechanism == NTK_MECHANISM_SOFTMAX && i < n; ++i) m[i] /= sum;
 }
@@ -105,11 +106,11 @@ static void apply_mechanism(ntk_mechanism mechanism, int64_t n, const real *s, r
 /* to = m'(s) from, one row; at a kink the left derivative. */
 static void apply_derivative(ntk_mechanism mechanism, int64_t n, const real *s, const real *m, const real *from, real *to)
 {
-    double along = 0;
+    real along = 0;
     for (int64_t i = 0; i < n; ++i) along += m[i] * from[i];
     for (int64_t i = 0; i < n; ++i) {
         if (mechanism == NTK_MECHANISM_SOFTMAX) to[i] = m[i] * (from[i] - along);
-        else to[i] = from[i] * (mechanism == NTK_MECHANISM_ABS ? (s[i] > 0 ? 1 : -1) : mechanism == NTK_MECHANISM_RELU ? (s[i] > 0 ? 1 : 0) : 1);
+        else to[i] = from[i] * (real)(mechanism == NTK_MECHANISM_ABS ? (s[i] > 0 ? 1 : -1) : mechanism == NTK_MECHANISM_RELU ? (s[i] > 0 ? 1 : 0) : 1);
     }
 }
 
@@ -272,7 +273,7 @@ static void embed_back(const work *w, real *gradient, real *dx)
     for (int64_t p = 0; p < w->l.positions; ++p)
         for (int64_t i = 0; i < channels; ++i) {
             if (dx) dx[p * channels + i] += w->dz[p * c + i] + w->dx[p * channels + i];
-            if (w->l.positional >= 0) gradient[w->l.positional + p * channels + i] += w->l.pos_emb_std * w->dz[p * c + shift + i];
+            if (w->l.positional >= 0) gradient[w->l.positional + p * channels + i] += (real)w->l.pos_emb_std * w->dz[p * c + shift + i];
         }
 }
 

@@ -3,7 +3,7 @@
 #include "real.h"
 
 
-static void add(int64_t channels, double w, const real *from, real *to)
+static void add(int64_t channels, real w, const real *from, real *to)
 {
     for (int64_t k = 0; k < channels; ++k) to[k] += w * from[k];
 }
@@ -18,7 +18,7 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real
     for (int64_t i = 0; i < rows * out; ++i) y[i] = 0;
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < b.outputs * b.count; ++i)
-            if (b.input[i] >= 0) add(channels, b.weight[i], x + r * in + b.input[i] * channels, y + r * out + i / b.count * channels);
+            if (b.input[i] >= 0) add(channels, (real)b.weight[i], x + r * in + b.input[i] * channels, y + r * out + i / b.count * channels);
     ntk_blend_close(&b);
     return NTK_OK;
 }
@@ -32,7 +32,7 @@ static ntk_status add_transposed(ntk_tape *t, const ntk_step *s, int64_t rows, c
     channels = out / b.outputs;
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < b.outputs * b.count; ++i)
-            if (b.input[i] >= 0) add(channels, b.weight[i], dy + r * out + i / b.count * channels, dx + r * in + b.input[i] * channels);
+            if (b.input[i] >= 0) add(channels, (real)b.weight[i], dy + r * out + i / b.count * channels, dx + r * in + b.input[i] * channels);
     ntk_blend_close(&b);
     return NTK_OK;
 }

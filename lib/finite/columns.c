@@ -57,7 +57,7 @@ double ntk_columns_bytes(const ntk_network *network)
         const ntk_step *s = &network->steps[i];
         if (s->parametric < 0 || s->op == &ntk_op_dense) continue;
         ntk_window w = ntk_step_window(network, s);
-        most = fmax(most, 8 * ((double)NTK_MAX(COLUMNS_NUMBERS / s->fan_in, 1) * (double)s->fan_in + (double)w.positions_out * (double)w.taps));
+        most = fmax(most, sizeof(real) * (double)NTK_MAX(COLUMNS_NUMBERS / s->fan_in, 1) * (double)s->fan_in + 8 * (double)w.positions_out * (double)w.taps);
     }
     return most;
 }

@@ -16,9 +16,9 @@
 /* Z [rows, units] = scale * the bias in theta, or 0. */
 static void fill_bias(const ntk_step *s, int64_t rows, double scale, const real *theta, real *z)
 {
-    const real *bias = theta + s->offset + s->units * s->fan_in;
+    const real *bias = theta + s->offset + s->units * s->fan_in, c = (real)scale;
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = s->bias ? scale * bias[i] : 0;
+        for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = s->bias ? c * bias[i] : 0;
 }
 
 /* Z [n positions, units] += scale col(X) Wᵀ. */
@@ -80,8 +80,9 @@ static ntk_status add_weights(const ntk_tape *t, const ntk_step *s, const ntk_co
 /* bias [count] += scale * sum over the rows of delta, of the first units. */
 static void add_bias(const ntk_step *s, int64_t rows, int64_t count, double scale, const real *delta, real *bias)
 {
+    real c = (real)scale;
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * s->units + i];
+        for (int64_t i = 0; i < count; ++i) bias[i] += c * delta[r * s->units + i];
 }
 
 static ntk_status add_sum(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_affine *affine)

@@ -22,7 +22,7 @@ static void fill_bias(const ntk_step *s, int64_t n, double scale, const real *th
     const real *bias = bias_of(s, theta);
     int64_t out = s->copies * s->units;
     for (int64_t i = 0; i < n; ++i)
-        for (int64_t k = 0; k < out; ++k) z[i * out + k] = s->bias ? scale * bias[k] : 0;
+        for (int64_t k = 0; k < out; ++k) z[i * out + k] = s->bias ? (real)scale * bias[k] : 0;
 }
 
 /* What is done with the columns of `count` samples from `sample` on, at position o. */
@@ -106,7 +106,7 @@ static ntk_status add_sum(const local_job *j, double bias_scale)
     const ntk_step *s = j->s;
     real *bias = j->t->gradient + s->offset + stride_of(s) * s->fan_in;
     for (int64_t i = 0; s->bias && i < j->t->n; ++i)
-        for (int64_t k = 0; k < stride_of(s); ++k) bias[k] += bias_scale * j->t->cotangent[s->output][i * stride_of(s) + k];
+        for (int64_t k = 0; k < stride_of(s); ++k) bias[k] += (real)bias_scale * j->t->cotangent[s->output][i * stride_of(s) + k];
     return for_blocks(j, j->t->n, add_weights);
 }
 
@@ -119,9 +119,9 @@ static void write_row(const local_job *j, const ntk_share *share, int64_t r, int
     int64_t unit = o * s->units;
     ntk_columns_gather(j->c, j->x, ntk_tape_sample(t, r) * j->c->positions + o, 1, 1);
     for (int64_t i = 0; i < s->units; ++i, ++unit) {
-        real *w, a = j->scale * delta[i];
+        real *w, a = (real)j->scale * delta[i];
         if (unit >= share->bias && unit < share->bias + share->biases)
-            *ntk_tape_place(t, r, s->offset + stride_of(s) * s->fan_in + unit) = bias_scale * delta[i];
+            *ntk_tape_place(t, r, s->offset + stride_of(s) * s->fan_in + unit) = (real)bias_scale * delta[i];
         if (unit < share->unit || unit >= share->unit + share->units) continue;
         w = ntk_tape_place(t, r, s->offset + unit * s->fan_in);
         for (int64_t k = 0; k < s->fan_in; ++k) w[k] = a * j->c->block[k];

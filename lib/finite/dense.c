@@ -30,13 +30,13 @@ static const real *weights_of(const ntk_step *s, const real *theta)
 /* Z [rows, units] = scale * the bias in theta, or 0. */
 static void fill_bias(const ntk_step *s, int64_t rows, double scale, const real *theta, real *z)
 {
-    const real *bias = theta + s->offset + s->units * s->fan_in;
+    const real *bias = theta + s->offset + s->units * s->fan_in, c = (real)scale;
     if (!s->bias) {
         memset(z, 0, (size_t)(rows * s->units) * sizeof *z);
         return;
     }
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = scale * bias[i];
+        for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = c * bias[i];
 }
 
 /* Z += scale X Wᵀ. */
@@ -72,8 +72,9 @@ done:
 /* bias [count] += scale * sum over the rows of delta, `units` apart. */
 static void add_bias_gradient(int64_t rows, int64_t count, int64_t units, double scale, const real *delta, real *bias)
 {
+    real c = (real)scale;
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < count; ++i) bias[i] += scale * delta[r * units + i];
+        for (int64_t i = 0; i < count; ++i) bias[i] += c * delta[r * units + i];
 }
 
 static ntk_status add_sum(ntk_tape *t, const ntk_step *s, const ntk_affine *affine)
@@ -96,10 +97,10 @@ typedef struct row_job {
 static void write_outer(const ntk_step *s, int64_t count, int64_t n_positions, double scale, const real *delta, const real *x, real *w)
 {
     for (int64_t i = 0; i < count; ++i) {
-        real *row = w + i * s->fan_in, a = scale * delta[i];
+        real *row = w + i * s->fan_in, a = (real)scale * delta[i];
         for (int64_t c = 0; c < s->fan_in; ++c) row[c] = a * x[c];
         for (int64_t k = 1; k < n_positions; ++k) {
-            a = scale * delta[k * s->units + i];
+            a = (real)scale * delta[k * s->units + i];
             for (int64_t c = 0; c < s->fan_in; ++c) row[c] += a * x[k * s->fan_in + c];
         }
     }

@@ -83,7 +83,7 @@ double ntk_factors_bytes(const ntk_network *network, int64_t n)
         const ntk_step *s = &network->steps[i];
         if (s->parametric >= 0 && s->rate > 0) numbers += (double)width_of(s) + o * (double)s->units;
     }
-    return 8 * numbers * (double)n;
+    return sizeof(real) * numbers * (double)n;
 }
 
 /* ---- the two factors ------------------------------------------------------------------------------------------- */
@@ -96,7 +96,7 @@ static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64
     int64_t width = width_of(s);
     for (int64_t c = 0; c < width; ++c) {
         double scale = rate * (c < s->fan_in ? affine.weight_scale : affine.bias_scale) / sqrt(entry_of(optimizer, s, 0, c));
-        for (int64_t i = 0; i < n; ++i) out[i * width + c] = scale * (c < s->fan_in ? x[i * s->fan_in + c] : 1);
+        for (int64_t i = 0; i < n; ++i) out[i * width + c] = (real)scale * (c < s->fan_in ? x[i * s->fan_in + c] : 1);
     }
 }
 
@@ -107,7 +107,7 @@ static void take_cotangents(const ntk_optimizer *optimizer, const ntk_step *s, i
     if (!optimizer || !optimizer->d) return;
     for (int64_t u = 0; u < s->units; ++u) {
         double scale = sqrt(entry_of(optimizer, s, u, 0) / entry_of(optimizer, s, 0, 0));
-        for (int64_t r = 0; r < rows; ++r) out[r * s->units + u] /= scale;
+        for (int64_t r = 0; r < rows; ++r) out[r * s->units + u] /= (real)scale;
     }
 }
 

@@ -9,13 +9,15 @@
  *   max_pool.c attention.c aggregate.c
  *   sites.c        samples with masks and graphs, one at a time
  *   sum.c product.c concat.c          the merges of branch
- *   forward.c      the public forward, jvp, vjp, in chunks of samples
- *   jacobian.c     J as an operator: the handle, products, rows
+ *   forward.c      forward, jvp, vjp, in chunks of samples      door.c      the public ones
+ *   jacobian.c     J as an operator: the handle, products, rows      jacobian_dense.c      the same for the rooms above
  *   jacobian_network.c jacobian_matrix.c jacobian_callbacks.c jacobian_function.c      its sources
  *   jacobian_restrict.c jacobian_stack.c      chosen columns; several below each other
  *   guard.c        what a function of the caller has written
  *   strip.c        columns of a network's J, layer by layer from the last
  *   factors.c      J of dense layers as outer products, layer by layer
+ *
+ * What computes with numbers is compiled for f64 and, with the names of finite_single.h, for f32 (lib/core/real.h).
  *
  * Values are [n, size] row-major, one per value of the program; a value with positions is [n, positions, channels].
  */
@@ -23,6 +25,10 @@
 #define NTK_FINITE_H
 
 #include "optimizer.h"
+
+#if defined(NTK_SINGLE)
+#include "finite_single.h"
+#endif
 
 /* ---- the tape -------------------------------------------------------------------------------------------------- */
 
@@ -65,7 +71,6 @@ typedef struct ntk_finite_op {
     ntk_status (*backward)(ntk_tape *t, const ntk_step *s);
 } ntk_finite_op;
 
-extern const ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm;
 extern const ntk_finite_op ntk_finite_sum, ntk_finite_product, ntk_finite_concat; /* by the merge of a branch */
 
 /** x: dense [n, input]; theta: dense [p].  Both stay the caller's.  On failure there is nothing to close. */
@@ -169,14 +174,23 @@ ntk_status ntk_finite_check_network(ntk_context *ctx, const ntk_network *network
 ntk_status ntk_finite_check_vector(ntk_context *ctx, const char *name, int64_t count, const ntk_real *values);
 ntk_status ntk_finite_check_rows(ntk_context *ctx, const char *name, int64_t first, int64_t rows, int64_t width, const ntk_real *values);
 
+/** theta [p] of a seed. */
+ntk_status ntk_finite_draw(ntk_context *ctx, const ntk_network *network, uint64_t seed, void *theta);
+ntk_status ntk_finite_draw_f32(ntk_context *ctx, const ntk_network *network, uint64_t seed, void *theta);
+
 /* Dense in, dense out; arguments are trusted, results are finite or an error.  For the rooms above. */
 
 /** f [n, o] = f(x). */
-ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, ntk_real *f);
+ntk_status ntk_finite_forward(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, void *f);
 /** df [n, o] = J v. */
-ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, const ntk_real *v, ntk_real *df);
+ntk_status ntk_finite_jvp(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, const void *v, void *df);
 /** g [p] = Jᵀ u. */
-ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const ntk_real *theta, const ntk_real *x, const ntk_real *u, ntk_real *g);
+ntk_status ntk_finite_vjp(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, const void *u, void *g);
+
+/* The same in f32, for files that are compiled once. */
+ntk_status ntk_finite_forward_f32(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, void *f);
+ntk_status ntk_finite_jvp_f32(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, const void *v, void *df);
+ntk_status ntk_finite_vjp_f32(ntk_context *ctx, const ntk_network *network, int64_t n, const void *theta, const void *x, const void *u, void *g);
 
 /* ---- masks and graphs (sites.c) --------------------------------------------------------------------------------- */
 
@@ -185,9 +199,10 @@ ntk_status ntk_finite_check_sites(ntk_context *ctx, const ntk_network *network, 
 
 /** The three functions and rows of J for samples as ntk_sites_pack() leaves them; without masks and graphs those above.  What belongs
  *  to positions that are not valid is 0. */
-ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, ntk_real *f);
-ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, const ntk_real *v, ntk_real *df);
-ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, const ntk_real *u, ntk_real *g);
+ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, void *f);
+ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, const void *v, void *df);
+ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, const void *u, void *g);
+ntk_status ntk_finite_forward_at_f32(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, void *f);
 ntk_status ntk_finite_rows_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const ntk_real *theta, const ntk_real *x, int64_t first,
                               int64_t count, ntk_real *rows);
 
@@ -196,13 +211,16 @@ ntk_status ntk_jacobian_rows_at(ntk_context *ctx, const ntk_network *network, co
 
 /* ---- Jacobians ------------------------------------------------------------------------------------------------- */
 
-/** A Jacobian is a few functions over its source. */
+/** A Jacobian is a few functions over its source, in its type. */
 typedef struct ntk_jacobian_class {
     const char *name;
     ntk_status (*apply)(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out);
     ntk_status (*apply_transposed)(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out);
     ntk_status (*rows)(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out); /* [count, p] */
 } ntk_jacobian_class;
+
+extern const ntk_jacobian_class ntk_jacobian_of_network, ntk_jacobian_of_matrix, ntk_jacobian_restricted, ntk_jacobian_stacked;
+extern const ntk_jacobian_class ntk_jacobian_of_network_f32, ntk_jacobian_of_matrix_f32, ntk_jacobian_restricted_f32, ntk_jacobian_stacked_f32;
 
 struct ntk_jacobian {
     ntk_object object;
@@ -225,12 +243,15 @@ struct ntk_jacobian {
     int64_t n_ranges;
 };
 
-/** Rows [first, first + count) of J, dense [count, p].  For the rooms above; arguments are trusted. */
-ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out);
+/** Rows [first, first + count) of J, dense [count, p].  For the rooms above; arguments are trusted.  In f64 of any J, in f32 of one of f32. */
+ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out);
+ntk_status ntk_jacobian_dense_rows_f32(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, void *out);
 
-/** out [rows] = J v and out [p] = Jᵀ u, dense; arguments are trusted. */
-ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out);
-ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out);
+/** out [rows] = J v and out [p] = Jᵀ u, dense; the same. */
+ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out);
+ntk_status ntk_jacobian_dense_apply_f32(ntk_context *ctx, const ntk_jacobian *j, const void *v, void *out);
+ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out);
+ntk_status ntk_jacobian_dense_apply_transposed_f32(ntk_context *ctx, const ntk_jacobian *j, const void *u, void *out);
 
 /** J of a dense matrix [rows, columns], which it owns from now on, also if this fails. */
 ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, double *matrix, int64_t rows, int64_t columns, int64_t outputs, ntk_jacobian **jacobian);

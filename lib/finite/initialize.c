@@ -1,7 +1,7 @@
 /*
  * Draws theta.  Parameter i of a layer's weights is draw * N(0, 1) number i of stream 2 l (l the parametric layer in the
  * order of the flat vector), of its bias of stream 2 l + 1.  A pure function of (seed, l, i): the same for every number of
- * threads, and a layer's draw does not depend on the sizes of the others.
+ * threads, and a layer's draw does not depend on the sizes of the others.  In f32 the draws of f64 are rounded.
  */
 #include "finite.h"
 #include "real.h"
@@ -16,7 +16,7 @@ static void draw_range(void *user, int64_t begin, int64_t end, int worker)
 {
     const draw_job *j = user;
     (void)worker;
-    for (int64_t i = begin; i < end; ++i) j->out[i] = j->deviation * ntk_random_normal(j->seed, j->stream, (uint64_t)i);
+    for (int64_t i = begin; i < end; ++i) j->out[i] = (real)(j->deviation * ntk_random_normal(j->seed, j->stream, (uint64_t)i));
 }
 
 static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, real *theta)
@@ -30,22 +30,36 @@ static void draw_step(const ntk_context *ctx, const ntk_step *s, uint64_t seed, 
     ntk_parallel(ctx, bias, 4096, draw_range, &b);
 }
 
-ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta)
+ntk_status ntk_finite_draw(ntk_context *ctx, const ntk_network *network, uint64_t seed, void *theta)
 {
-    ntk_status status;
-    real *dense = NULL;
-    NTK_ENTER(ctx);
-    NTK_REQUIRE(ctx, network);
-    NTK_TRY(ntk_check_output(ctx, "theta", theta, NTK_REAL, NTK_SHAPE(network->n_parameters)));
-    NTK_TRY(NTK_NEW_RAW(ctx, network->n_parameters, &dense));
+    ntk_status status = NTK_OK;
     for (int64_t i = 0; i < network->n_steps; ++i) {
         if (network->steps[i].parametric < 0) continue;
-        draw_step(ctx, &network->steps[i], seed, dense);
+        draw_step(ctx, &network->steps[i], seed, theta);
         NTK_TRY(ntk_progress(ctx, (double)(i + 1) / (double)network->n_steps));
     }
-    NTK_TRY(ntk_finite_check_vector(ctx, "theta", network->n_parameters, dense));
+    NTK_TRY(ntk_finite_check_vector(ctx, "theta", network->n_parameters, theta));
+done:
+    return status;
+}
+
+#if !defined(NTK_SINGLE)
+
+ntk_status ntk_network_initialize(ntk_context *ctx, const ntk_network *network, uint64_t seed, ntk_array *theta)
+{
+    ntk_status (*const draw[2])(ntk_context *, const ntk_network *, uint64_t, void *) = NTK_BOTH(ntk_finite_draw);
+    ntk_status status;
+    void *dense = NULL;
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, network);
+    NTK_TRY(ntk_check_real(ctx, "theta", theta));
+    NTK_TRY(ntk_check_output(ctx, "theta", theta, theta->dtype, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_allocate_raw(ctx, network->n_parameters, ntk_dtype_size(theta->dtype), &dense));
+    NTK_TRY(draw[theta->dtype](ctx, network, seed, dense));
     ntk_store(theta, dense);
 done:
     ntk_free(dense);
     return status;
 }
+
+#endif

@@ -1,6 +1,6 @@
 /*
  * J = df/dtheta [n o, p] as an operator: v -> J v, u -> Jᵀ u, and rows, row = sample o + output.  The handle and its
- * door; what it does, its source does (jacobian_network.c, jacobian_matrix.c).
+ * door, in the type of J; what it does, its source does (jacobian_network.c, jacobian_matrix.c).
  */
 #include "finite.h"
 #include "linalg.h"
@@ -36,47 +36,23 @@ int64_t ntk_jacobian_outputs(const ntk_jacobian *jacobian)
     return jacobian ? jacobian->outputs : -1;
 }
 
-ntk_status ntk_jacobian_dense_apply(ntk_context *ctx, const ntk_jacobian *j, const double *v, double *out)
-{
-    ntk_status status;
-    NTK_TRY(j->class->apply(ctx, j, v, out));
-    NTK_TRY(ntk_finite_check_vector(ctx, "out", j->rows, out));
-done:
-    return status;
-}
-
-ntk_status ntk_jacobian_dense_apply_transposed(ntk_context *ctx, const ntk_jacobian *j, const double *u, double *out)
-{
-    ntk_status status;
-    NTK_TRY(j->class->apply_transposed(ctx, j, u, out));
-    NTK_TRY(ntk_finite_check_vector(ctx, "out", j->columns, out));
-done:
-    return status;
-}
-
-ntk_status ntk_jacobian_dense_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t count, double *out)
-{
-    return j->class->rows(ctx, j, first, count, out);
-}
-
 /* ---- the door -------------------------------------------------------------------------------------------------- */
 
-typedef ntk_status (*product)(ntk_context *ctx, const ntk_jacobian *j, const double *in, double *out);
+typedef ntk_status (*product)(ntk_context *ctx, const ntk_jacobian *j, const void *in, void *out);
 
-/* A vector of `from` numbers in, one of `to` numbers out. */
-static ntk_status multiply(ntk_context *ctx, const ntk_jacobian *j, product run, const char *name, const ntk_array *in, int64_t from,
+/* A vector of `from` numbers in, one of `to` numbers out.  run: by dtype. */
+static ntk_status multiply(ntk_context *ctx, const ntk_jacobian *j, const product run[2], const char *name, const ntk_array *in, int64_t from,
                            ntk_array *out, int64_t to)
 {
     ntk_status status;
     const void *dense;
-    void *copy = NULL;
-    double *result = NULL;
-    NTK_TRY(ntk_check_shape(ctx, name, in, NTK_F64, NTK_SHAPE(from)));
+    void *copy = NULL, *result = NULL;
+    NTK_TRY(ntk_check_shape(ctx, name, in, j->dtype, NTK_SHAPE(from)));
     NTK_TRY(ntk_check_finite(ctx, name, in));
-    NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(to)));
-    NTK_TRY(NTK_NEW_RAW(ctx, to, &result));
+    NTK_TRY(ntk_check_output(ctx, "out", out, j->dtype, NTK_SHAPE(to)));
+    NTK_TRY(ntk_allocate_raw(ctx, to, ntk_dtype_size(j->dtype), &result));
     NTK_TRY(ntk_borrow(ctx, in, &dense, &copy));
-    NTK_TRY_PART(ctx, 0, 1, run(ctx, j, dense, result));
+    NTK_TRY_PART(ctx, 0, 1, run[j->dtype](ctx, j, dense, result));
     ntk_store(out, result);
 done:
     ntk_free(copy);
@@ -86,16 +62,18 @@ done:
 
 ntk_status ntk_jacobian_apply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out)
 {
+    static const product run[2] = NTK_BOTH(ntk_jacobian_dense_apply);
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, jacobian);
-    return multiply(ctx, jacobian, ntk_jacobian_dense_apply, "v", v, jacobian->columns, out, jacobian->rows);
+    return multiply(ctx, jacobian, run, "v", v, jacobian->columns, out, jacobian->rows);
 }
 
 ntk_status ntk_jacobian_apply_transposed(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *u, ntk_array *out)
 {
+    static const product run[2] = NTK_BOTH(ntk_jacobian_dense_apply_transposed);
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, jacobian);
-    return multiply(ctx, jacobian, ntk_jacobian_dense_apply_transposed, "u", u, jacobian->rows, out, jacobian->columns);
+    return multiply(ctx, jacobian, run, "u", u, jacobian->rows, out, jacobian->columns);
 }
 
 static bool rows_are_dense(const ntk_array *a)
@@ -109,16 +87,16 @@ static bool rows_are_dense(const ntk_array *a)
  */
 static int64_t rows_per_step(const ntk_jacobian *j, bool straight)
 {
-    double fit = 64.0 * 1048576 / (8.0 * (double)NTK_MAX(j->columns, 1));
+    double fit = 64.0 * 1048576 / ((double)ntk_dtype_size(j->dtype) * (double)NTK_MAX(j->columns, 1));
     return NTK_MAX(straight ? 256 : 1, (int64_t)fit);
 }
 
 /* `count` rows into rows [at, at + count) of out, through `scratch` where that is not dense. */
-static ntk_status store_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t at, int64_t count, ntk_array *out, double *scratch)
+static ntk_status store_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, int64_t at, int64_t count, ntk_array *out, void *scratch)
 {
+    ntk_status (*const get[2])(ntk_context *, const ntk_jacobian *, int64_t, int64_t, void *) = NTK_BOTH(ntk_jacobian_dense_rows);
     ntk_array rows = ntk_array_rows(out, at, count);
-    double *dense = scratch ? scratch : rows.data;
-    ntk_status status = ntk_jacobian_dense_rows(ctx, j, first + at, count, dense);
+    ntk_status status = get[j->dtype](ctx, j, first + at, count, scratch ? scratch : rows.data);
     if (status == NTK_OK && scratch) ntk_store(&rows, scratch);
     return status;
 }
@@ -126,7 +104,7 @@ static ntk_status store_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t fi
 static ntk_status check_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t first, const ntk_array *out)
 {
     ntk_status status;
-    NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(-1, j->columns)));
+    NTK_TRY(ntk_check_output(ctx, "out", out, j->dtype, NTK_SHAPE(-1, j->columns)));
     if (first < 0 || first > j->rows || out->shape[0] > j->rows - first)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%lld rows of J from row %lld on are asked for; it has %lld", (long long)out->shape[0],
                         (long long)first, (long long)j->rows);
@@ -137,14 +115,14 @@ done:
 ntk_status ntk_jacobian_get_rows(ntk_context *ctx, const ntk_jacobian *jacobian, int64_t first, ntk_array *out)
 {
     ntk_status status;
-    double *scratch = NULL;
+    void *scratch = NULL;
     int64_t m, block;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, jacobian);
     NTK_TRY(check_rows(ctx, jacobian, first, out));
     m = out->shape[0];
     block = rows_per_step(jacobian, rows_are_dense(out));
-    if (!rows_are_dense(out)) NTK_TRY(NTK_NEW_RAW(ctx, NTK_MIN(block, m) * jacobian->columns, &scratch));
+    if (!rows_are_dense(out)) NTK_TRY(ntk_allocate_raw(ctx, NTK_MIN(block, m) * jacobian->columns, ntk_dtype_size(jacobian->dtype), &scratch));
     for (int64_t at = 0; at < m; at += block) {
         int64_t count = NTK_MIN(block, m - at);
         NTK_TRY_PART(ctx, (double)at / (double)m, (double)(at + count) / (double)m, store_rows(ctx, jacobian, first, at, count, out, scratch));

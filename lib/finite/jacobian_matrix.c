@@ -26,7 +26,11 @@ static ntk_status matrix_rows(ntk_context *ctx, const ntk_jacobian *j, int64_t f
     return NTK_OK;
 }
 
-static const ntk_jacobian_class of_matrix = {"matrix", matrix_apply, matrix_apply_transposed, matrix_rows};
+const ntk_jacobian_class ntk_jacobian_of_matrix = {"matrix", matrix_apply, matrix_apply_transposed, matrix_rows};
+
+#if !defined(NTK_SINGLE)
+
+static const ntk_jacobian_class *const classes[2] = NTK_BOTH(ntk_jacobian_of_matrix);
 
 ntk_status ntk_jacobian_check_outputs(ntk_context *ctx, const char *name, int64_t rows, int64_t outputs)
 {
@@ -42,7 +46,7 @@ ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, real *matrix, int64_t rows,
         ntk_free(matrix);
         return status;
     }
-    (*jacobian)->class = &of_matrix;
+    (*jacobian)->class = classes[NTK_F64];
     (*jacobian)->rows = rows;
     (*jacobian)->columns = columns;
     (*jacobian)->outputs = outputs;
@@ -53,7 +57,8 @@ ntk_status ntk_jacobian_own_matrix(ntk_context *ctx, real *matrix, int64_t rows,
 static ntk_status check_matrix(ntk_context *ctx, const ntk_array *j, int64_t outputs)
 {
     ntk_status status;
-    NTK_TRY(ntk_check_shape(ctx, "j", j, NTK_REAL, NTK_SHAPE(-1, -1)));
+    NTK_TRY(ntk_check_real(ctx, "j", j));
+    NTK_TRY(ntk_check_shape(ctx, "j", j, j->dtype, NTK_SHAPE(-1, -1)));
     NTK_TRY(ntk_jacobian_check_outputs(ctx, "j", j->shape[0], outputs));
     NTK_TRY(ntk_check_finite(ctx, "j", j));
 done:
@@ -69,7 +74,8 @@ ntk_status ntk_jacobian_from_matrix(ntk_context *ctx, const ntk_array *j, int64_
     NTK_REQUIRE(ctx, j);
     NTK_TRY(check_matrix(ctx, j, outputs));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &new));
-    new->class = &of_matrix;
+    new->class = classes[j->dtype];
+    new->dtype = j->dtype;
     new->rows = j->shape[0];
     new->columns = j->shape[1];
     new->outputs = outputs;
@@ -81,3 +87,5 @@ done:
     ntk_jacobian_destroy(new);
     return status;
 }
+
+#endif

@@ -19,7 +19,7 @@ static void scale_columns(const ntk_network *network, int64_t rows, real *j)
 {
     for (int64_t k = 0; k < network->n_steps; ++k) {
         const ntk_step *s = &network->steps[k];
-        double scale = sqrt(s->rate);
+        real scale = (real)sqrt(s->rate);
         if (s->parametric < 0 || scale == 1) continue;
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t i = 0; i < s->n_parameters; ++i) j[r * network->n_parameters + s->offset + i] *= scale;
@@ -97,15 +97,18 @@ done:
     return status;
 }
 
-static const ntk_jacobian_class of_network = {"network", network_apply, network_apply_transposed, network_rows};
+const ntk_jacobian_class ntk_jacobian_of_network = {"network", network_apply, network_apply_transposed, network_rows};
+
+#if !defined(NTK_SINGLE)
 
 static ntk_status check_point(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_array *x)
 {
     ntk_status status;
     NTK_TRY(ntk_finite_check_network(ctx, network));
-    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_REAL, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_check_real(ctx, "theta", theta));
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, theta->dtype, NTK_SHAPE(network->n_parameters)));
     NTK_TRY(ntk_check_finite(ctx, "theta", theta));
-    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, NTK_REAL));
+    NTK_TRY(ntk_network_check_input(ctx, network, "x", x, theta->dtype));
 done:
     return status;
 }
@@ -120,23 +123,27 @@ ntk_status ntk_jacobian_with(ntk_context *ctx, const ntk_network *network, const
 {
     ntk_status status;
     ntk_jacobian *j = NULL;
+    static const ntk_jacobian_class *const classes[2] = NTK_BOTH(ntk_jacobian_of_network);
     NTK_ENTER_NEW(ctx, jacobian);
     NTK_REQUIRE(ctx, network);
     NTK_TRY(check_point(ctx, network, theta, x));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &j));
-    j->class = &of_network;
+    j->class = classes[theta->dtype];
+    j->dtype = theta->dtype;
     j->network = ntk_retain(network);
     j->outputs = ntk_network_outputs(network);
     j->columns = network->n_parameters;
     NTK_TRY(ntk_size_product(ctx, "rows of J", x->shape[0], j->outputs, &j->rows));
-    NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&j->theta));
-    NTK_TRY(ntk_copy_dense(ctx, x, (void **)&j->x));
+    NTK_TRY(ntk_copy_dense(ctx, theta, &j->theta));
+    NTK_TRY(ntk_copy_dense(ctx, x, &j->x));
     NTK_TRY(ntk_sites_open(ctx, network, "x", x->shape[0], structure, &j->sites));
     NTK_TRY(ntk_finite_check_sites(ctx, network, &j->sites));
-    ntk_sites_pack(&j->sites, NTK_REAL, j->x);
+    ntk_sites_pack(&j->sites, j->dtype, j->x);
     *jacobian = j;
     j = NULL;
 done:
     ntk_jacobian_destroy(j);
     return status;
 }
+
+#endif

@@ -60,18 +60,22 @@ done:
     return status;
 }
 
-static const ntk_jacobian_class restricted_class = {"restricted", restricted_apply, restricted_apply_transposed, restricted_rows};
+const ntk_jacobian_class ntk_jacobian_restricted = {"restricted", restricted_apply, restricted_apply_transposed, restricted_rows};
+
+#if !defined(NTK_SINGLE)
 
 /* `ranges` are checked, and the new handle's from now on, also if this fails. */
 static ntk_status make(ntk_context *ctx, const ntk_jacobian *j, ntk_range *ranges, int64_t count, ntk_jacobian **restricted)
 {
     ntk_status status;
     ntk_jacobian *new = NULL;
+    static const ntk_jacobian_class *const classes[2] = NTK_BOTH(ntk_jacobian_restricted);
     NTK_TRY(NTK_NEW_HANDLE(ctx, &new));
     NTK_TRY(NTK_NEW(ctx, 1, &new->parts));
     new->parts[0] = ntk_retain(j);
     new->n_parts = 1;
-    new->class = &restricted_class;
+    new->class = classes[j->dtype];
+    new->dtype = j->dtype;
     new->rows = j->rows;
     new->outputs = j->outputs;
     for (int64_t i = 0; i < count; ++i) new->columns += ranges[i].count;
@@ -164,3 +168,5 @@ done:
     ntk_free(found);
     return status;
 }
+
+#endif

@@ -44,11 +44,15 @@ done:
     return status;
 }
 
-static const ntk_jacobian_class stack_class = {"stack", stack_apply, stack_apply_transposed, stack_rows};
+const ntk_jacobian_class ntk_jacobian_stacked = {"stack", stack_apply, stack_apply_transposed, stack_rows};
+
+#if !defined(NTK_SINGLE)
 
 static ntk_status check_part(ntk_context *ctx, int64_t i, const ntk_jacobian *part, const ntk_jacobian *first)
 {
     if (!part) return ntk_fail(ctx, NTK_ERROR_NULL, "parts[%lld] is NULL", (long long)i);
+    if (part->dtype != first->dtype)
+        return ntk_fail(ctx, NTK_ERROR_DTYPE, "parts[%lld] holds %s; parts[0] %s", (long long)i, ntk_dtype_name(part->dtype), ntk_dtype_name(first->dtype));
     if (part->columns == first->columns && part->outputs == first->outputs) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_SHAPE, "parts[%lld] has %lld columns and %lld outputs; expected the %lld and %lld of parts[0]", (long long)i,
                     (long long)part->columns, (long long)part->outputs, (long long)first->columns, (long long)first->outputs);
@@ -58,13 +62,15 @@ ntk_status ntk_jacobian_stack(ntk_context *ctx, const ntk_jacobian *const *parts
 {
     ntk_status status;
     ntk_jacobian *j = NULL;
+    static const ntk_jacobian_class *const classes[2] = NTK_BOTH(ntk_jacobian_stacked);
     NTK_ENTER_NEW(ctx, stack);
     NTK_REQUIRE(ctx, parts);
     if (count < 1) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "count is %lld; expected at least 1", (long long)count);
     for (int64_t i = 0; i < count; ++i) NTK_TRY(check_part(ctx, i, parts[i], parts[0]));
     NTK_TRY(NTK_NEW_HANDLE(ctx, &j));
     NTK_TRY(NTK_NEW(ctx, count, &j->parts));
-    j->class = &stack_class;
+    j->class = classes[parts[0]->dtype];
+    j->dtype = parts[0]->dtype;
     j->columns = parts[0]->columns;
     j->outputs = parts[0]->outputs;
     for (; j->n_parts < count; ++j->n_parts) {
@@ -78,3 +84,5 @@ done:
     ntk_jacobian_destroy(j);
     return status;
 }
+
+#endif

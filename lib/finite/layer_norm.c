@@ -4,7 +4,7 @@
  *     dy = r (dx - mean(dx) - y mean(y dx)),   backward the same with dy and dx exchanged: the map is symmetric.
  *
  * A sample is `groups` sets of `count` numbers.  `at` lists where the numbers of the first set stand, `group` where those of
- * the others begin: the chosen axes are gathered, normalised, and scattered back.
+ * the others begin: the chosen axes are gathered, normalised, and scattered back.  Sums are taken in f64 in either type.
  */
 #include "finite.h"
 #include "real.h"
@@ -83,11 +83,12 @@ static double normalize(const norm *m, const real *x)
     gather(m, x, m->x);
     mean = mean_of(m->count, m->x);
     for (int64_t i = 0; i < m->count; ++i) {
-        m->y[i] = m->x[i] - mean;
-        sum += m->y[i] * m->y[i];
+        double y = m->x[i] - mean;
+        m->y[i] = (real)y;
+        sum += y * y;
     }
     r = 1 / sqrt(sum / (double)m->count + m->epsilon);
-    for (int64_t i = 0; i < m->count; ++i) m->y[i] *= r;
+    for (int64_t i = 0; i < m->count; ++i) m->y[i] *= (real)r;
     return r;
 }
 
@@ -99,7 +100,7 @@ static void add_derivative(const norm *m, const real *x, const real *d, real *ou
     mean = mean_of(m->count, m->d);
     for (int64_t i = 0; i < m->count; ++i) along += m->y[i] * m->d[i];
     along /= (double)m->count;
-    for (int64_t i = 0; i < m->count; ++i) out[m->at[i]] += r * (m->d[i] - mean - m->y[i] * along);
+    for (int64_t i = 0; i < m->count; ++i) out[m->at[i]] += (real)(r * (m->d[i] - mean - m->y[i] * along));
 }
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)

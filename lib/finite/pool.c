@@ -23,16 +23,16 @@ static ntk_status open_pool(ntk_tape *t, const ntk_step *s, pool *p)
     return ntk_window_list_reads(t->ctx, &w, &p->reads);
 }
 
-static double scale_of(const pool *p, const int64_t *reads)
+static real scale_of(const pool *p, const int64_t *reads)
 {
     int64_t inside = 0;
     for (int64_t t = 0; t < p->taps; ++t) inside += reads[t] >= 0;
-    return !p->average ? 1 : 1 / (double)(p->inside ? inside : p->taps);
+    return !p->average ? 1 : 1 / (real)(p->inside ? inside : p->taps);
 }
 
 static void apply_at(const pool *p, const int64_t *reads, const real *x, real *y)
 {
-    double scale = scale_of(p, reads);
+    real scale = scale_of(p, reads);
     memset(y, 0, (size_t)p->channels * sizeof *y);
     for (int64_t t = 0; t < p->taps; ++t)
         for (int64_t k = 0; reads[t] >= 0 && k < p->channels; ++k) y[k] += x[reads[t] * p->channels + k];
@@ -51,7 +51,7 @@ static ntk_status apply(ntk_tape *t, const ntk_step *s, int64_t rows, const real
 
 static void add_at(const pool *p, const int64_t *reads, const real *dy, real *dx)
 {
-    double scale = scale_of(p, reads);
+    real scale = scale_of(p, reads);
     for (int64_t t = 0; t < p->taps; ++t)
         for (int64_t k = 0; reads[t] >= 0 && k < p->channels; ++k) dx[reads[t] * p->channels + k] += scale * dy[k];
 }

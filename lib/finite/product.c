@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* prod_{j != k} x_j at one element; k = -1: of all. */
-static double others(const ntk_tape *t, const ntk_step *s, int k, int64_t at)
+static real others(const ntk_tape *t, const ntk_step *s, int k, int64_t at)
 {
-    double product = 1;
+    real product = 1;
     for (int j = 0; j < s->n_inputs; ++j)
         if (j != k) product *= t->value[s->inputs[j]][at];
     return product;

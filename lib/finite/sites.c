@@ -99,7 +99,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, real *f)
+ntk_status ntk_finite_forward_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, void *f)
 {
     ntk_status status;
     NTK_TRY(run_all(ctx, network, sites, theta, x, (pass){.out = f}));
@@ -108,7 +108,7 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, const real *v, real *df)
+ntk_status ntk_finite_jvp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, const void *v, void *df)
 {
     ntk_status status;
     NTK_TRY(run_all(ctx, network, sites, theta, x, (pass){.v = v, .out = df}));
@@ -117,10 +117,10 @@ done:
     return status;
 }
 
-ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const real *theta, const real *x, const real *u, real *g)
+ntk_status ntk_finite_vjp_at(ntk_context *ctx, const ntk_network *network, const ntk_sites *sites, const void *theta, const void *x, const void *u, void *g)
 {
     ntk_status status;
-    memset(g, 0, (size_t)network->n_parameters * sizeof *g);
+    memset(g, 0, (size_t)network->n_parameters * sizeof(real));
     NTK_TRY(run_all(ctx, network, sites, theta, x, (pass){.u = u, .out = g}));
     NTK_TRY(ntk_finite_check_vector(ctx, "g", network->n_parameters, g));
 done:
@@ -136,7 +136,7 @@ static ntk_status rows_of_one(ntk_context *ctx, one *s, int64_t begin, int64_t e
     real *own = NULL;
     int64_t p = s->network->n_parameters, count;
     NTK_TRY(ntk_size_product(ctx, "rows of J", s->own->size, p, &count));
-    NTK_TRY(ntk_memory_require(ctx, "rows of J", 8.0 * (double)count));
+    NTK_TRY(ntk_memory_require(ctx, "rows of J", (double)count * sizeof(real)));
     NTK_TRY(NTK_NEW_RAW(ctx, count, &own));
     NTK_TRY(ntk_tape_rows(&s->tape, 0, s->own->size, own));
     memset(rows, 0, (size_t)((end - begin) * p) * sizeof *rows);

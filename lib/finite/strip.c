@@ -17,7 +17,7 @@ static const ntk_finite_op *const share_columns[] = {&ntk_finite_dense, &ntk_fin
 static bool shares(const ntk_step *s)
 {
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(share_columns); ++i)
-        if (s->op->finite == share_columns[i]) return true;
+        if (s->op->finite[NTK_REAL] == share_columns[i]) return true;
     return false;
 }
 
@@ -90,7 +90,7 @@ static void scale_rows(void *user, int64_t first, int64_t last, int worker)
     for (int64_t k = 0; k < network->n_steps; ++k) {
         const ntk_step *s = &network->steps[k];
         int64_t begin = NTK_MAX(s->offset, strip->column), end = NTK_MIN(s->offset + s->n_parameters, strip->column + strip->columns);
-        double root = sqrt(s->rate);
+        real root = (real)sqrt(s->rate);
         if (s->parametric < 0 || root == 1) continue;
         for (int64_t r = 0; r < rows; ++r)
             for (int64_t c = begin; c < end; ++c) out[r * strip->columns + c - strip->column] *= root;
@@ -105,7 +105,7 @@ static double bytes_of_sample(const ntk_network *network)
         values += (double)network->values[v].size;
         largest = fmax(largest, (double)network->values[v].size);
     }
-    return 8 * (2 * values + 3 * o * largest); /* cotangents go as soon as they have been passed on */
+    return sizeof(real) * (2 * values + 3 * o * largest); /* cotangents go as soon as they have been passed on */
 }
 
 static int64_t samples_at_once(const ntk_context *ctx, const ntk_network *network)

@@ -76,7 +76,7 @@ ntk_status ntk_tape_forward(ntk_tape *t, bool keep)
     for (int64_t i = 0; i < t->network->n_steps; ++i) {
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_block(t, t->n, s->output, &t->value[s->output]));
-        NTK_TRY_PART(t->ctx, share(t, i), share(t, i + 1), s->op->finite->forward(t, s));
+        NTK_TRY_PART(t->ctx, share(t, i), share(t, i + 1), s->op->finite[NTK_REAL]->forward(t, s));
         if (!keep) release_inputs(t, t->value, i);
     }
 done:
@@ -89,7 +89,7 @@ static ntk_status tangent_step(ntk_tape *t, int64_t i)
     const ntk_step *s = &t->network->steps[i];
     if (!t->network->values[s->output].parametric) return NTK_OK;
     NTK_TRY(ntk_tape_block(t, t->n, s->output, &t->tangent[s->output]));
-    NTK_TRY(s->op->finite->tangent(t, s));
+    NTK_TRY(s->op->finite[NTK_REAL]->tangent(t, s));
     release_inputs(t, t->tangent, i);
 done:
     return status;
@@ -148,7 +148,7 @@ static ntk_status run_backward(ntk_tape *t)
         const ntk_step *s = &t->network->steps[i];
         NTK_TRY(ntk_tape_cotangent(t, s->output, &c));
         if (c && t->take && s->parametric >= 0) t->take(t->take_user, t, s);
-        if (c) NTK_TRY_PART(t->ctx, share(t, steps - 1 - i), share(t, steps - i), s->op->finite->backward(t, s));
+        if (c) NTK_TRY_PART(t->ctx, share(t, steps - 1 - i), share(t, steps - i), s->op->finite[NTK_REAL]->backward(t, s));
         release(t->cotangent, s->output);
     }
 done:

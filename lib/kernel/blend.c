@@ -63,8 +63,8 @@ done:
 
 static ntk_status prepare_part(ntk_context *ctx, const ntk_kernel *part, const ntk_points *points, ntk_points *out)
 {
-    if (points->dtype == NTK_F32 && !part->class->single)
-        return ntk_fail(ctx, NTK_ERROR_DTYPE, "x holds f32; the %s kernel in the sum takes f64", part->class->name);
+    if (!ntk_class_takes(part->class, points->dtype))
+        return ntk_fail(ctx, NTK_ERROR_DTYPE, "x holds %s; the %s kernel in the sum takes %s", ntk_dtype_name(points->dtype), part->class->name, ntk_class_types(part->class));
     *out = *points;
     out->copy = out->prepared = NULL;
     out->sites = (ntk_sites){0};
@@ -224,7 +224,7 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->preparing += (double)ntk_dtype_size(dtype) * (double)(n * width_of(k)) + cost->diagonal;
 }
 
-const ntk_kernel_class ntk_blend_kernel = {"blended", true, false, 0.3, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_blend_kernel = {"blended", NTK_TAKES_BOTH, false, 0.3, prepare, release, block, diagonal, cost};
 
 /* ---- the constructors ------------------------------------------------------------------------------------------ */
 

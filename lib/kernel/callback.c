@@ -45,4 +45,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     *cost = (ntk_cost){0};
 }
 
-const ntk_kernel_class ntk_callback_kernel = {"callback", false, false, 0, NULL, NULL, block, diagonal, cost};
+const ntk_kernel_class ntk_callback_kernel = {"callback", NTK_TAKES_F64, false, 0, NULL, NULL, block, diagonal, cost};

@@ -35,7 +35,7 @@ static ntk_status jacobian_of(ntk_context *ctx, const ntk_kernel *k, const ntk_p
     ntk_status status;
     ntk_jacobian *j = NULL;
     int64_t p = k->network->n_parameters, shape[NTK_MAX_NDIM];
-    ntk_array theta = ntk_vector_f64(k->theta, p), x;
+    ntk_array theta = ntk_array_dense(k->theta, NTK_REAL, 1, &p), x;
     shape[0] = points->n;
     memcpy(shape + 1, k->network->shape, (NTK_MAX_NDIM - 1) * sizeof *shape);
     x = ntk_array_dense(points->x, NTK_REAL, k->network->ndim + 1, shape);
@@ -52,7 +52,7 @@ done:
 
 static double kept_bytes(const ntk_kernel *k, int64_t n)
 {
-    double bytes = 8 * (double)n * (double)ntk_network_outputs(k->network) * (double)k->network->n_parameters;
+    double bytes = sizeof(real) * (double)n * (double)ntk_network_outputs(k->network) * (double)k->network->n_parameters;
     return k->keeps || bytes <= KEPT || !ntk_strips_fit(k->network) ? bytes : 0;
 }
 
@@ -70,7 +70,7 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
     else NTK_TRY_PART(ctx, 0, 0.2, ntk_finite_forward(ctx, k->network, points->n, k->theta, points->x, w->f));
     if (kept_bytes(k, points->n) == 0 && points->sites.n_crops == 0) return NTK_OK;
     NTK_TRY(ntk_size_product(ctx, "the Jacobian", rows, k->network->n_parameters, &numbers));
-    NTK_TRY(ntk_memory_require(ctx, "the Jacobian", 8.0 * (double)numbers));
+    NTK_TRY(ntk_memory_require(ctx, "the Jacobian", (double)numbers * sizeof(real)));
     NTK_TRY(NTK_NEW_RAW(ctx, numbers, &w->jacobian));
     NTK_TRY_PART(ctx, 0.2, 1, jacobian_of(ctx, k, points, w->jacobian));
 done:
@@ -82,7 +82,8 @@ static ntk_status contract(ntk_context *ctx, ntk_outputs outputs, int64_t o, int
                            int64_t n, real *out, int64_t ld)
 {
     ntk_status status = NTK_OK;
-    real *plane = NULL, each = outputs == NTK_OUTPUTS_TRACE ? 1 / (double)o : 1;
+    double each = outputs == NTK_OUTPUTS_TRACE ? 1 / (double)o : 1;
+    real *plane = NULL;
     int64_t step = outputs == NTK_OUTPUTS_TRACE ? 1 : o;
     if (outputs == NTK_OUTPUTS_FULL) return ntk_gemm(ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, m * o, n * o, width, 1, a, p, b, p, 0, out, ld);
     if (outputs == NTK_OUTPUTS_TRACE && width == p)
@@ -164,7 +165,7 @@ static double square(const real *row, int64_t rows, int64_t p, int64_t width)
 {
     double sum = 0;
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < width; ++i) sum += row[r * p + i] * row[r * p + i];
+        for (int64_t i = 0; i < width; ++i) sum += (double)row[r * p + i] * (double)row[r * p + i];
     return sum;
 }
 
@@ -172,7 +173,7 @@ static void squares(ntk_outputs outputs, int64_t o, int64_t p, int64_t width, co
 {
     bool trace = outputs == NTK_OUTPUTS_TRACE;
     int64_t each = trace ? o : 1, count = m * o / each;
-    for (int64_t i = 0; i < count; ++i) out[i] = square(rows + i * each * p, each, p, width) / (double)each;
+    for (int64_t i = 0; i < count; ++i) out[i] = (real)(square(rows + i * each * p, each, p, width) / (double)each);
 }
 
 void ntk_empirical_squares(ntk_outputs outputs, int64_t o, int64_t p, const real *rows, int64_t m, real *out)
@@ -213,12 +214,12 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     double rows = ntk_finite_tape_bytes(ctx, k->network, n * (1 + (int64_t)o), 1, NTK_JACOBIAN_BUDGET), forward = ntk_finite_forward_flops(k->network);
     (void)dtype;
     bool strips = kept_bytes(k, n) == 0;
-    *cost = (ntk_cost){.prepared = kept_bytes(k, n) + 8 * (double)n * o};
-    cost->preparing = fmax(ntk_finite_tape_bytes(ctx, k->network, n, 1, NTK_TAPE_BUDGET), 8 * (p + (double)n * (double)ntk_network_input_size(k->network)) + rows);
-    cost->tile = 8 * tile * tile + (strips ? ntk_strips_bytes(ctx, k->network, 2 * tile * o, (int64_t)tile) : 0);
+    *cost = (ntk_cost){.prepared = kept_bytes(k, n) + sizeof(real) * (double)n * o};
+    cost->preparing = fmax(ntk_finite_tape_bytes(ctx, k->network, n, 1, NTK_TAPE_BUDGET), sizeof(real) * (p + (double)n * (double)ntk_network_input_size(k->network)) + rows);
+    cost->tile = sizeof(real) * tile * tile + (strips ? ntk_strips_bytes(ctx, k->network, 2 * tile * o, (int64_t)tile) : 0);
     cost->diagonal = strips ? ntk_strips_bytes(ctx, k->network, o, (int64_t)NTK_MIN(n, NTK_DIAGONAL_SAMPLES)) : 0;
     cost->sample = forward * (2 + 2 * o);
     cost->pair = 2 * o * p * (k->outputs == NTK_OUTPUTS_FULL ? o : 1);
 }
 
-const ntk_kernel_class ntk_empirical_kernel = {"empirical", false, false, 0.5, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_empirical_kernel = {"empirical", 1 << NTK_REAL, false, 0.5, prepare, release, block, diagonal, cost};

@@ -23,9 +23,9 @@ static ntk_status check_job(ntk_context *ctx, const ntk_kernel *k, const ntk_job
     if (job->n1 < 0 || job->n2 < 0 || job->inputs < 0)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "job.n1, job.n2 and job.inputs are %lld, %lld and %lld; none may be negative", (long long)job->n1,
                         (long long)job->n2, (long long)job->inputs);
-    if (job->dtype != NTK_F64 && (job->dtype != NTK_F32 || !k->class->single))
+    if (!ntk_class_takes(k->class, job->dtype))
         return ntk_fail(ctx, NTK_ERROR_DTYPE, "job.dtype is %s; the %s kernel takes %s", ntk_dtype_name(job->dtype) ? ntk_dtype_name(job->dtype) : "no dtype",
-                        k->class->name, k->class->single ? "f64 or f32" : "f64");
+                        k->class->name, ntk_class_types(k->class));
     if (job->n2 > 0 && (job->gram || job->diagonal))
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "job.n2 is %lld; a gram and a diagonal have one set of inputs", (long long)job->n2);
     if (!ntk_storage_name(job->storage)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "job.storage is %d: no storage", (int)job->storage);

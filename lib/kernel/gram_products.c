@@ -14,7 +14,7 @@
 static int64_t rows_at_once(const ntk_context *ctx, const ntk_jacobian *j, int64_t most)
 {
     double limit = (double)ctx->options.memory_limit, budget = limit > 0 ? fmin(BLOCK, limit / 8) : BLOCK;
-    int64_t rows = (int64_t)(budget / (8 * fmax((double)j->columns, 1)));
+    int64_t rows = (int64_t)(budget / (sizeof(real) * fmax((double)j->columns, 1)));
     return NTK_MAX(NTK_MIN(rows, most), 1);
 }
 
@@ -32,7 +32,7 @@ done:
     return status;
 }
 
-ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const real *v, real *out)
+ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const void *v, void *out)
 {
     ntk_status status;
     real *g = NULL, *u = NULL, *w = NULL;
@@ -40,7 +40,7 @@ ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t
     NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &u));
     NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &w));
     for (int64_t c = 0; c < m; ++c)
-        NTK_TRY_PART(ctx, (double)c / (double)m, (double)(c + 1) / (double)m, one_column(ctx, gram, m, v + c, out + c, g, u, w));
+        NTK_TRY_PART(ctx, (double)c / (double)m, (double)(c + 1) / (double)m, one_column(ctx, gram, m, (const real *)v + c, (real *)out + c, g, u, w));
 done:
     ntk_free(w);
     ntk_free(u);
@@ -57,16 +57,16 @@ static ntk_status scaled_rows(ntk_context *ctx, const ntk_gram *gram, int64_t fi
     return status;
 }
 
-ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, real *out)
+ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, void *out)
 {
     ntk_status status;
     int64_t n = gram->size, p = gram->jacobian->columns, block = rows_at_once(ctx, gram->jacobian, n);
-    real *rows = NULL;
+    real *rows = NULL, *squares = out;
     NTK_TRY(NTK_NEW_RAW(ctx, block * p, &rows));
     for (int64_t at = 0; at < n; at += block) {
         int64_t count = NTK_MIN(block, n - at);
         NTK_TRY_PART(ctx, (double)at / (double)n, (double)(at + count) / (double)n, scaled_rows(ctx, gram, at, count, rows));
-        for (int64_t r = 0; r < count; ++r) out[at + r] = ntk_square_sum(p, rows + r * p);
+        for (int64_t r = 0; r < count; ++r) squares[at + r] = (real)ntk_square_sum(p, rows + r * p);
     }
     NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, 1, n, out, n));
 done:
@@ -89,7 +89,7 @@ done:
     return status;
 }
 
-ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, real *out)
+ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, void *out)
 {
     ntk_status status;
     real *left = NULL, *right = NULL;
@@ -100,7 +100,7 @@ ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t ro
         int64_t count = NTK_MIN(tall, m - at);
         double from = (double)at / (double)m, to = (double)(at + count) / (double)m;
         NTK_TRY_PART(ctx, from, from + 0.3 * (to - from), scaled_rows(ctx, gram, row + at, count, left));
-        NTK_TRY_PART(ctx, from + 0.3 * (to - from), to, meet(ctx, gram, left, count, column, n, right, wide, out + at * n));
+        NTK_TRY_PART(ctx, from + 0.3 * (to - from), to, meet(ctx, gram, left, count, column, n, right, wide, (real *)out + at * n));
     }
     NTK_TRY(ntk_check_values(ctx, "an entry of J D^-1 J'", NTK_REAL, m, n, out, n));
 done:

@@ -48,4 +48,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->pair = ntk_reading_pair_flops(k->reading, d);
 }
 
-const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", true, true, 0, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_infinite_kernel = {"infinite-width", NTK_TAKES_BOTH, true, 0, prepare, release, block, diagonal, cost};

@@ -71,8 +71,12 @@ done:
 
 static ntk_status check_theta(ntk_context *ctx, const ntk_network *network, const ntk_array *theta)
 {
-    ntk_status status = ntk_check_shape(ctx, "theta", theta, NTK_F64, NTK_SHAPE(network->n_parameters));
-    return status == NTK_OK ? ntk_check_finite(ctx, "theta", theta) : status;
+    ntk_status status;
+    NTK_TRY(ntk_check_real(ctx, "theta", theta));
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, theta->dtype, NTK_SHAPE(network->n_parameters)));
+    NTK_TRY(ntk_check_finite(ctx, "theta", theta));
+done:
+    return status;
 }
 
 /* Products per pair of samples.  Structured needs no more than the rows of J have numbers, and nearly always far less. */
@@ -86,20 +90,22 @@ static bool structured_is_cheaper(const ntk_network *network, ntk_outputs output
     return structured <= each * (double)network->n_parameters;
 }
 
+static const ntk_kernel_class *const empirical[2] = NTK_BOTH(ntk_empirical_kernel), *const structured[2] = NTK_BOTH(ntk_structured_kernel);
+
 static ntk_status choose_algorithm(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_kernel_options *o,
-                                   const ntk_kernel_class **class)
+                                   ntk_dtype dtype, const ntk_kernel_class **class)
 {
-    *class = &ntk_empirical_kernel;
+    *class = empirical[dtype];
     if (o->algorithm == NTK_ALGORITHM_CONTRACTION) return NTK_OK;
     if (o->algorithm == NTK_ALGORITHM_STRUCTURED || (ntk_factors_fit(network, optimizer) && structured_is_cheaper(network, o->outputs)))
-        *class = &ntk_structured_kernel;
+        *class = structured[dtype];
     return o->algorithm == NTK_ALGORITHM_STRUCTURED ? ntk_factors_check(ctx, network, optimizer) : NTK_OK;
 }
 
 ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel)
 {
     if (!kernel || !kernel->theta) return NTK_ALGORITHM_AUTO;
-    return kernel->class == &ntk_structured_kernel ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION;
+    return kernel->class == structured[NTK_F64] || kernel->class == structured[NTK_F32] ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION;
 }
 
 ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel)
@@ -115,7 +121,7 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     NTK_TRY(ntk_finite_check_network(ctx, network));
     NTK_TRY(check_theta(ctx, network, theta));
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, network->n_parameters));
-    NTK_TRY(choose_algorithm(ctx, network, optimizer, &o, &class));
+    NTK_TRY(choose_algorithm(ctx, network, optimizer, &o, theta->dtype, &class));
     NTK_TRY(ntk_kernel_new(ctx, class, &k));
     outputs = ntk_network_outputs(network);
     k->network = ntk_retain(network);
@@ -125,7 +131,7 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     k->trailing = o.outputs == NTK_OUTPUTS_DIAGONAL ? outputs : 1;
     k->delivers = NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS;
     k->layers = network->n_parametric;
-    NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&k->theta));
+    NTK_TRY(ntk_copy_dense(ctx, theta, &k->theta));
     *kernel = k;
     k = NULL;
 done:
@@ -171,26 +177,32 @@ done:
     return status;
 }
 
+/* Of an empirical kernel: that of theta. */
+static ntk_dtype type_of(const ntk_kernel *kernel)
+{
+    return ntk_class_takes(kernel->class, NTK_F32) ? NTK_F32 : NTK_F64;
+}
+
 /* The same kernel by `class`, with a reading or parameters of its own. */
 static ntk_status copy_as(ntk_context *ctx, const ntk_kernel *kernel, const ntk_kernel_class *class, ntk_kernel **copy)
 {
     ntk_status status;
     ntk_kernel *k = NULL;
-    ntk_array theta = ntk_vector_f64(kernel->theta, kernel->network->n_parameters);
+    ntk_array theta = ntk_array_dense(kernel->theta, type_of(kernel), 1, &kernel->network->n_parameters);
     NTK_TRY(ntk_kernel_new(ctx, class, &k));
     k->delivers = kernel->delivers;
     k->per_sample = kernel->per_sample;
     k->trailing = kernel->trailing;
     k->layers = kernel->layers;
     k->outputs = kernel->outputs;
-    k->keeps = kernel->theta;
+    k->keeps = kernel->theta != NULL;
     k->network = ntk_retain(kernel->network);
     k->optimizer = ntk_retain(kernel->optimizer);
     if (kernel->reading) {
         k->tile = k->wide = SPATIAL_TILE;
         NTK_TRY(ntk_reading_create(ctx, kernel->network, kernel->reading->inference ? NTK_DROPOUT_INFERENCE : NTK_DROPOUT_TRAINING, &k->reading));
     }
-    if (kernel->theta) NTK_TRY(ntk_copy_dense(ctx, &theta, (void **)&k->theta));
+    if (kernel->theta) NTK_TRY(ntk_copy_dense(ctx, &theta, &k->theta));
     *copy = k;
     k = NULL;
 done:
@@ -205,7 +217,7 @@ static bool has_mask(const ntk_structure *s)
 
 ntk_status ntk_kernel_for(ntk_context *ctx, const ntk_kernel *kernel, const ntk_structure *a, const ntk_structure *b, ntk_kernel **taken)
 {
-    const ntk_kernel_class *class = kernel->reading && kernel->reading->spatial ? &ntk_spatial_kernel : kernel->theta ? &ntk_empirical_kernel : kernel->class;
+    const ntk_kernel_class *class = kernel->reading && kernel->reading->spatial ? &ntk_spatial_kernel : kernel->theta ? empirical[type_of(kernel)] : kernel->class;
     *taken = NULL;
     if ((has_mask(a) || has_mask(b)) && (class != kernel->class || kernel->theta)) return copy_as(ctx, kernel, class, taken);
     *taken = ntk_retain(kernel);

@@ -5,6 +5,7 @@
  *   estimate.c     bytes and flops of a job before it starts
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
+ *   jacobian_gram.c  K of a Jacobian, by the ways there are
  *   strips.c       J strip by strip, for empirical kernels and grams of networks
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram_products.c  what is asked of a gram without a matrix
@@ -19,6 +20,10 @@
 #include "finite.h"
 #include "infinite.h"
 #include "linalg.h"
+
+#if defined(NTK_SINGLE)
+#include "kernel_single.h"
+#endif
 
 /** Which kernels a pass delivers. */
 enum { NTK_WANT_NTK = 1, NTK_WANT_NNGP = 2, NTK_WANT_LAYERS = 4, NTK_WANT_ERRORS = 8 };
@@ -54,9 +59,12 @@ typedef struct ntk_cost {
     double sample, pair; /* flop of preparing a sample, of a pair */
 } ntk_cost;
 
+/** Types that a class works in. */
+enum { NTK_TAKES_F64 = 1 << NTK_F64, NTK_TAKES_F32 = 1 << NTK_F32, NTK_TAKES_BOTH = NTK_TAKES_F64 | NTK_TAKES_F32 };
+
 typedef struct ntk_kernel_class {
     const char *name;
-    bool single; /* works in f32 too */
+    unsigned takes; /* dtypes of x: NTK_TAKES_* */
     bool mirrors;       /* block takes wide tiles, and of a symmetric matrix fills both triangles where the tile wants it */
     double preparation; /* share of a job that `prepare` takes, for progress */
     /** Checks x against the kernel, and does the work that is per sample.  NULL, like release: there is none. */
@@ -71,13 +79,23 @@ typedef struct ntk_kernel_class {
     void (*cost)(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost);
 } ntk_kernel_class;
 
+static inline bool ntk_class_takes(const ntk_kernel_class *class, ntk_dtype dtype)
+{
+    return (dtype == NTK_F64 || dtype == NTK_F32) && (class->takes >> dtype & 1);
+}
+
+/** "f64 or f32", "f64" or "f32". */
+const char *ntk_class_types(const ntk_kernel_class *class);
+
 /** A tile as the infinite reading fills it. */
 static inline ntk_results ntk_tile_results(const ntk_tile *tile)
 {
     return (ntk_results){tile->ntk, tile->nngp, tile->layers, tile->ld, tile->layer_stride, tile->mirror};
 }
 
-extern const ntk_kernel_class ntk_infinite_kernel, ntk_empirical_kernel, ntk_structured_kernel, ntk_spatial_kernel, ntk_planes_kernel, ntk_monte_carlo_kernel, ntk_callback_kernel, ntk_blend_kernel;
+/** Of empirical kernels one class per type. */
+extern const ntk_kernel_class ntk_empirical_kernel, ntk_empirical_kernel_f32, ntk_structured_kernel, ntk_structured_kernel_f32;
+extern const ntk_kernel_class ntk_infinite_kernel, ntk_spatial_kernel, ntk_planes_kernel, ntk_monte_carlo_kernel, ntk_callback_kernel, ntk_blend_kernel;
 
 struct ntk_kernel {
     ntk_object object;
@@ -91,7 +109,7 @@ struct ntk_kernel {
     ntk_network *network;    /* NULL for a callback */
     ntk_reading *reading;    /* infinite */
     ntk_outputs outputs;     /* empirical */
-    double *theta;
+    void *theta;             /* of the type that the class takes */
     bool keeps;              /* the rows of J whatever their size: samples have masks */
     ntk_optimizer *optimizer;
     int64_t samples;         /* Monte Carlo */
@@ -200,13 +218,32 @@ struct ntk_gram {
     ntk_algorithm algorithm;    /* of one of a Jacobian; PRODUCTS: it has no matrix */
 };
 
-/** k [N, N] = J D⁻¹ Jᵀ of a gram of a Jacobian, dense, symmetric. */
-ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, double *k);
+/** A way to K = J D⁻¹ Jᵀ: the bytes that it needs beside K, and the filling of k [N, N], dense, symmetric. */
+typedef struct ntk_way {
+    ntk_algorithm name;
+    double bytes;
+    ntk_status (*fill)(ntk_context *ctx, const ntk_gram *g, void *k);
+} ntk_way;
 
-/** Of a gram without a matrix: out [N, m] = K v; rows [row, row + m) by columns [column, column + n), dense; the diagonal, dense [N]. */
-ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const double *v, double *out);
-ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, double *out);
-ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, double *out);
+/** What a gram of a Jacobian does in its type.  Of one without a matrix: out [N, m] = K v; rows [row, row + m) by columns [column, column + n),
+ *  dense; the diagonal, dense [N]. */
+typedef struct ntk_jacobian_gram_class {
+    ntk_way (*choose)(const ntk_context *ctx, const ntk_gram *g);
+    ntk_status (*multiply)(ntk_context *ctx, const ntk_gram *gram, int64_t m, const void *v, void *out);
+    ntk_status (*block)(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, void *out);
+    ntk_status (*diagonal)(ntk_context *ctx, const ntk_gram *gram, void *out);
+} ntk_jacobian_gram_class;
+
+extern const ntk_jacobian_gram_class ntk_jacobian_gram, ntk_jacobian_gram_f32;
+const ntk_jacobian_gram_class *ntk_jacobian_gram_of(ntk_dtype dtype);
+
+/** k [N, N] = J D⁻¹ Jᵀ of a gram of a Jacobian, dense, symmetric, in the gram's type. */
+ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, void *k);
+
+/** The products of that class. */
+ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const void *v, void *out);
+ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, void *out);
+ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, void *out);
 
 /** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);

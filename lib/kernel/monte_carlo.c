@@ -137,4 +137,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->diagonal = cost->tile;
 }
 
-const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", false, false, 0, NULL, NULL, block, diagonal, cost};
+const ntk_kernel_class ntk_monte_carlo_kernel = {"Monte Carlo", NTK_TAKES_F64, false, 0, NULL, NULL, block, diagonal, cost};

@@ -85,26 +85,30 @@ done:
 
 ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out)
 {
-    if (without_matrix(gram)) return ntk_products_multiply(ctx, gram, m, v, out);
+    if (without_matrix(gram)) return ntk_jacobian_gram_of(gram->dtype)->multiply(ctx, gram, m, v, out);
     return gram->storage->product(ctx, gram->dtype, gram->size, m, gram->matrix[kind], v, out);
+}
+
+static double number_at(ntk_dtype dtype, const void *values, int64_t i)
+{
+    return dtype == NTK_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
 }
 
 static double entry(const ntk_gram *g, ntk_kind kind, int64_t i, int64_t j)
 {
-    int64_t at = g->storage->index(g->size, i, j);
-    return g->dtype == NTK_F64 ? ((const double *)g->matrix[kind])[at] : (double)((const float *)g->matrix[kind])[at];
+    return number_at(g->dtype, g->matrix[kind], g->storage->index(g->size, i, j));
 }
 
 ntk_status ntk_gram_trace(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double *trace)
 {
     ntk_status status = NTK_OK;
-    double *diagonal = NULL;
+    void *diagonal = NULL;
     if (without_matrix(gram)) {
-        NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &diagonal));
-        NTK_TRY(ntk_products_diagonal(ctx, gram, diagonal));
+        NTK_TRY(ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), &diagonal));
+        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->diagonal(ctx, gram, diagonal));
     }
     *trace = 0;
-    for (int64_t i = 0; i < gram->size; ++i) *trace += diagonal ? diagonal[i] : entry(gram, kind, i, i);
+    for (int64_t i = 0; i < gram->size; ++i) *trace += diagonal ? number_at(gram->dtype, diagonal, i) : entry(gram, kind, i, i);
 done:
     ntk_free(diagonal);
     return status;
@@ -126,14 +130,14 @@ done:
 ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_array *out)
 {
     ntk_status status;
-    double *computed = NULL;
+    void *computed = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size)));
     if (without_matrix(gram)) {
-        NTK_TRY(NTK_NEW_RAW(ctx, gram->size, &computed));
-        NTK_TRY(ntk_products_diagonal(ctx, gram, computed));
+        NTK_TRY(ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), &computed));
+        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->diagonal(ctx, gram, computed));
         ntk_store(out, computed);
     }
     for (int64_t i = 0; !computed && i < gram->size; ++i) {
@@ -169,14 +173,14 @@ static ntk_status check_block(ntk_context *ctx, const ntk_gram *g, int64_t row, 
 ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, ntk_array *out)
 {
     ntk_status status;
-    double *computed = NULL;
+    void *computed = NULL;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, gram);
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(check_block(ctx, gram, row, column, out));
     if (without_matrix(gram)) {
-        NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(out), &computed));
-        NTK_TRY(ntk_products_block(ctx, gram, row, out->shape[0], column, out->shape[1], computed));
+        NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(out), ntk_dtype_size(gram->dtype), &computed));
+        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->block(ctx, gram, row, out->shape[0], column, out->shape[1], computed));
         ntk_store(out, computed);
     }
     for (int64_t i = 0; !computed && i < out->shape[0]; ++i) {

@@ -66,4 +66,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->pair = ntk_planes_pair_flops(planes);
 }
 
-const ntk_kernel_class ntk_planes_kernel = {"infinite-width", true, false, 0.02, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_planes_kernel = {"infinite-width", NTK_TAKES_BOTH, false, 0.02, prepare, release, block, diagonal, cost};

@@ -3,13 +3,24 @@
 
 #include <string.h>
 
+const char *ntk_class_types(const ntk_kernel_class *class)
+{
+    return class->takes == NTK_TAKES_BOTH ? "f64 or f32" : class->takes == NTK_TAKES_F64 ? "f64" : "f32";
+}
+
+/* By contraction of J: the class that takes masks. */
+static bool contracts(const ntk_kernel *k)
+{
+    return k->class == &ntk_empirical_kernel || k->class == &ntk_empirical_kernel_f32;
+}
+
 ntk_status ntk_points_check(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_array *x)
 {
     ntk_status status = ntk_check_array(ctx, name, x);
     if (status != NTK_OK) return status;
-    if (x->dtype != NTK_F64 && (x->dtype != NTK_F32 || !k->class->single))
-        return ntk_fail(ctx, NTK_ERROR_DTYPE, "%s holds %s; the %s kernel takes %s", name, ntk_dtype_name(x->dtype), k->class->name,
-                        k->class->single ? "f64 or f32" : "f64");
+    if (!ntk_class_takes(k->class, x->dtype))
+        return ntk_fail(ctx, NTK_ERROR_DTYPE, "%s holds %s; the %s kernel takes %s%s", name, ntk_dtype_name(x->dtype), k->class->name,
+                        ntk_class_types(k->class), k->theta ? ", the type of its theta" : "");
     if (k->network) return ntk_network_check_input(ctx, k->network, name, x, x->dtype);
     status = ntk_check_shape(ctx, name, x, x->dtype, NTK_SHAPE(-1, -1));
     return status == NTK_OK ? ntk_check_finite(ctx, name, x) : status;
@@ -23,7 +34,7 @@ ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points 
 /* Only kernels of a network know positions. */
 static ntk_status open_sites(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_structure *structure, ntk_points *points)
 {
-    bool takes_masks = k->class == &ntk_spatial_kernel || (k->class == &ntk_empirical_kernel && k->keeps);
+    bool takes_masks = k->class == &ntk_spatial_kernel || (contracts(k) && k->keeps);
     ntk_status status;
     if (k->network && k->class != &ntk_monte_carlo_kernel && k->class != &ntk_blend_kernel) {
         NTK_TRY(ntk_sites_open(ctx, k->network, name, points->n, structure, &points->sites));

@@ -56,4 +56,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     cost->pair = pair;
 }
 
-const ntk_kernel_class ntk_spatial_kernel = {"infinite-width", true, false, 0.02, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_spatial_kernel = {"infinite-width", NTK_TAKES_BOTH, false, 0.02, prepare, release, block, diagonal, cost};

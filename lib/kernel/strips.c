@@ -24,7 +24,7 @@ static double budget_of(const ntk_context *ctx)
 /* Columns of a strip of so many rows. */
 static int64_t columns_at_once(const ntk_context *ctx, double rows)
 {
-    return (int64_t)fmax(budget_of(ctx) / (8 * fmax(rows, 1)), 1);
+    return (int64_t)fmax(budget_of(ctx) / (sizeof(real) * fmax(rows, 1)), 1);
 }
 
 static double widest(const ntk_network *network)
@@ -37,7 +37,7 @@ static double widest(const ntk_network *network)
 double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, double rows, int64_t n)
 {
     double p = (double)network->n_parameters, columns = fmax(widest(network), (double)columns_at_once(ctx, rows));
-    return 8 * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n);
+    return sizeof(real) * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n);
 }
 
 /* Memory that the strips of a call share: fresh pages cost as much as what is written there. */
@@ -205,7 +205,7 @@ done:
 static void add_squares(const ntk_kernel *k, int64_t m, int64_t width, const real *rows, real *out)
 {
     int64_t o = ntk_network_outputs(k->network), each = k->outputs == NTK_OUTPUTS_TRACE ? o : 1;
-    for (int64_t i = 0; out && i < m * o; ++i) out[i / each] += ntk_square_sum(width, rows + i * width) / (double)each;
+    for (int64_t i = 0; out && i < m * o; ++i) out[i / each] += (real)(ntk_square_sum(width, rows + i * width) / (double)each);
 }
 
 static real *advance(real *plane, int64_t numbers)
@@ -234,7 +234,7 @@ ntk_status ntk_strips_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_
 {
     ntk_status status = NTK_OK;
     int64_t each = k->per_sample * k->trailing;
-    double one = 8 * (double)ntk_network_outputs(k->network) * fmax((double)k->network->n_parameters, 1); /* J of a sample */
+    double one = sizeof(real) * (double)ntk_network_outputs(k->network) * fmax((double)k->network->n_parameters, 1); /* J of a sample */
     int64_t step = (int64_t)fmin(fmax(budget_of(ctx) / one, 1), (double)NTK_MAX(m, 1));
     clear(1, m * each, tile->ntk, 0);
     for (int64_t l = 0; l < k->layers; ++l) clear(1, m * each, layer_plane(tile, l), 0);

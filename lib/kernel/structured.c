@@ -140,7 +140,8 @@ ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *b, real *
     bool add = false;
     NTK_TRY(open_products(ctx, b, &w));
     for (int64_t l = 0; l < count; ++l) {
-        real *plane = layers ? layers + l * layer_stride : NULL, parts = (double)count;
+        real *plane = layers ? layers + l * layer_stride : NULL;
+        double parts = (double)count;
         bool learns = b->a->layers[l].inputs;
         if (plane && !learns) clear_block(rows, width, plane, b->ld);
         if (plane && learns) NTK_TRY_PART(ctx, (double)l / parts, ((double)l + 0.5) / parts, one_layer(ctx, b, l, &w, false, plane));
@@ -216,7 +217,7 @@ static void squares(const ntk_kernel *k, const ntk_factors *f, int64_t l, int64_
     int64_t o = trace ? 1 : f->outputs, width = trace ? f->outputs * layer->units : layer->units;
     for (int64_t i = 0; layer->inputs && i < m; ++i) {
         double x = ntk_square_sum(layer->width, layer->inputs + (row + i) * layer->width) / (trace ? (double)f->outputs : 1);
-        for (int64_t q = 0; q < o; ++q) out[i * o + q] += x * ntk_square_sum(width, layer->cotangents + ((row + i) * o + q) * width);
+        for (int64_t q = 0; q < o; ++q) out[i * o + q] += (real)(x * ntk_square_sum(width, layer->cotangents + ((row + i) * o + q) * width));
     }
 }
 
@@ -245,7 +246,7 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     (void)dtype;
     *cost = (ntk_cost){.prepared = ntk_factors_bytes(k->network, n)};
     cost->preparing = ntk_finite_tape_bytes(ctx, k->network, n, 1 + 2 * (int)fmin(o, 1 << 20), NTK_FACTORS_BUDGET);
-    cost->tile = 8 * (inputs + fmin(m, ROWS) * fmin(m, COLUMNS));
+    cost->tile = sizeof(real) * (inputs + fmin(m, ROWS) * fmin(m, COLUMNS));
     cost->sample = ntk_finite_forward_flops(k->network) * (1 + o);
     for (int64_t i = 0; i < k->network->n_steps; ++i) {
         const ntk_step *s = &k->network->steps[i];
@@ -253,4 +254,4 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     }
 }
 
-const ntk_kernel_class ntk_structured_kernel = {"empirical", false, false, 0.3, prepare, release, block, diagonal, cost};
+const ntk_kernel_class ntk_structured_kernel = {"empirical", 1 << NTK_REAL, false, 0.3, prepare, release, block, diagonal, cost};

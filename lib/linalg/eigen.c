@@ -103,13 +103,6 @@ done:
     return status;
 }
 
-double ntk_square_sum(int64_t count, const double *v)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; ++i) sum += v[i] * v[i];
-    return sum;
-}
-
 double ntk_norm(int64_t m, int64_t n, const double *a)
 {
     double largest = 0, sum = 0;

@@ -20,6 +20,10 @@
 
 #include "core.h"
 
+#if defined(NTK_SINGLE) /* the name in the pass for f32 (lib/core/real.h) */
+#define ntk_square_sum ntk_square_sum_f32
+#endif
+
 typedef enum ntk_transpose { NTK_PLAIN, NTK_TRANSPOSED } ntk_transpose;
 
 /** C [m, n] = alpha op(A) op(B) + beta C, inner dimension k. */
@@ -108,7 +112,7 @@ ntk_status ntk_schur_vector(ntk_context *ctx, int64_t n, const double *r, const 
 ntk_status ntk_lyapunov(ntk_context *ctx, int64_t n, const double *r, bool transposed, double *c);
 
 /** Sum of squares of `count` numbers, as they come: it may overflow. */
-double ntk_square_sum(int64_t count, const double *v);
+double ntk_square_sum(int64_t count, const ntk_real *v);
 
 /** Frobenius norm of A [m, n], without overflow. */
 double ntk_norm(int64_t m, int64_t n, const double *a);

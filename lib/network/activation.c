@@ -13,6 +13,6 @@ static ntk_status compile(ntk_compiler *c, const ntk_layer *layer, int input, in
 const ntk_op ntk_op_activation = {
     .name = "activation",
     .compile = compile,
-    .finite = &ntk_finite_activation,
+    .finite = NTK_BOTH(ntk_finite_activation),
     .infinite = &ntk_infinite_activation,
 };

@@ -19,6 +19,6 @@ done:
 const ntk_op ntk_op_aggregate = {
     .name = "aggregate",
     .compile = compile,
-    .finite = &ntk_finite_aggregate,
+    .finite = NTK_BOTH(ntk_finite_aggregate),
     .infinite = &ntk_infinite_aggregate,
 };

@@ -131,6 +131,6 @@ const ntk_op ntk_op_attention = {
     .name = "attention",
     .keys = keys,
     .compile = compile,
-    .finite = &ntk_finite_attention,
+    .finite = NTK_BOTH(ntk_finite_attention),
     .infinite = &ntk_infinite_attention,
 };

@@ -110,6 +110,6 @@ const ntk_op ntk_op_branch = {
     .children = NTK_LISTS,
     .children_key = "branches",
     .compile = compile,
-    .finite = &ntk_finite_branch,
+    .finite = NTK_BOTH(ntk_finite_branch),
     .infinite = &ntk_infinite_branch,
 };

@@ -62,6 +62,6 @@ static ntk_status compile_local(ntk_compiler *c, const ntk_layer *layer, int inp
     return compile_copies(c, layer, input, true, output);
 }
 
-const ntk_op ntk_op_conv = {.name = "conv", .keys = keys, .compile = compile, .window = &window_keys, .finite = &ntk_finite_conv, .infinite = &ntk_infinite_conv};
-const ntk_op ntk_op_conv_local = {.name = "conv_local", .keys = keys, .compile = compile_local, .window = &window_keys, .finite = &ntk_finite_conv_local, .infinite = &ntk_infinite_conv_local};
-const ntk_op ntk_op_conv_transpose = {.name = "conv_transpose", .keys = transposed_keys, .compile = compile, .window = &transposed_window_keys, .finite = &ntk_finite_conv, .infinite = &ntk_infinite_conv};
+const ntk_op ntk_op_conv = {.name = "conv", .keys = keys, .compile = compile, .window = &window_keys, .finite = NTK_BOTH(ntk_finite_conv), .infinite = &ntk_infinite_conv};
+const ntk_op ntk_op_conv_local = {.name = "conv_local", .keys = keys, .compile = compile_local, .window = &window_keys, .finite = NTK_BOTH(ntk_finite_conv_local), .infinite = &ntk_infinite_conv_local};
+const ntk_op ntk_op_conv_transpose = {.name = "conv_transpose", .keys = transposed_keys, .compile = compile, .window = &transposed_window_keys, .finite = NTK_BOTH(ntk_finite_conv), .infinite = &ntk_infinite_conv};

@@ -36,6 +36,6 @@ const ntk_op ntk_op_dense = {
     .name = "dense",
     .keys = keys,
     .compile = compile,
-    .finite = &ntk_finite_dense,
+    .finite = NTK_BOTH(ntk_finite_dense),
     .infinite = &ntk_infinite_dense,
 };

@@ -24,6 +24,6 @@ const ntk_op ntk_op_dropout = {
     .name = "dropout",
     .keys = keys,
     .compile = compile,
-    .finite = &ntk_finite_copy,
+    .finite = NTK_BOTH(ntk_finite_copy),
     .infinite = &ntk_infinite_dropout,
 };

@@ -10,4 +10,4 @@ static ntk_status compile(ntk_compiler *c, const ntk_layer *layer, int input, in
     return status;
 }
 
-const ntk_op ntk_op_flatten = {.name = "flatten", .compile = compile, .finite = &ntk_finite_copy, .infinite = &ntk_infinite_flatten};
+const ntk_op ntk_op_flatten = {.name = "flatten", .compile = compile, .finite = NTK_BOTH(ntk_finite_copy), .infinite = &ntk_infinite_flatten};

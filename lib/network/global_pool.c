@@ -10,5 +10,5 @@ static ntk_status compile(ntk_compiler *c, const ntk_layer *layer, int input, in
     return status;
 }
 
-const ntk_op ntk_op_global_avg_pool = {.name = "global_avg_pool", .compile = compile, .finite = &ntk_finite_global_pool, .infinite = &ntk_infinite_global_pool};
-const ntk_op ntk_op_global_sum_pool = {.name = "global_sum_pool", .compile = compile, .finite = &ntk_finite_global_pool, .infinite = &ntk_infinite_global_pool};
+const ntk_op ntk_op_global_avg_pool = {.name = "global_avg_pool", .compile = compile, .finite = NTK_BOTH(ntk_finite_global_pool), .infinite = &ntk_infinite_global_pool};
+const ntk_op ntk_op_global_sum_pool = {.name = "global_sum_pool", .compile = compile, .finite = NTK_BOTH(ntk_finite_global_pool), .infinite = &ntk_infinite_global_pool};

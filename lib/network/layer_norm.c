@@ -45,6 +45,6 @@ const ntk_op ntk_op_layer_norm = {
     .name = "layer_norm",
     .keys = keys,
     .compile = compile,
-    .finite = &ntk_finite_layer_norm,
+    .finite = NTK_BOTH(ntk_finite_layer_norm),
     .infinite = &ntk_infinite_layer_norm,
 };

@@ -171,15 +171,18 @@ typedef struct ntk_op {
     int64_t (*copies)(const ntk_layer *layer);
     /** Of a blend: row `o` of the weights [out, in] along a spatial axis, in + 0 ... in - 1 to `w`.  NULL: it is none. */
     void (*weights)(const ntk_layer *layer, int axis, int64_t in, int64_t out, int64_t o, double *w);
-    const struct ntk_finite_op *finite;     /* NULL: it leaves no step (identity, repeat), or this reading refuses it */
+    const struct ntk_finite_op *finite[2];  /* by dtype; NULL: it leaves no step (identity, repeat), or this reading refuses it */
     const struct ntk_infinite_op *infinite; /* the same */
 } ntk_op;
 
-extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm;
-extern const struct ntk_finite_op ntk_finite_conv, ntk_finite_conv_local, ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy;
+/* Compiled for either type (lib/core/real.h). */
+extern const struct ntk_finite_op ntk_finite_dense, ntk_finite_activation, ntk_finite_branch, ntk_finite_layer_norm, ntk_finite_conv, ntk_finite_conv_local;
+extern const struct ntk_finite_op ntk_finite_pool, ntk_finite_max_pool, ntk_finite_global_pool, ntk_finite_copy, ntk_finite_blend, ntk_finite_aggregate, ntk_finite_attention;
+extern const struct ntk_finite_op ntk_finite_dense_f32, ntk_finite_activation_f32, ntk_finite_branch_f32, ntk_finite_layer_norm_f32, ntk_finite_conv_f32, ntk_finite_conv_local_f32;
+extern const struct ntk_finite_op ntk_finite_pool_f32, ntk_finite_max_pool_f32, ntk_finite_global_pool_f32, ntk_finite_copy_f32, ntk_finite_blend_f32, ntk_finite_aggregate_f32, ntk_finite_attention_f32;
+
 extern const struct ntk_infinite_op ntk_infinite_dense, ntk_infinite_activation, ntk_infinite_branch, ntk_infinite_layer_norm;
 
-extern const struct ntk_finite_op ntk_finite_blend, ntk_finite_aggregate, ntk_finite_attention;
 extern const struct ntk_infinite_op ntk_infinite_aggregate;
 extern const struct ntk_infinite_op ntk_infinite_blend, ntk_infinite_dropout, ntk_infinite_attention;
 extern const struct ntk_infinite_op ntk_infinite_conv, ntk_infinite_conv_local, ntk_infinite_pool, ntk_infinite_max_pool, ntk_infinite_global_pool, ntk_infinite_flatten;

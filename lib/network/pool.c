@@ -35,6 +35,6 @@ done:
     return status;
 }
 
-const ntk_op ntk_op_avg_pool = {.name = "avg_pool", .keys = avg_keys, .compile = compile, .window = &window_keys, .finite = &ntk_finite_pool, .infinite = &ntk_infinite_pool};
-const ntk_op ntk_op_sum_pool = {.name = "sum_pool", .keys = keys, .compile = compile, .window = &window_keys, .finite = &ntk_finite_pool, .infinite = &ntk_infinite_pool};
-const ntk_op ntk_op_max_pool = {.name = "max_pool", .keys = keys, .compile = compile, .window = &window_keys, .finite = &ntk_finite_max_pool, .infinite = &ntk_infinite_max_pool};
+const ntk_op ntk_op_avg_pool = {.name = "avg_pool", .keys = avg_keys, .compile = compile, .window = &window_keys, .finite = NTK_BOTH(ntk_finite_pool), .infinite = &ntk_infinite_pool};
+const ntk_op ntk_op_sum_pool = {.name = "sum_pool", .keys = keys, .compile = compile, .window = &window_keys, .finite = NTK_BOTH(ntk_finite_pool), .infinite = &ntk_infinite_pool};
+const ntk_op ntk_op_max_pool = {.name = "max_pool", .keys = keys, .compile = compile, .window = &window_keys, .finite = NTK_BOTH(ntk_finite_max_pool), .infinite = &ntk_infinite_max_pool};

@@ -56,6 +56,6 @@ const ntk_op ntk_op_resize = {
     .keys = keys,
     .compile = compile,
     .weights = weights,
-    .finite = &ntk_finite_blend,
+    .finite = NTK_BOTH(ntk_finite_blend),
     .infinite = &ntk_infinite_blend,
 };

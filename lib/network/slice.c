@@ -67,6 +67,6 @@ const ntk_op ntk_op_slice = {
     .keys = keys,
     .compile = compile,
     .weights = weights,
-    .finite = &ntk_finite_blend,
+    .finite = NTK_BOTH(ntk_finite_blend),
     .infinite = &ntk_infinite_blend,
 };

@@ -116,31 +116,3 @@ ntk_status ntk_optimizer_check(ntk_context *ctx, const ntk_optimizer *optimizer,
     if (!optimizer || !optimizer->d || optimizer->parameters == p) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_SHAPE, "the optimizer has %lld parameters; expected %lld", (long long)optimizer->parameters, (long long)p);
 }
-
-/* Columns per strip: the powers of a strip are computed once and stay in the first-level cache for all rows. */
-#define STRIP 256
-
-static void power_of_d(const ntk_optimizer *optimizer, int64_t begin, int64_t count, double power, double *out)
-{
-    for (int64_t j = 0; j < count; ++j) {
-        double d = optimizer->d[begin + j];
-        out[j] = power == 1 ? d : power == 0.5 ? sqrt(d) : pow(d, power);
-    }
-}
-
-void ntk_optimizer_scale_columns(const ntk_optimizer *optimizer, int64_t rows, int64_t first, int64_t count, double *j, double power)
-{
-    double divisor[STRIP];
-    if (!optimizer || !optimizer->d) return;
-    for (int64_t begin = 0; begin < count; begin += STRIP) {
-        int64_t width = NTK_MIN(STRIP, count - begin);
-        power_of_d(optimizer, first + begin, width, power, divisor);
-        for (int64_t i = 0; i < rows; ++i)
-            for (int64_t k = 0; k < width; ++k) j[i * count + begin + k] /= divisor[k];
-    }
-}
-
-void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power)
-{
-    ntk_optimizer_scale_columns(optimizer, rows, 0, p, j, power);
-}

@@ -1,7 +1,7 @@
 /*
  * optimizer: what training does to a gradient, theta' = -D⁻¹ gradient; and what it makes small.
  *
- *   optimizer.c    D
+ *   optimizer.c    D                       scale.c    D on the columns of J
  *   adam.c         second moments from a run of gradients
  *   loss.c         the losses: value, gradient, curvature
  */
@@ -9,6 +9,11 @@
 #define NTK_OPTIMIZER_H
 
 #include "network.h"
+
+#if defined(NTK_SINGLE) /* the names in the pass for f32 (lib/core/real.h) */
+#define ntk_optimizer_scale ntk_optimizer_scale_f32
+#define ntk_optimizer_scale_columns ntk_optimizer_scale_columns_f32
+#endif
 
 struct ntk_optimizer {
     ntk_object object;
@@ -26,9 +31,9 @@ static inline double ntk_optimizer_d(const ntk_optimizer *optimizer, int64_t j)
 }
 
 /** Divides the columns of J [rows, p] by D^power (power 0.5: D^-1/2; 1: D⁻¹). */
-void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, double *j, double power);
+void ntk_optimizer_scale(const ntk_optimizer *optimizer, int64_t rows, int64_t p, ntk_real *j, double power);
 /** The same of columns [first, first + count) alone, j [rows, count]. */
-void ntk_optimizer_scale_columns(const ntk_optimizer *optimizer, int64_t rows, int64_t first, int64_t count, double *j, double power);
+void ntk_optimizer_scale_columns(const ntk_optimizer *optimizer, int64_t rows, int64_t first, int64_t count, ntk_real *j, double power);
 
 /** D = sqrt(second_moment / weight) + epsilon. */
 ntk_status ntk_optimizer_adam_scaled(ntk_context *ctx, const ntk_array *second_moment, double weight, double epsilon, ntk_optimizer **optimizer);

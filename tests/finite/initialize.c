@@ -88,12 +88,12 @@ static void refusals(void **state)
     ntk_context *ctx = *state;
     ntk_network *network = kit_network(ctx, CASE_JSON("relu"));
     double theta[CASE_P];
-    ntk_array out = ntk_vector_f64(theta, CASE_P - 1), f32 = ntk_array_dense(theta, NTK_F32, 1, (int64_t[]){CASE_P});
+    ntk_array out = ntk_vector_f64(theta, CASE_P - 1), integers = ntk_array_dense(theta, NTK_I64, 1, (int64_t[]){CASE_P});
     assert_int_equal(ntk_network_initialize(NULL, network, 1, &out), NTK_ERROR_NULL);
     kit_fails(ctx, ntk_network_initialize(ctx, NULL, 1, &out), NTK_ERROR_NULL, "network is NULL");
     kit_fails(ctx, ntk_network_initialize(ctx, network, 1, NULL), NTK_ERROR_NULL, "theta is NULL");
     kit_fails(ctx, ntk_network_initialize(ctx, network, 1, &out), NTK_ERROR_SHAPE, "theta has shape [146]; expected [147]");
-    kit_fails(ctx, ntk_network_initialize(ctx, network, 1, &f32), NTK_ERROR_DTYPE, "theta holds f32; expected f64");
+    kit_fails(ctx, ntk_network_initialize(ctx, network, 1, &integers), NTK_ERROR_DTYPE, "theta holds i64; expected f64 or f32");
     ntk_network_destroy(network);
 }
 

@@ -72,16 +72,16 @@ static void refusals(void **state)
 {
     ntk_context *ctx = *state;
     double m[6] = {1, 2, 3, 4, NAN, 6}, v[2] = {1e308, 1e308}, out[3];
-    ntk_array bad = ntk_matrix_f64(m, 3, 2), vector = ntk_vector_f64(m, 6), f32 = bad, good = ntk_matrix_f64(m, 2, 2), vv = ntk_vector_f64(v, 2);
+    ntk_array bad = ntk_matrix_f64(m, 3, 2), vector = ntk_vector_f64(m, 6), integers = bad, good = ntk_matrix_f64(m, 2, 2), vv = ntk_vector_f64(v, 2);
     ntk_array product = ntk_vector_f64(out, 2);
     ntk_jacobian *j = (ntk_jacobian *)1;
-    f32.dtype = NTK_F32;
+    integers.dtype = NTK_I64;
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &bad, 1, &j), NTK_ERROR_NOT_FINITE, "j[2, 0]");
     assert_null(j);
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &bad, 2, &j), NTK_ERROR_SHAPE, "j has 3 rows; expected a multiple of the 2 outputs");
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &bad, 0, &j), NTK_ERROR_ARGUMENT, "outputs is 0; expected at least 1");
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &vector, 1, &j), NTK_ERROR_SHAPE, "j has shape [6]; expected [any, any]");
-    kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &f32, 1, &j), NTK_ERROR_DTYPE, "j holds f32; expected f64");
+    kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &integers, 1, &j), NTK_ERROR_DTYPE, "j holds i64; expected f64 or f32");
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, NULL, 1, &j), NTK_ERROR_NULL, "j is NULL");
     kit_fails(ctx, ntk_jacobian_from_matrix(ctx, &good, 1, NULL), NTK_ERROR_NULL, "jacobian is NULL");
     assert_int_equal(ntk_jacobian_from_matrix(NULL, &good, 1, &j), NTK_ERROR_NULL);

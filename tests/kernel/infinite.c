@@ -118,7 +118,7 @@ static void test_handle(void **state)
     assert_int_equal(k->delivers, NTK_WANT_NTK | NTK_WANT_NNGP | NTK_WANT_LAYERS);
     assert_int_equal(k->layers, 2);
     assert_int_equal(k->per_sample * k->trailing, 1);
-    assert_true(k->class->single);
+    assert_int_equal(k->class->takes, NTK_TAKES_BOTH);
     ntk_kernel_destroy(k);
 }
 

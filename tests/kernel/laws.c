@@ -5,6 +5,7 @@
  *     J v = (f(theta + h v) - f(theta - h v)) / 2h           smooth networks, 1e-6
  *     J D⁻¹ Jᵀ by every algorithm                             1e-12: contraction, products, structured where it applies, the kernel, loops over rows
  *     full, trace, diagonal and the layers' terms belong to one matrix
+ *     and all of that in f32, 100 u of the largest number from f64 at the same numbers
  */
 #include "kernel.h"
 #include "kit.h"
@@ -276,6 +277,150 @@ static void laws_hold(ntk_context *ctx, const writer *text, ntk_network *network
     close_problem(&w);
 }
 
+/* ---- in f32 ---------------------------------------------------------------------------------------------------------- */
+
+#define BOUND (100 * 0x1p-24) /* sums of up to 36 terms, up to twelve steps in a chain */
+
+/* Rounds the numbers and copies them as floats. */
+static float *narrow(int64_t count, double *numbers)
+{
+    float *f = calloc((size_t)count + 1, sizeof *f);
+    assert_non_null(f);
+    for (int64_t i = 0; i < count; ++i) numbers[i] = f[i] = (float)numbers[i];
+    return f;
+}
+
+static void check_floats(int64_t count, const float *got, const double *want)
+{
+    double *wide = draw(1, count);
+    for (int64_t i = 0; i < count; ++i) wide[i] = (double)got[i];
+    kit_close(count, wide, want, BOUND);
+    free(wide);
+}
+
+/* One problem whose numbers are floats, and its views in f32. */
+typedef struct single {
+    problem wide;
+    float *numbers[3];
+    ntk_array theta, x;
+    ntk_jacobian *jacobian;
+} single;
+
+static void open_single(ntk_context *ctx, ntk_network *network, uint64_t seed, single *s)
+{
+    int64_t shape[NTK_MAX_NDIM + 1] = {N};
+    int ndim = ntk_network_input(network, shape + 1);
+    ntk_array out;
+    open_problem(ctx, network, seed, &s->wide);
+    ntk_jacobian_destroy(s->wide.jacobian);
+    ntk_optimizer_destroy(s->wide.optimizer);
+    s->numbers[0] = narrow(s->wide.p, s->wide.numbers[0]);
+    s->numbers[1] = narrow(N * ntk_network_input_size(network), s->wide.numbers[1]);
+    s->numbers[2] = narrow(s->wide.p, s->wide.numbers[2]);
+    s->theta = ntk_array_dense(s->numbers[0], NTK_F32, 1, &s->wide.p);
+    s->x = ntk_array_dense(s->numbers[1], NTK_F32, ndim + 1, shape);
+    out = ntk_matrix_f64(s->wide.j, s->wide.rows, s->wide.p);
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &s->wide.d, &s->wide.optimizer));
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, network, &s->wide.theta, &s->wide.x, &s->wide.jacobian));
+    kit_ok(ctx, ntk_jacobian_get_rows(ctx, s->wide.jacobian, 0, &out));
+    kit_ok(ctx, ntk_jacobian_from_network(ctx, network, &s->theta, &s->x, &s->jacobian));
+}
+
+static void close_single(single *s)
+{
+    ntk_jacobian_destroy(s->jacobian);
+    for (int i = 0; i < 3; ++i) free(s->numbers[i]);
+    s->wide.network = NULL; /* the other problem's */
+    close_problem(&s->wide);
+}
+
+static void single_grams_agree(ntk_context *ctx, const single *s, bool with_d, const double *want)
+{
+    const ntk_optimizer *d = with_d ? s->wide.optimizer : NULL;
+    int64_t rows = s->wide.rows, size = rows * rows;
+    float *k = calloc((size_t)size, sizeof *k), *diagonal = calloc((size_t)rows, sizeof *diagonal);
+    double *wanted = draw(1, rows);
+    ntk_array out = ntk_matrix_f32(k, rows, rows), line = ntk_array_dense(diagonal, NTK_F32, 1, &rows);
+    for (int64_t i = 0; i < rows; ++i) wanted[i] = want[i * rows + i];
+    for (int a = NTK_ALGORITHM_AUTO; a <= NTK_ALGORITHM_PRODUCTS; ++a) {
+        ntk_gram *gram;
+        if (a == NTK_ALGORITHM_STRUCTURED && !ntk_factors_fit(s->wide.network, d)) continue;
+        kit_ok(ctx, ntk_gram_from_jacobian_by(ctx, s->jacobian, d, (ntk_algorithm)a, &gram));
+        kit_ok(ctx, ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 0, 0, &out));
+        check_floats(size, k, want);
+        kit_ok(ctx, ntk_gram_get_diagonal(ctx, gram, NTK_KIND_NTK, &line));
+        check_floats(rows, diagonal, wanted);
+        ntk_gram_destroy(gram);
+    }
+    free(wanted);
+    free(diagonal);
+    free(k);
+}
+
+/* The kernel and its layers by each rule of outputs, in f64 and in f32; and the samples with themselves. */
+static void single_kernels_agree(ntk_context *ctx, const single *s, bool with_d, ntk_algorithm algorithm)
+{
+    int64_t o = s->wide.o, layers = ntk_network_layers(s->wide.network), size = s->wide.rows * s->wide.rows;
+    const ntk_optimizer *d = with_d ? s->wide.optimizer : NULL;
+    double *want = draw(1, (2 + layers) * size);
+    float *got = calloc((size_t)((2 + layers) * size), sizeof *got);
+    for (int outputs = 0; outputs < 3; ++outputs) {
+        int64_t n = outputs == NTK_OUTPUTS_FULL ? s->wide.rows : N, shape[] = {layers, n, n, o}, line[] = {layers, n, o};
+        int trailing = outputs == NTK_OUTPUTS_DIAGONAL;
+        int64_t count = n * n * (trailing ? o : 1), short_count = n * (trailing ? o : 1);
+        ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = (ntk_outputs)outputs, .algorithm = algorithm};
+        for (int dtype = 0; dtype < 2; ++dtype) {
+            void *at = dtype == NTK_F64 ? (void *)want : (void *)got;
+            char *base = at;
+            size_t bytes = ntk_dtype_size((ntk_dtype)dtype);
+            ntk_array ntk = ntk_array_dense(base, (ntk_dtype)dtype, 2 + trailing, shape + 1);
+            ntk_array nngp = ntk_array_dense(base + (size_t)count * bytes, (ntk_dtype)dtype, 2 + trailing, shape + 1);
+            ntk_array planes = ntk_array_dense(base + 2 * (size_t)count * bytes, (ntk_dtype)dtype, 3 + trailing, shape);
+            ntk_kernel *kernel;
+            kit_ok(ctx, ntk_kernel_empirical(ctx, s->wide.network, dtype == NTK_F64 ? &s->wide.theta : &s->theta, d, &options, &kernel));
+            kit_ok(ctx, ntk_kernel_eval(ctx, kernel, dtype == NTK_F64 ? &s->wide.x : &s->x, NULL,
+                                        &(ntk_request){NTK_REQUEST_INIT, .ntk = &ntk, .nngp = &nngp, .layers = &planes}));
+            ntk_kernel_destroy(kernel);
+        }
+        for (int64_t plane = 0; plane < 2 + layers; ++plane) check_floats(count, got + plane * count, want + plane * count);
+        for (int dtype = 0; dtype < 2; ++dtype) {
+            ntk_array ntk = ntk_array_dense(dtype == NTK_F64 ? (void *)want : (void *)got, (ntk_dtype)dtype, 1 + trailing, line + 1);
+            ntk_kernel *kernel;
+            kit_ok(ctx, ntk_kernel_empirical(ctx, s->wide.network, dtype == NTK_F64 ? &s->wide.theta : &s->theta, d, &options, &kernel));
+            kit_ok(ctx, ntk_kernel_diagonal(ctx, kernel, dtype == NTK_F64 ? &s->wide.x : &s->x, &(ntk_request){NTK_REQUEST_INIT, .ntk = &ntk}));
+            ntk_kernel_destroy(kernel);
+        }
+        check_floats(short_count, got, want);
+    }
+    free(got);
+    free(want);
+}
+
+static void laws_hold_in_f32(ntk_context *ctx, const writer *text, ntk_network *network)
+{
+    single s;
+    double error;
+    float *rows;
+    ntk_array out;
+    open_single(ctx, network, text->seed, &s);
+    kit_ok(ctx, ntk_jacobian_adjoint_error(ctx, s.jacobian, text->seed, &error));
+    if (!(error <= 1e-6)) print_error("%s\n", text->text);
+    assert_true(error <= 1e-6);
+    rows = calloc((size_t)(s.wide.rows * s.wide.p) + 1, sizeof *rows);
+    out = ntk_matrix_f32(rows, s.wide.rows, s.wide.p);
+    kit_ok(ctx, ntk_jacobian_get_rows(ctx, s.jacobian, 0, &out));
+    check_floats(s.wide.rows * s.wide.p, rows, s.wide.j);
+    free(rows);
+    for (int with_d = 0; with_d < 2; ++with_d) {
+        double *want = by_loops(&s.wide, with_d);
+        single_grams_agree(ctx, &s, with_d, want);
+        single_kernels_agree(ctx, &s, with_d, NTK_ALGORITHM_AUTO);
+        single_kernels_agree(ctx, &s, with_d, NTK_ALGORITHM_CONTRACTION);
+        free(want);
+    }
+    close_single(&s);
+}
+
 /* ---- all of them --------------------------------------------------------------------------------------------------- */
 
 static void count_sorts(const sort *sorts, size_t count, const char *text, int *seen)
@@ -308,6 +453,7 @@ static void random_networks(void **state)
             continue;
         }
         if (getenv("LAWS")) print_message("%s\n", w.text);
+        laws_hold_in_f32(ctx, &w, network);
         laws_hold(ctx, &w, network);
         count_sorts(positions, NTK_ARRAY_LENGTH(positions), w.text, of_positions);
         count_sorts(anywhere, NTK_ARRAY_LENGTH(anywhere), w.text, of_any);

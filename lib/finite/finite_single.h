@@ -1,0 +1,80 @@
+/* The names that files of this room have in the pass for f32 (lib/core/real.h). */
+#ifndef NTK_FINITE_SINGLE_H
+#define NTK_FINITE_SINGLE_H
+
+#define ntk_finite_activation ntk_finite_activation_f32
+#define ntk_finite_aggregate ntk_finite_aggregate_f32
+#define ntk_finite_attention ntk_finite_attention_f32
+#define ntk_finite_blend ntk_finite_blend_f32
+#define ntk_finite_branch ntk_finite_branch_f32
+#define ntk_finite_concat ntk_finite_concat_f32
+#define ntk_finite_conv ntk_finite_conv_f32
+#define ntk_finite_conv_local ntk_finite_conv_local_f32
+#define ntk_finite_copy ntk_finite_copy_f32
+#define ntk_finite_dense ntk_finite_dense_f32
+#define ntk_finite_global_pool ntk_finite_global_pool_f32
+#define ntk_finite_layer_norm ntk_finite_layer_norm_f32
+#define ntk_finite_max_pool ntk_finite_max_pool_f32
+#define ntk_finite_pool ntk_finite_pool_f32
+#define ntk_finite_product ntk_finite_product_f32
+#define ntk_finite_sum ntk_finite_sum_f32
+
+#define ntk_tape_backward ntk_tape_backward_f32
+#define ntk_tape_block ntk_tape_block_f32
+#define ntk_tape_close ntk_tape_close_f32
+#define ntk_tape_columns ntk_tape_columns_f32
+#define ntk_tape_cotangent ntk_tape_cotangent_f32
+#define ntk_tape_forward ntk_tape_forward_f32
+#define ntk_tape_open ntk_tape_open_f32
+#define ntk_tape_rows ntk_tape_rows_f32
+#define ntk_tape_share ntk_tape_share_f32
+#define ntk_tape_tangent ntk_tape_tangent_f32
+
+#define ntk_columns_bytes ntk_columns_bytes_f32
+#define ntk_columns_close ntk_columns_close_f32
+#define ntk_columns_gather ntk_columns_gather_f32
+#define ntk_columns_open ntk_columns_open_f32
+#define ntk_columns_scatter ntk_columns_scatter_f32
+#define ntk_window_list_reads ntk_window_list_reads_f32
+#define ntk_linear_backward ntk_linear_backward_f32
+#define ntk_linear_forward ntk_linear_forward_f32
+#define ntk_linear_tangent ntk_linear_tangent_f32
+
+#define ntk_finite_attention_check ntk_finite_attention_check_f32
+#define ntk_finite_check_network ntk_finite_check_network_f32
+#define ntk_finite_check_rows ntk_finite_check_rows_f32
+#define ntk_finite_check_vector ntk_finite_check_vector_f32
+#define ntk_finite_chunk ntk_finite_chunk_f32
+#define ntk_finite_forward_flops ntk_finite_forward_flops_f32
+#define ntk_finite_tape_bytes ntk_finite_tape_bytes_f32
+
+#define ntk_finite_draw ntk_finite_draw_f32
+#define ntk_finite_forward ntk_finite_forward_f32
+#define ntk_finite_jvp ntk_finite_jvp_f32
+#define ntk_finite_vjp ntk_finite_vjp_f32
+#define ntk_finite_check_sites ntk_finite_check_sites_f32
+#define ntk_finite_forward_at ntk_finite_forward_at_f32
+#define ntk_finite_jvp_at ntk_finite_jvp_at_f32
+#define ntk_finite_rows_at ntk_finite_rows_at_f32
+#define ntk_finite_vjp_at ntk_finite_vjp_at_f32
+
+#define ntk_jacobian_dense_apply ntk_jacobian_dense_apply_f32
+#define ntk_jacobian_dense_apply_transposed ntk_jacobian_dense_apply_transposed_f32
+#define ntk_jacobian_dense_rows ntk_jacobian_dense_rows_f32
+#define ntk_jacobian_rows_at ntk_jacobian_rows_at_f32
+#define ntk_jacobian_of_matrix ntk_jacobian_of_matrix_f32
+#define ntk_jacobian_of_network ntk_jacobian_of_network_f32
+#define ntk_jacobian_restricted ntk_jacobian_restricted_f32
+#define ntk_jacobian_stacked ntk_jacobian_stacked_f32
+
+#define ntk_strip_bytes ntk_strip_bytes_f32
+#define ntk_strip_next ntk_strip_next_f32
+#define ntk_strip_rows ntk_strip_rows_f32
+#define ntk_strips_fit ntk_strips_fit_f32
+#define ntk_factors_bytes ntk_factors_bytes_f32
+#define ntk_factors_check ntk_factors_check_f32
+#define ntk_factors_clear ntk_factors_clear_f32
+#define ntk_factors_create ntk_factors_create_f32
+#define ntk_factors_fit ntk_factors_fit_f32
+
+#endif
