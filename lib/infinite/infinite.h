@@ -343,7 +343,7 @@ bool ntk_planes_pooled(const ntk_planes *planes);
 /** What is per sample: ntk_planes_numbers numbers of the dtype and ntk_planes_units powers of two. */
 int64_t ntk_planes_numbers(const ntk_planes *planes);
 int64_t ntk_planes_units(const ntk_planes *planes);
-ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_dtype dtype, int64_t n, const void *x, void *norms, double *units);
+ntk_status ntk_planes_norms(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, int64_t n, const void *x, void *norms, double *units);
 
 /** For estimates: numbers of a worker at the norms, bytes of one at the pairs, at most; the work of a pair. */
 int64_t ntk_planes_norm_numbers(const ntk_planes *planes);

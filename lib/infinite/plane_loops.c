@@ -32,7 +32,7 @@ static inline void put_rim(const level *v, const plane *out, int64_t first, int6
 static bool has_rim(const ntk_planes *p, int64_t l)
 {
     const ntk_plane_layer *now = &p->layers[l], *then;
-    if (l < 2) return false;
+    if (l < now->first + 2) return false;
     then = now - 2;
     return memcmp(now->in, then->in, sizeof now->in) == 0 && memcmp(now->spread, then->spread, sizeof now->spread) == 0 && memcmp(now->ring, then->ring, sizeof now->ring) == 0;
 }
@@ -58,6 +58,7 @@ static void start_row(const walk *w, const plane *out, int64_t y, int64_t width)
 {
     const int64_t channels = w->p->channels;
     const real share = REAL(1 / (double)channels);
+    const bool signs = !w->p->layers[0].plain;
     for (int part = 0; part < LANES / WIDTH; ++part) {
         pixels at = pixels_at(w, y, 0);
         int64_t to = cell_at(w->p, y, 0) * LANES + part * WIDTH;
@@ -69,34 +70,52 @@ static void start_row(const walk *w, const plane *out, int64_t y, int64_t width)
                 far += e * e;
             }
             keep(out->near + to, near * share);
-            keep(out->far + to, far * share);
+            if (signs) keep(out->far + to, far * share);
         }
     }
 }
 
-static void start(const walk *w, const plane *out)
+void NTK_HOT_NAME(plane_start)(const walk *w)
 {
-    level v = level_of(w, 0);
-    for (int64_t y = 0; y < side_in(w, 0, 0); ++y) start_row(w, out, y, side_in(w, 0, 1));
-    fill_rim(w, 0, &v, out);
+    for (int64_t y = 0; y < side_in(w, 0, 0); ++y) start_row(w, &w->in, y, side_in(w, 0, 1));
 }
 
 /* ---- all layers ------------------------------------------------------------------------------------------------ */
 
+/* The weight of row or column c of the plane in the result. */
+static double end_weight(const walk *w, int axis, int64_t c)
+{
+    int64_t n = w->p->layers[w->p->count - 1].out[axis], offset = w->job->offset[axis], row = c + NTK_MAX(0, -offset);
+    return w->p->ends[axis] ? w->p->ends[axis][row * n + row + offset] : 1;
+}
+
+/* Cells of a row summed in vectors, with the weights of columns if there are any. */
+static inline void sum_row(const walk *w, int64_t first, int64_t width, int part, bool weighted, vector *k, vector *theta)
+{
+    *k = *theta = all(0);
+    for (int64_t x = 0; x < width; ++x) {
+        vector near = load(w->in.near + (first + x) * LANES + part * WIDTH), carried = load(w->in.carried + (first + x) * LANES + part * WIDTH);
+        real weight = weighted ? REAL(end_weight(w, 1, x)) : 1;
+        if (weighted) near *= weight, carried *= weight;
+        *k += near;
+        *theta += carried;
+    }
+}
+
 /* K and Theta summed over the plane: a row in vectors, rows in double. */
-static void add_plane(const walk *w, const plane *last)
+void NTK_HOT_NAME(plane_sum)(const walk *w)
 {
     int64_t height = side_out(w, w->p->count - 1, 0), width = side_out(w, w->p->count - 1, 1);
+    bool weighted = w->p->ends[1] != NULL;
     for (int64_t y = 0; y < height; ++y)
         for (int part = 0; part < LANES / WIDTH; ++part) {
-            vector k = all(0), theta = k;
-            for (int64_t c = cell_at(w->p, y, 0); c < cell_at(w->p, y, width); ++c) {
-                k += load(last->near + c * LANES + part * WIDTH);
-                theta += load(last->carried + c * LANES + part * WIDTH);
-            }
+            vector k, theta;
+            double weight = end_weight(w, 0, y);
+            if (weighted) sum_row(w, cell_at(w->p, y, 0), width, part, true, &k, &theta);
+            else sum_row(w, cell_at(w->p, y, 0), width, part, false, &k, &theta);
             for (int i = 0; i < WIDTH; ++i) {
-                w->job->sums[part * WIDTH + i] += (double)k[i];
-                w->job->sums[LANES + part * WIDTH + i] += (double)theta[i];
+                w->job->sums[part * WIDTH + i] += weight * (double)k[i];
+                w->job->sums[LANES + part * WIDTH + i] += weight * (double)theta[i];
             }
         }
 }
@@ -112,7 +131,7 @@ static plane plane_in(const ntk_planes *p, real **next, unsigned char *marks)
     return s;
 }
 
-static walk walk_of(const ntk_planes *p, const ntk_plane_job *job)
+walk NTK_HOT_NAME(plane_walk)(const ntk_planes *p, const ntk_plane_job *job)
 {
     walk w = {.p = p, .job = job};
     real *next = job->scratch;
@@ -126,23 +145,29 @@ static walk walk_of(const ntk_planes *p, const ntk_plane_job *job)
     return w;
 }
 
+void NTK_HOT_NAME(plane_section)(walk *w, int64_t first, int64_t end)
+{
+    level before = level_of(w, first);
+    if (first < end) fill_rim(w, first, &before, &w->in);
+    for (int64_t l = first; l < end; ++l) {
+        level v = level_of(w, l + 1);
+        plane in = w->in;
+        if (w->p->layers[l].plain) NTK_HOT_NAME(plane_plain)(w, l, &before, &v);
+        else NTK_HOT_NAME(plane_general)(w, l, &before, &v);
+        if (l + 1 < end) fill_rim(w, l + 1, &v, &w->out);
+        w->in = w->out;
+        w->out = in;
+        before = v;
+    }
+}
+
 void NTK_HOT_NAME(plane_run)(const ntk_planes *p, const ntk_plane_job *job);
 void NTK_HOT_NAME(plane_run)(const ntk_planes *p, const ntk_plane_job *job)
 {
-    walk w = walk_of(p, job);
-    level before = level_of(&w, 0);
-    start(&w, &w.in);
-    for (int64_t l = 0; l < p->count; ++l) {
-        level v = level_of(&w, l + 1);
-        plane in = w.in;
-        if (p->layers[l].plain) NTK_HOT_NAME(plane_plain)(&w, l, &before, &v);
-        else NTK_HOT_NAME(plane_general)(&w, l, &before, &v);
-        if (l + 1 < p->count) fill_rim(&w, l + 1, &v, &w.out);
-        w.in = w.out;
-        w.out = in;
-        before = v;
-    }
-    add_plane(&w, &w.in);
+    walk w = NTK_HOT_NAME(plane_walk)(p, job);
+    NTK_HOT_NAME(plane_start)(&w);
+    NTK_HOT_NAME(plane_section)(&w, 0, p->count);
+    NTK_HOT_NAME(plane_sum)(&w);
 }
 
 #else

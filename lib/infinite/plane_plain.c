@@ -7,6 +7,10 @@
  * Where norms differ and directions do not, t = near' - g cancels: an error eps g in t = 2 s w.  The angle loses nothing as long as
  * g <= C² t with C of the order of 10; and where w >= 1/C² the error is eps times the larger norm squared, however small the smaller is.
  * Pairs beyond both, t < min(g, 2 s)/C², are done anew from sums of non-negative terms (plane_exact.h).
+ *
+ * The first layer is "opening": correlations of either sign come in.  With |rho| in place of rho, and the smaller of t and 4 s - t, K'' of
+ * rho < 0 is kappa s (c rho + S lens), and its dot c + S t.  What it would sum of K follows from near too, so there is one window only.
+ * 4 s - t < 2 s/C², nearly opposite patches, are done anew as well.
  */
 #include "hot.h"
 
@@ -21,21 +25,22 @@
  */
 typedef struct plain_constants {
     real mean, carry, own; /* factors of the windows' sums, and of 2K in what is carried */
-    real two_s, middle, angle[NTK_ARRAY_LENGTH(half_angle)];
+    real c, two_s, middle, angle[NTK_ARRAY_LENGTH(half_angle)];
     bool bare; /* all factors are 1 */
     bool last; /* K and Theta are wanted, not near and what is carried */
 } plain_constants;
 
-/* How plain_end writes: with the factors of the constants; where all are 1; K and Theta. */
-typedef enum plain_form { PLAIN_SCALED, PLAIN_BARE, PLAIN_LAST } plain_form;
+/* How plain_end writes: with the factors of the constants; where all are 1; K and Theta; after the first layer. */
+typedef enum plain_form { PLAIN_SCALED, PLAIN_BARE, PLAIN_LAST, PLAIN_OPENING } plain_form;
 
 static plain_constants plain_constants_of(const walk *w, int64_t l)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
     double kappa = layer->kappa * layer->unit * layer->unit, mean = kappa * layer->affine->k[NTK_AFFINE_GAIN2] * layer->share, root_s = sqrt(layer->s);
     double carry = kappa * layer->share * carried_unit(w, l) * carried_gain(w, l + 1), power = root_s;
-    plain_constants k = {REAL(mean), REAL(carry), own_of(w, l + 1) > 0, REAL(2 * layer->s), REAL(1.25 * root_s), {0}, false, l + 1 == w->p->count};
+    plain_constants k = {REAL(mean), REAL(carry), own_of(w, l + 1) > 0, REAL(layer->c), REAL(2 * layer->s), REAL(1.25 * root_s), {0}, false, l + 1 == w->p->count};
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(half_angle); ++i, power /= root_s) k.angle[i] = REAL((double)half_angle[i] * power);
+    if (l == 0) k.carry = own_of(w, 0) > 0 ? REAL(carried_unit(w, 0) * carried_gain(w, 1) / layer->affine->k[NTK_AFFINE_GAIN2]) : 0; /* of 2K, from its norms */
     k.bare = fabs(mean - 1) < 1e-14 && fabs(carry - 1) < 1e-14 && k.own > 0 && !k.last;
     return k;
 }
@@ -63,17 +68,37 @@ static inline plain_half plain_roots(const plain_constants *k, vector w, vector 
 static inline plain_half plain_begin(const plain_constants *k, plain_form form, const level *v, int64_t cell, int part, vector near, vector carried, whole *worst)
 {
     int64_t at = cell * LANES + part * WIDTH;
-    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, two_ab = v->twice[cell] * b, y = near, t;
+    vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, two_ab = v->twice[cell] * b, y = near, most = two_ab, t;
     if (form != PLAIN_BARE) y *= k->mean;
-    t = between_zero_and(y - g, two_ab);
+    if (form == PLAIN_OPENING) most *= 2;
+    t = between_zero_and(y - g, most);
     *worst = whole_smaller(*worst, (whole)t - whole_smaller((whole)g, (whole)two_ab));
+    if (form == PLAIN_OPENING) {
+        vector opposite = 2 * two_ab - t, less = (vector)whole_smaller((whole)t, (whole)opposite);
+        *worst = whole_smaller(*worst, (whole)opposite - (whole)two_ab);
+        return plain_roots(k, less * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
+    }
     return plain_roots(k, t * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
+}
+
+/* Of correlations of either sign. */
+static inline void opening_end(const plain_constants *k, const plain_half *c, real *to_near, real *to_carried)
+{
+    vector angle = plain_angle(k, c->h), z = c->u * (c->two_ab * c->h - angle * larger(c->rest, -c->rest)), straight = larger(c->rest, k->c * c->rest);
+    vector turn = c->u * angle, dot = choose_less(c->rest, all(0), k->c + turn, 1 - turn);
+    keep(to_near, (c->y - z) + (c->rest - straight));
+    keep(to_carried, (k->carry * c->rest) * dot + k->own * (straight + z));
 }
 
 /* To the state after the activation. */
 static inline void plain_end(const plain_constants *k, plain_form form, const plain_half *c, real *to_near, real *to_carried)
 {
-    vector angle = plain_angle(k, c->h), z = c->u * (c->two_ab * c->h - angle * c->rest), dot = 1 - c->u * angle;
+    vector angle, z, dot;
+    if (form == PLAIN_OPENING) {
+        opening_end(k, c, to_near, to_carried);
+        return;
+    }
+    angle = plain_angle(k, c->h), z = c->u * (c->two_ab * c->h - angle * c->rest), dot = 1 - c->u * angle;
     if (form == PLAIN_LAST) keep(to_near, REAL(0.5) * (c->rest + z));
     else keep(to_near, c->y - z);
     if (form == PLAIN_BARE) keep(to_carried, c->carried * dot + (c->rest + z));
@@ -97,11 +122,12 @@ static inline whole plain_row_3(const walk *w, int64_t l, const plain_constants 
         const real *near = w->in.near + from * LANES + part * WIDTH, *carried = w->in.carried + from * LANES + part * WIDTH;
         real *to_near = w->out.near + first * LANES + part * WIDTH, *to_carried = w->out.carried + first * LANES + part * WIDTH;
         vector n0 = column_of_3(near, stride), n1 = column_of_3(near + LANES, stride), n2 = column_of_3(near + 2 * LANES, stride);
-        vector c0 = column_of_3(carried, stride), c1 = column_of_3(carried + LANES, stride), c2 = column_of_3(carried + 2 * LANES, stride);
+        vector c0 = all(0), c1 = c0, c2 = c0;
+        if (form != PLAIN_OPENING) c0 = column_of_3(carried, stride), c1 = column_of_3(carried + LANES, stride), c2 = column_of_3(carried + 2 * LANES, stride);
         plain_half last = plain_begin(k, form, v, first, part, n0 + n1 + n2, c0 + c1 + c2, &worst), next;
         for (int64_t x = 1; x < width; ++x) {
             n0 = n1, n1 = n2, n2 = column_of_3(near + (x + 2) * LANES, stride);
-            c0 = c1, c1 = c2, c2 = column_of_3(carried + (x + 2) * LANES, stride);
+            if (form != PLAIN_OPENING) c0 = c1, c1 = c2, c2 = column_of_3(carried + (x + 2) * LANES, stride);
             next = plain_begin(k, form, v, first + x, part, n0 + n1 + n2, c0 + c1 + c2, &worst);
             plain_end(k, form, &last, to_near + (x - 1) * LANES, to_carried + (x - 1) * LANES);
             last = next;
@@ -115,7 +141,7 @@ static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, p
 {
     whole worst = {0};
     sum_window(w, &w->p->layers[l], w->in.near, y, width, w->window[0]);
-    sum_window(w, &w->p->layers[l], w->in.carried, y, width, w->window[1]);
+    if (form != PLAIN_OPENING) sum_window(w, &w->p->layers[l], w->in.carried, y, width, w->window[1]);
     for (int64_t x = 0; x < width; ++x)
         for (int part = 0; part < LANES / WIDTH; ++part) {
             int64_t at = x * LANES + part * WIDTH;
@@ -127,34 +153,47 @@ static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, p
 }
 
 /* In the row whose window sums of near are in w->window[0]. */
-static bool plain_untrusted(const walk *w, const plain_constants *k, const level *v, int64_t cell, int64_t x)
+static bool plain_untrusted(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t cell, int64_t x)
 {
     bool any = false;
     for (int part = 0; part < LANES / WIDTH; ++part) {
         vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b, g = d * d;
-        vector t = k->mean * load(w->window[0] + x * LANES + part * WIDTH) - g;
-        any |= any_negative((t - smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
+        vector t = k->mean * load(w->window[0] + x * LANES + part * WIDTH) - g, two_ab = v->twice[cell] * b;
+        any |= any_negative((t - smaller(g, two_ab) * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
+        any |= l == 0 && any_negative((2 * two_ab - t - two_ab * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
     }
     return any;
+}
+
+/* One part of a cell, once more: from its distances. */
+static void repair_part(const walk *w, const plain_constants *k, plain_form form, const distances *d, vector two_ab, vector g, vector y, vector carried, int64_t at)
+{
+    vector less = smaller(d->omega, d->opposite), u = root(less), h = root(2 - less), lens = k->two_s / 2 * u * (h - angle_over_root(h) * (1 - less));
+    vector t = choose_less(d->opposite, d->omega, two_ab * (2 - d->opposite), two_ab * d->omega), miss = d->omega - lens;
+    plain_half c = plain_roots(k, less * (k->two_s / 2), two_ab, y, t, carried);
+    if (form == PLAIN_OPENING) miss = choose_less(d->opposite, d->omega, (1 + k->c) - k->c * less - lens, miss);
+    plain_end(k, form, &c, w->out.near + at, w->out.carried + at);
+    if (form == PLAIN_OPENING) keep(w->out.near + at, g + two_ab * miss);
+    keep(w->out.miss + at, REAL(0.5) * two_ab * miss);
 }
 
 /* The cells of a row that are not to be trusted, once more. */
 static void plain_repair(const walk *w, int64_t l, const plain_constants *k, const level *before, const level *v, int64_t y, int64_t width)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
+    plain_form form = k->last ? PLAIN_LAST : l == 0 ? PLAIN_OPENING : PLAIN_SCALED;
     sum_window(w, layer, w->in.near, y, width, w->window[0]);
     for (int64_t x = 0; x < width; ++x) {
         int64_t cell = cell_at(w->p, y, x);
-        if (!plain_untrusted(w, k, v, cell, x)) continue;
+        if (!plain_untrusted(w, l, k, v, cell, x)) continue;
         w->out.exact[cell] = 1;
         for (int part = 0; part < LANES / WIDTH; ++part) {
             int64_t at = cell * LANES + part * WIDTH;
-            vector two_ab = v->twice[cell] * load(v->b + at), omega = exact_distances(w, l, before, v, y, x, part).omega;
-            vector u = root(omega), h = root(2 - omega);
-            plain_half c = plain_roots(k, omega * (k->two_s / 2), two_ab, k->mean * load(w->window[0] + x * LANES + part * WIDTH), two_ab * omega,
-                                       sum_of_taps(w, layer, w->in.carried, y, x, part));
-            plain_end(k, k->last ? PLAIN_LAST : PLAIN_SCALED, &c, w->out.near + at, w->out.carried + at);
-            keep(w->out.miss + at, REAL(0.5) * two_ab * (omega - k->two_s / 2 * u * (h - angle_over_root(h) * (1 - omega))));
+            distances d = exact_distances(w, l, before, v, y, x, part);
+            vector b = load(v->b + at), g = (v->a[cell] - b) * (v->a[cell] - b);
+            if (l > 0) d.opposite = 2 - d.omega;
+            repair_part(w, k, form, &d, v->twice[cell] * b, g, k->mean * load(w->window[0] + x * LANES + part * WIDTH),
+                        l > 0 ? sum_of_taps(w, layer, w->in.carried, y, x, part) : all(0), at);
         }
     }
 }
@@ -167,7 +206,9 @@ static bool is_three(const ntk_plane_layer *l)
 
 static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t y, int64_t width)
 {
-    if (!is_three(&w->p->layers[l])) return plain_row_any(w, l, k, k->last ? PLAIN_LAST : PLAIN_SCALED, v, y, width);
+    plain_form form = k->last ? PLAIN_LAST : l == 0 ? PLAIN_OPENING : PLAIN_SCALED;
+    if (!is_three(&w->p->layers[l])) return plain_row_any(w, l, k, form, v, y, width);
+    if (form == PLAIN_OPENING) return plain_row_3(w, l, k, PLAIN_OPENING, v, y, width);
     if (k->last) return plain_row_3(w, l, k, PLAIN_LAST, v, y, width);
     return k->bare ? plain_row_3(w, l, k, PLAIN_BARE, v, y, width) : plain_row_3(w, l, k, PLAIN_SCALED, v, y, width);
 }

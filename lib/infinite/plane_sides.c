@@ -35,6 +35,25 @@ static double scale_of(const ntk_planes *p, int64_t l)
     return l > 0 && p->layers[l - 1].plain ? sqrt(p->layers[l - 1].kappa) * p->layers[l - 1].unit : 1;
 }
 
+/* Norms, and V behind those of a pool. */
+static int64_t numbers_of(const ntk_planes *p, int64_t l)
+{
+    int64_t n = extents(p, l)[0] * extents(p, l)[1];
+    return l > 0 && !p->layers[l - 1].affine ? 2 * n : n;
+}
+
+/* Of a pool: a; V/2. */
+static void row_of_pool(const ntk_planes *p, int64_t l, const real *norms, real *to)
+{
+    const int64_t *extent = extents(p, l);
+    for (int64_t y = 0; y < extent[0]; ++y)
+        for (int64_t x = 0; x < extent[1]; ++x) {
+            real *at = to + padded_at(p, y, x);
+            at[0] = norms[y * extent[1] + x];
+            at[p->padded] = REAL(0.5) * norms[(extent[0] + y) * extent[1] + x];
+        }
+}
+
 /* a; 2a; 1/(2a), times S for the short loop */
 static void row_of_layer(const ntk_planes *p, int64_t l, const real *norms, real *to)
 {
@@ -57,11 +76,23 @@ void NTK_HOT_NAME(plane_row)(const ntk_planes *p, const ntk_plane_sides *side, v
     double inverse = 1 / side->units[0];
     for (int64_t l = 0; l <= p->count; ++l) {
         memset(to, 0, (size_t)(3 * p->padded) * sizeof *to);
-        row_of_layer(p, l, norms, to);
-        norms += extents(p, l)[0] * extents(p, l)[1];
+        if (l > 0 && !p->layers[l - 1].affine) row_of_pool(p, l, norms, to);
+        else row_of_layer(p, l, norms, to);
+        norms += numbers_of(p, l);
         to += 3 * p->padded;
     }
     for (int64_t i = 0; i < inputs_of(p); ++i) to[i] = REAL((double)x[i] * inverse);
+}
+
+static void block_of_pool(const ntk_planes *p, int64_t l, const real *const norms[LANES], real *to)
+{
+    const int64_t *extent = extents(p, l);
+    for (int64_t y = 0; y < extent[0]; ++y)
+        for (int64_t x = 0; x < extent[1]; ++x) {
+            real *b = to + padded_at(p, y, x) * LANES, *own = b + p->padded * LANES;
+            for (int lane = 0; lane < LANES; ++lane) b[lane] = norms[lane][y * extent[1] + x];
+            for (int lane = 0; lane < LANES; ++lane) own[lane] = REAL(0.5) * norms[lane][(extent[0] + y) * extent[1] + x];
+        }
 }
 
 static void block_of_layer(const ntk_planes *p, int64_t l, const real *const norms[LANES], real *to)
@@ -89,8 +120,9 @@ void NTK_HOT_NAME(plane_block)(const ntk_planes *p, const ntk_plane_sides *side,
     }
     for (int64_t l = 0; l <= p->count; ++l) {
         memset(to, 0, (size_t)(2 * p->padded * LANES) * sizeof *to);
-        block_of_layer(p, l, norms, to);
-        for (int lane = 0; lane < LANES; ++lane) norms[lane] += extents(p, l)[0] * extents(p, l)[1];
+        if (l > 0 && !p->layers[l - 1].affine) block_of_pool(p, l, norms, to);
+        else block_of_layer(p, l, norms, to);
+        for (int lane = 0; lane < LANES; ++lane) norms[lane] += numbers_of(p, l);
         to += 2 * p->padded * LANES;
     }
     for (int lane = 0; lane < LANES; ++lane) {

@@ -18,20 +18,21 @@ typedef struct tile_job {
     atomic_llong bad;
 } tile_job;
 
-/* What one worker works with. */
-typedef struct workspace {
-    char *planes, *block, *rows;
-    double *units, *sums; /* [layers + 1, lanes]; [group, 2, lanes] */
-} workspace;
-
 static int64_t padded_size(int64_t bytes)
 {
     return (bytes + NTK_PLANE_BYTES - 1) / NTK_PLANE_BYTES * NTK_PLANE_BYTES;
 }
 
-static int64_t row_size(const tile_job *j)
+static int64_t row_size(const ntk_planes *p, ntk_dtype dtype)
 {
-    return padded_size(ntk_plane_row_numbers(j->planes) * (int64_t)ntk_dtype_size(j->dtype));
+    return padded_size(ntk_plane_row_numbers(p) * (int64_t)ntk_dtype_size(dtype));
+}
+
+static int64_t rings_size(const ntk_planes *p)
+{
+    int64_t size = 0;
+    for (int64_t s = 0; s + 1 < p->sections; ++s) size += ntk_plane_ring_bytes(p, s);
+    return size;
 }
 
 /* Rows that are prepared together: with one plane only, each is used once. */
@@ -40,25 +41,30 @@ static int64_t rows_at_once(const tile_job *j)
     return j->planes->pooled ? j->group : 1;
 }
 
-/* The parts of a worker's memory; returns its size. */
-static int64_t lay_out(const tile_job *j, char *memory, workspace *b)
+int64_t ntk_plane_lay_out(const ntk_planes *p, ntk_dtype dtype, int64_t rows, int64_t group, char *memory, ntk_plane_desk *desk)
 {
-    int64_t sizes[] = {ntk_plane_scratch_bytes(j->planes), ntk_plane_block_numbers(j->planes, j->dtype) * (int64_t)ntk_dtype_size(j->dtype),
-                       row_size(j) * rows_at_once(j), (j->planes->count + 1) * j->lanes * (int64_t)sizeof(double), j->group * 2 * j->lanes * (int64_t)sizeof(double)};
-    char *at[5];
+    int64_t size = (int64_t)ntk_dtype_size(dtype), lanes = NTK_PLANE_BYTES / size;
+    int64_t sizes[] = {ntk_plane_scratch_bytes(p), rings_size(p), ntk_plane_block_numbers(p, dtype) * size, row_size(p, dtype) * rows,
+                       (p->count + 1) * lanes * (int64_t)sizeof(double), group * 2 * lanes * (int64_t)sizeof(double)};
+    char *at[6];
     int64_t total = 0;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 6; ++i) {
         at[i] = memory ? memory + total : NULL;
         total += padded_size(sizes[i]);
     }
-    *b = (workspace){at[0], at[1], at[2], (double *)(void *)at[3], (double *)(void *)at[4]};
+    *desk = (ntk_plane_desk){at[0], at[1], at[2], at[3], (double *)(void *)at[4], (double *)(void *)at[5]};
     return total;
+}
+
+static int64_t lay_out(const tile_job *j, char *memory, ntk_plane_desk *desk)
+{
+    return ntk_plane_lay_out(j->planes, j->dtype, rows_at_once(j), j->group, memory, desk);
 }
 
 int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype)
 {
     tile_job j = {.planes = planes, .dtype = dtype, .lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype), .group = NTK_PLANE_ROWS};
-    workspace unused;
+    ntk_plane_desk unused;
     if (!planes->pooled) j.group = 128;
     return lay_out(&j, NULL, &unused);
 }
@@ -94,34 +100,34 @@ typedef struct piece {
     int64_t row, rows, column, only;
 } piece;
 
-static char *row_at(const tile_job *j, const workspace *b, int64_t i)
+static char *row_at(const tile_job *j, const ntk_plane_desk *b, int64_t i)
 {
-    return b->rows + i % rows_at_once(j) * row_size(j);
+    return b->rows + i % rows_at_once(j) * row_size(j->planes, j->dtype);
 }
 
-static void prepare_row(const tile_job *j, const piece *p, const workspace *b, int64_t i)
+static void prepare_row(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i)
 {
     ntk_plane_sides row = side_from(j, j->rows, p->row + i);
     ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &row, row_at(j, b, i));
 }
 
-static void run_plane(const tile_job *j, const piece *p, const workspace *b, int64_t dy, int64_t dx)
+static void run_plane(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t dy, int64_t dx)
 {
     for (int64_t i = 0; i < p->rows; ++i) {
-        ntk_plane_job job = {{dy, dx}, p->only, row_at(j, b, i), j->rows->units + (p->row + i) * (j->planes->count + 1), b->block, b->units,
-                             b->planes, b->sums + i * 2 * j->lanes};
+        ntk_plane_job job = {{dy, dx}, j->planes->sections - 1, p->only, row_at(j, b, i), j->rows->units + (p->row + i) * (j->planes->count + 1),
+                             b->block, b->units, b->planes, b->rings, b->sums + i * 2 * j->lanes, NULL};
         if (!j->planes->pooled) prepare_row(j, p, b, i);
-        ntk_plane_run_variants[j->dtype][j->cpu](j->planes, &job);
+        (j->planes->sections > 1 ? ntk_plane_pool_variants : ntk_plane_run_variants)[j->dtype][j->cpu](j->planes, &job);
     }
 }
 
-static void run_planes(const tile_job *j, const piece *p, const workspace *b)
+static void run_planes(const tile_job *j, const piece *p, const ntk_plane_desk *b)
 {
-    const int64_t *extent = j->planes->layers[j->planes->count - 1].out;
-    int64_t height = j->planes->pooled ? extent[0] : 1, width = j->planes->pooled ? extent[1] : 1;
+    bool one = j->planes->sections > 1; /* call for all of them */
+    int64_t height = one ? 0 : ntk_plane_reach(j->planes, 0, 0, 0), width = one ? 0 : ntk_plane_reach(j->planes, 0, 0, 1);
     for (int64_t i = 0; i < p->rows * 2 * j->lanes; ++i) b->sums[i] = 0;
-    for (int64_t dy = 1 - height; dy < height; ++dy)
-        for (int64_t dx = 1 - width; dx < width; ++dx) run_plane(j, p, b, dy, dx);
+    for (int64_t dy = -height; dy <= height; ++dy)
+        for (int64_t dx = -width; dx <= width; ++dx) run_plane(j, p, b, dy, dx);
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------------- */
@@ -145,7 +151,7 @@ static void put(tile_job *j, void *plane, int64_t where, int64_t pair, double va
     if (!isfinite(j->dtype == NTK_F64 ? value : (double)(float)value)) atomic_store(&j->bad, pair);
 }
 
-static void put_pair(tile_job *j, const piece *p, const workspace *b, int64_t i, int64_t lane)
+static void put_pair(tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i, int64_t lane)
 {
     const ntk_results *out = j->out;
     int64_t row = p->row + i, column = p->column + lane, where = j->each ? row : row * out->ld + column, last = j->planes->count, pair = row * j->columns->n + column;
@@ -160,7 +166,7 @@ static void put_pair(tile_job *j, const piece *p, const workspace *b, int64_t i,
     }
 }
 
-static void put_piece(tile_job *j, const piece *p, const workspace *b)
+static void put_piece(tile_job *j, const piece *p, const ntk_plane_desk *b)
 {
     for (int64_t i = 0; i < p->rows; ++i)
         for (int64_t lane = 0; lane < j->lanes; ++lane)
@@ -189,7 +195,7 @@ static int64_t layers_of(const ntk_planes *p)
     return p->count + p->tail_count;
 }
 
-static void one_piece(tile_job *j, const workspace *b, piece p)
+static void one_piece(tile_job *j, const ntk_plane_desk *b, piece p)
 {
     ntk_plane_sides columns = side_from(j, j->columns, 0);
     ntk_plane_block_variants[j->dtype][j->cpu](j->planes, &columns, p.column, b->block, b->units);
@@ -203,7 +209,7 @@ static void one_piece(tile_job *j, const workspace *b, piece p)
 static void some_pieces(void *user, int64_t begin, int64_t end, int worker)
 {
     tile_job *j = user;
-    workspace b;
+    ntk_plane_desk b;
     lay_out(j, j->scratch + worker * j->scratch_size, &b);
     for (int64_t i = begin; i < end; ++i) {
         piece p = piece_at(j, i);
@@ -224,7 +230,7 @@ ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu c
     ntk_status status;
     tile_job j = {.planes = planes, .cpu = cpu, .dtype = dtype, .rows = rows, .columns = columns, .diagonal = diagonal, .each = each, .out = out};
     int64_t blocks;
-    workspace unused;
+    ntk_plane_desk unused;
     j.lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype);
     blocks = (columns->n + j.lanes - 1) / j.lanes;
     j.group = group_of(ctx, planes, blocks * rows->n, rows->n);

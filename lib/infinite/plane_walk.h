@@ -152,9 +152,17 @@ static inline bool learns(const walk *w, int64_t l)
     return w->job->only < 0 || w->job->only == w->p->layers[l].affine->step->parametric;
 }
 
+/* The next layer with weights, from l on: pools hand on what it wants. */
+static inline int64_t weighted(const walk *w, int64_t l)
+{
+    while (l < w->p->count && !w->p->layers[l].affine) ++l;
+    return l;
+}
+
 /* Layer l sums g² Theta + A K, in units of A/2 where it has its own share. */
 static inline double own_of(const walk *w, int64_t l)
 {
+    l = weighted(w, l);
     return l < w->p->count && learns(w, l) ? w->p->layers[l].affine->k[NTK_AFFINE_OWN_K] : 0;
 }
 
@@ -166,6 +174,7 @@ static inline double carried_unit(const walk *w, int64_t l)
 
 static inline double carried_gain(const walk *w, int64_t l)
 {
+    l = weighted(w, l);
     return (l < w->p->count ? w->p->layers[l].affine->k[NTK_AFFINE_GAIN2] : 1) / carried_unit(w, l);
 }
 
@@ -179,6 +188,13 @@ static inline vector angle_over_root(vector h)
     NTK_UNROLL for (int k = terms - 2; k >= 0; --k) sum = sum * z + half_angle[k];
     return sum;
 }
+
+/* A walk in the job's memory; the plane of the input, its rim filled; layers [first, end) over the plane w->in, to w->in; its sum. */
+walk NTK_HOT_NAME(plane_walk)(const ntk_planes *p, const ntk_plane_job *job);
+void NTK_HOT_NAME(plane_start)(const walk *w);
+void NTK_HOT_NAME(plane_section)(walk *w, int64_t first, int64_t end);
+void NTK_HOT_NAME(plane_sum)(const walk *w);
+
 /* Layer l over a plane whose rim is filled: w->in to w->out.  `before`, `v`: norms before it and after it. */
 void NTK_HOT_NAME(plane_plain)(const walk *w, int64_t l, const level *before, const level *v);
 void NTK_HOT_NAME(plane_general)(const walk *w, int64_t l, const level *before, const level *v);

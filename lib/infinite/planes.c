@@ -1,6 +1,6 @@
 /*
  * Which networks run by planes (planes.h), and the plan: convolutions with zero padding or none, dense layers on each
- * position, the ReLU family between them, in a chain over at most two spatial axes; then a global pool or flatten; then
+ * position, the ReLU family behind them, pools, in a chain over at most two spatial axes; then a global pool or flatten; then
  * dense layers.  Everything else is left to spatial.c.
  */
 #include "planes.h"
@@ -26,6 +26,14 @@ static bool is_window(const ntk_network *net, const ntk_step *s)
     return w.ndim <= 2 && w.padding != NTK_PADDING_CIRCULAR && !w.transposed;
 }
 
+static bool is_pool(const ntk_network *net, const ntk_step *s)
+{
+    ntk_window w;
+    if (s->op != &ntk_op_avg_pool && s->op != &ntk_op_sum_pool) return false;
+    w = ntk_step_window(net, s);
+    return w.ndim <= 2 && w.padding != NTK_PADDING_CIRCULAR;
+}
+
 static bool is_family(const ntk_step *s)
 {
     const ntk_activation *a = s->layer->activation;
@@ -37,30 +45,35 @@ static bool is_end(const ntk_step *s)
     return s->op == &ntk_op_flatten || s->op == &ntk_op_global_avg_pool || s->op == &ntk_op_global_sum_pool;
 }
 
-/* A chain: layers, the end of the positions, dense layers.  Counts both. */
-static bool applicable(const ntk_reading *r, int64_t *layers, int64_t *end)
+/* A chain: layers (and pools between them), pools, the end of the positions, dense layers. */
+typedef struct chain {
+    int64_t layers, pools, end; /* how many there are; the first of the steps behind them; the end */
+} chain;
+
+static bool applicable(const ntk_reading *r, chain *c)
 {
     const ntk_network *net = r->network;
-    *layers = 0;
-    *end = -1;
+    int64_t pools = 0;
+    *c = (chain){0, 0, -1};
     if (net->ndim < 2 || net->ndim > 3 || net->result != (int)net->n_steps) return false;
     for (int64_t i = 0; i < net->n_steps; ++i) {
         const ntk_step *s = &net->steps[i];
         if (s->n_inputs != 1 || s->inputs[0] != (int)i) return false;
-        if (*end >= 0) {
+        if (c->end >= 0) {
             if (!is_dense(s)) return false;
-        } else if (is_dense(s) || is_window(net, s)) ++*layers;
-        else if (is_end(s)) *end = i;
-        else if (!is_family(s) || *layers == 0) return false;
+        } else if (is_dense(s) || is_window(net, s)) c->layers += pools + 1, pools = 0, c->pools = i + 1;
+        else if (is_end(s)) c->end = i;
+        else if (is_pool(net, s) && c->layers > 0) ++pools;
+        else if (is_family(s) && i > 0 && s[-1].parametric >= 0) c->pools += c->pools == i;
+        else return false;
     }
-    return *end >= 0 && *layers > 0;
+    return c->end >= 0 && c->layers > 0;
 }
 
 /* ---- one layer ------------------------------------------------------------------------------------------------- */
 
-static void set_window(const ntk_network *net, ntk_plane_layer *layer)
+static void set_window(const ntk_network *net, const ntk_step *s, ntk_plane_layer *layer)
 {
-    const ntk_step *s = layer->affine->step;
     ntk_window w = {.ndim = 0};
     if (!is_dense(s)) w = ntk_step_window(net, s);
     for (int a = 0; a < 2; ++a) {
@@ -87,29 +100,38 @@ static void set_activation(const ntk_reading *r, int64_t step, ntk_plane_layer *
     layer->s = active ? next->k[NTK_RELU_S] : 0;
 }
 
-/* Correlations that are not negative stay so; the short loop divides by S. */
+/* Correlations that are not negative stay so; the short loop divides by S.  Of the first layer it takes any correlation, and keeps no far. */
 static void set_plain(ntk_planes *p)
 {
     bool kinks = true;
-    for (int64_t l = 0; l < p->count; ++l) kinks &= p->layers[l].s > 0;
+    for (int64_t l = 0; l < p->count; ++l) kinks &= !p->layers[l].affine || p->layers[l].s > 0;
+    p->layers[0].plain = p->count > 1 && kinks && !p->biased && p->layers[0].c <= 0 && p->layers[0].affine->k[NTK_AFFINE_GAIN2] > 0;
     for (int64_t l = 1; l < p->count; ++l) p->layers[l].plain = kinks && !p->biased && (p->layers[l - 1].plain || p->layers[l - 1].c <= 0);
 }
 
-static void set_layers(const ntk_reading *r, int64_t end, ntk_planes *p)
+static void set_layer(const ntk_reading *r, int64_t step, ntk_planes *p, ntk_plane_layer *layer)
+{
+    const ntk_plan *plan = &r->plans[step];
+    set_window(r->network, plan->step, layer);
+    p->norms += layer->in[0] * layer->in[1];
+    if (plan->step->parametric < 0) {
+        layer->kappa = layer->c = 1;
+        p->norms += layer->out[0] * layer->out[1];
+        return;
+    }
+    layer->affine = plan;
+    set_activation(r, step, layer);
+    p->biased |= plan->k[NTK_AFFINE_BIAS] > 0 || plan->k[NTK_AFFINE_OWN_1] > 0;
+}
+
+static void set_layers(const ntk_reading *r, const chain *c, ntk_planes *p)
 {
     int64_t l = 0;
-    for (int64_t i = 0; i < end; ++i) {
-        if (r->plans[i].step->parametric < 0) continue;
-        p->layers[l].affine = &r->plans[i];
-        set_window(r->network, &p->layers[l]);
-        set_activation(r, i, &p->layers[l]);
-        p->biased |= p->layers[l].affine->k[NTK_AFFINE_BIAS] > 0 || p->layers[l].affine->k[NTK_AFFINE_OWN_1] > 0;
-        p->norms += p->layers[l].in[0] * p->layers[l].in[1];
-        ++l;
-    }
+    for (int64_t i = 0; i < c->pools; ++i)
+        if (!r->plans[i].step->layer->activation) set_layer(r, i, p, &p->layers[l++]);
     p->norms += p->layers[l - 1].out[0] * p->layers[l - 1].out[1];
     for (int a = 0; a < 2; ++a)
-        for (int64_t i = p->count, spread = 1; i-- > 0;) p->layers[i].spread[a] = spread *= p->layers[i].stride[a];
+        for (int64_t i = p->count, spread = 1; i-- > 0;) p->layers[i].spread[a] = spread = p->layers[i].affine ? spread * p->layers[i].stride[a] : 1;
     set_plain(p);
 }
 
@@ -127,14 +149,15 @@ static void set_room(ntk_planes *p)
     p->padded = (extent[0] + 2 * p->pad) * p->stride;
 }
 
-static void set_end(const ntk_reading *r, int64_t end, ntk_planes *p)
+static void set_end(const ntk_reading *r, const chain *c, ntk_planes *p)
 {
-    const ntk_step *s = &r->network->steps[end];
+    const ntk_step *s = &r->network->steps[c->end];
     const ntk_plane_layer *last = &p->layers[p->count - 1];
     double positions = (double)(last->out[0] * last->out[1]);
-    p->pooled = s->op != &ntk_op_flatten;
-    p->weight = !p->pooled ? 1 / positions : s->op == &ntk_op_global_avg_pool ? 1 / (positions * positions) : 1;
-    for (int64_t i = end + 1; i < r->network->n_steps; ++i) p->tail[p->tail_count++] = &r->plans[i];
+    p->pooled = s->op != &ntk_op_flatten || c->pools < c->end;
+    for (int64_t l = 0; l < p->count; ++l) p->pooled |= !p->layers[l].affine;
+    p->weight = s->op == &ntk_op_flatten ? 1 / positions : s->op == &ntk_op_global_avg_pool ? 1 / (positions * positions) : 1;
+    for (int64_t i = c->end + 1; i < r->network->n_steps; ++i) p->tail[p->tail_count++] = &r->plans[i];
 }
 
 /*
@@ -148,7 +171,7 @@ static void set_units(ntk_planes *p)
     double growth = 1;
     for (int64_t l = 0; l < p->count; ++l) {
         ntk_plane_layer *layer = &p->layers[l];
-        double natural = sqrt(layer->kappa) * layer->affine->k[NTK_AFFINE_GAIN];
+        double natural = layer->affine ? sqrt(layer->kappa) * layer->affine->k[NTK_AFFINE_GAIN] : 0;
         layer->unit = 1;
         if (!(natural > 0)) continue;
         growth /= sqrt(layer->share);
@@ -163,18 +186,19 @@ ntk_status ntk_planes_create(ntk_context *ctx, const ntk_reading *r, ntk_planes 
 {
     ntk_status status;
     ntk_planes *p = NULL;
-    int64_t layers, end;
+    chain c;
     *planes = NULL;
-    if (!applicable(r, &layers, &end)) return NTK_OK;
+    if (!applicable(r, &c)) return NTK_OK;
     NTK_TRY(NTK_NEW(ctx, 1, &p));
-    p->count = layers;
+    p->count = c.layers;
     p->channels = r->network->shape[r->network->ndim - 1];
-    NTK_TRY(NTK_NEW(ctx, layers, &p->layers));
+    NTK_TRY(NTK_NEW(ctx, c.layers, &p->layers));
     NTK_TRY(NTK_NEW(ctx, r->network->n_steps, &p->tail));
-    set_layers(r, end, p);
+    set_layers(r, &c, p);
     set_room(p);
-    set_end(r, end, p);
+    set_end(r, &c, p);
     set_units(p);
+    NTK_TRY(ntk_plane_sections(ctx, r, c.pools, c.end, p));
     *planes = p;
     p = NULL;
 done:
@@ -187,6 +211,11 @@ void ntk_planes_destroy(ntk_planes *planes)
     if (!planes) return;
     ntk_free(planes->layers);
     ntk_free(planes->tail);
+    ntk_free(planes->section);
+    ntk_free(planes->reach);
+    ntk_free(planes->ends[0]);
+    ntk_free(planes->ends[1]);
+    ntk_free(planes->tables);
     ntk_free(planes);
 }
 

@@ -27,7 +27,7 @@ static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *poi
     NTK_TRY(ntk_allocate_raw(ctx, size, ntk_dtype_size(points->dtype), &p->norms));
     NTK_TRY(ntk_size_product(ctx, "the units of all layers", points->n, ntk_planes_units(planes), &size));
     NTK_TRY(NTK_NEW_RAW(ctx, size, &p->units));
-    NTK_TRY(ntk_planes_norms(ctx, planes, points->dtype, points->n, points->x, p->norms, p->units));
+    NTK_TRY(ntk_planes_norms(ctx, planes, k->reading->cpu, points->dtype, points->n, points->x, p->norms, p->units));
 done:
     return status;
 }
