@@ -1,15 +1,14 @@
 /*
  * The empirical kernel of a CNN against the GEMM time of the cheaper algorithm, in one run: four 64-channel 3x3 SAME convolutions with ReLU on
- * 32x32x3, global average pooling, dense(10), N samples; full kernel, f64.
+ * 32x32x3, global average pooling, dense(10), N samples; full kernel.
  *
- *     convolution [N] [RUNS]      defaults 50, 3: the best of so many taken in turns
+ *     convolution [N] [RUNS] [f64|f32]      defaults 50, 3 (the best of so many taken in turns), f64
  *
  * The limit, by weight gradients, all products of the BLAS into memory already touched: forward; the cotangents through each convolution but the
  * first; the weight gradients of each sample and output; SYRKs of the rows.  (Position Grams would take n² o² positions² units.)
  */
-#include "bench.h"
+#include "products.h"
 
-#include <cblas.h>
 #include <sys/resource.h>
 
 enum { OUT = 10, POSITIONS = 32 * 32, CHANNELS = 64, LAYERS = 4, TAPS = 9 };
@@ -18,16 +17,10 @@ typedef struct problem {
     ntk_context *ctx;
     ntk_network *network;
     ntk_array theta, x;
+    ntk_dtype dtype;
     int n;
-    double *a, *b, *c, *k;
+    void *a, *b, *c, *k;
 } problem;
-
-static double *reserve(size_t count)
-{
-    double *p = bench_reserve(count, sizeof *p);
-    for (size_t i = 0; i < count; ++i) p[i] = (double)(i % 1000) / 1000 - 0.5;
-    return p;
-}
 
 static int fan_in(int layer)
 {
@@ -41,19 +34,19 @@ static void limit(const problem *p)
     for (int l = 0; l < LAYERS; ++l) {
         int f = fan_in(l);
         for (int i = 0; i < p->n; ++i)
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, POSITIONS, CHANNELS, f, 1, p->a, f, p->b, f, 0, p->c, CHANNELS);
+            bench_gemm(p->dtype, 0, 1, POSITIONS, CHANNELS, f, p->a, p->b, p->c);
         for (int r = 0; r < rows; ++r) {
-            cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, CHANNELS, f, POSITIONS, 1, p->b, CHANNELS, p->a, f, 0, p->c, f);
-            if (l > 0) cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, POSITIONS, f, CHANNELS, 1, p->b, CHANNELS, p->c, f, 0, p->a, f);
+            bench_gemm(p->dtype, 1, 0, CHANNELS, f, POSITIONS, p->b, p->a, p->c);
+            if (l > 0) bench_gemm(p->dtype, 0, 0, POSITIONS, f, CHANNELS, p->b, p->c, p->a);
         }
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, rows, CHANNELS * f, 1, p->c, CHANNELS * f, 0, p->k, rows);
+        bench_syrk(p->dtype, rows, CHANNELS * f, p->c, p->k);
     }
 }
 
 static void kernel(const problem *p)
 {
     ntk_kernel *k;
-    ntk_array out = ntk_matrix_f64(p->k, p->n * OUT, p->n * OUT);
+    ntk_array out = ntk_array_dense(p->k, p->dtype, 2, (int64_t[]){p->n * OUT, p->n * OUT});
     bench_check(p->ctx, ntk_kernel_empirical(p->ctx, p->network, &p->theta, NULL, NULL, &k));
     bench_check(p->ctx, ntk_kernel_eval(p->ctx, k, &p->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
     ntk_kernel_destroy(k);
@@ -73,7 +66,8 @@ int main(int argc, char **argv)
     double best[2] = {1e30, 1e30};
     int runs = argc > 2 ? atoi(argv[2]) : 3;
     int64_t shape[4];
-    problem p = {.n = argc > 1 ? atoi(argv[1]) : 50};
+    int64_t count;
+    problem p = {.dtype = bench_dtype(argc, argv, 3), .n = argc > 1 ? atoi(argv[1]) : 50};
     size_t rows = (size_t)p.n * OUT;
     bench_start(argv);
     if (p.n < 1) return 2;
@@ -81,18 +75,19 @@ int main(int argc, char **argv)
     snprintf(json, sizeof json, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [32, 32, 3], \"layers\": [%s%s%s%s"
              "{\"op\": \"global_avg_pool\"}, {\"op\": \"dense\", \"units\": 10}]}", layer, layer, layer, layer);
     bench_check(p.ctx, ntk_network_parse(p.ctx, json, &p.network));
-    p.theta = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
+    count = ntk_network_parameters(p.network);
+    p.theta = ntk_array_dense(bench_numbers(p.dtype, (size_t)count), p.dtype, 1, &count);
     bench_check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
     memcpy(shape, (int64_t[]){p.n, 32, 32, 3}, sizeof shape);
-    p.x = ntk_array_dense(reserve((size_t)p.n * 32 * 32 * 3), NTK_F64, 4, shape);
-    p.k = reserve(rows * rows);
-    printf("%s kernels, %s, N = %d, f64\n", bench_blas(), ntk_context_cpu(p.ctx), p.n);
+    p.x = ntk_array_dense(bench_numbers(p.dtype, (size_t)p.n * 32 * 32 * 3), p.dtype, 4, shape);
+    p.k = bench_numbers(p.dtype, rows * rows);
+    printf("%s kernels, %s, N = %d, %s\n", bench_blas(), ntk_context_cpu(p.ctx), p.n, ntk_dtype_name(p.dtype));
     long before = resident();
     kernel(&p);
     printf("%.0f MiB beside the result\n", (double)(resident() - before) / 1024);
-    p.a = reserve((size_t)POSITIONS * TAPS * CHANNELS);
-    p.b = reserve((size_t)POSITIONS * TAPS * CHANNELS);
-    p.c = reserve(rows * TAPS * CHANNELS * CHANNELS > (size_t)POSITIONS * TAPS * CHANNELS ? rows * TAPS * CHANNELS * CHANNELS : (size_t)POSITIONS * TAPS * CHANNELS);
+    p.a = bench_numbers(p.dtype, (size_t)POSITIONS * TAPS * CHANNELS);
+    p.b = bench_numbers(p.dtype, (size_t)POSITIONS * TAPS * CHANNELS);
+    p.c = bench_numbers(p.dtype, rows * TAPS * CHANNELS * CHANNELS > (size_t)POSITIONS * TAPS * CHANNELS ? rows * TAPS * CHANNELS * CHANNELS : (size_t)POSITIONS * TAPS * CHANNELS);
     for (int r = 0; r < runs; ++r) {
         double t[3] = {bench_now()};
         limit(&p);

@@ -1,25 +1,17 @@
 /*
  * The empirical kernel of 784-1024-1024-10 ReLU on N samples against the time of its SYRKs, in one run.
  *
- *     empirical [N] [width]      defaults 500, 1024
+ *     empirical [N] [width] [f64|f32]      defaults 500, 1024, f64
  *
  * full: SYRKs of [10 N, units] for each layer; trace: SYRKs of [N, 10 units] and of the inputs, and the products of the forward and the
  * backward pass; general D: the gram of 20 samples with a D that is no outer product, SYRKs of [200, p] in strips.  All into memory already
  * touched; best of five taken in turns.  Prints the BLAS kernels: figures without them mean nothing.
  */
-#include "bench.h"
+#include "products.h"
 
-#include <cblas.h>
 #include <sys/resource.h>
 
 enum { RUNS = 5, IN = 784, OUT = 10, LAYERS = 3 };
-
-static double *reserve(size_t count)
-{
-    double *p = bench_reserve(count, sizeof *p);
-    for (size_t i = 0; i < count; ++i) p[i] = (double)(i % 1000) / 1000 - 0.5;
-    return p;
-}
 
 enum { FEW = 20 };
 
@@ -28,13 +20,20 @@ typedef struct problem {
     ntk_optimizer *optimizer;
     ntk_network *network;
     ntk_array theta, x;
+    ntk_dtype dtype;
     int n, units[LAYERS], inputs[LAYERS];
-    double *a, *b, *k;
+    void *a, *b, *k;
 } problem;
+
+static ntk_array matrix(const problem *p, void *data, int64_t rows, int64_t columns)
+{
+    int64_t shape[] = {rows, columns};
+    return ntk_array_dense(data, p->dtype, 2, shape);
+}
 
 static void syrk(const problem *p, int rows, int width)
 {
-    cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, rows, width, 1, p->a, width, 0, p->k, rows);
+    bench_syrk(p->dtype, rows, width, p->a, p->k);
 }
 
 static void full_limit(const problem *p)
@@ -50,9 +49,8 @@ static void trace_limit(const problem *p)
     for (int l = 0; l < LAYERS; ++l) {
         syrk(p, p->n, p->inputs[l]);
         syrk(p, p->n, OUT * p->units[l]);
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, p->n, p->units[l], p->inputs[l], 1, p->a, p->inputs[l], p->b, p->inputs[l], 0, p->k, p->units[l]);
-        if (l > 0)
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p->n * OUT, p->inputs[l], p->units[l], 1, p->a, p->units[l], p->b, p->inputs[l], 0, p->k, p->inputs[l]);
+        bench_gemm(p->dtype, 0, 1, p->n, p->units[l], p->inputs[l], p->a, p->b, p->k);
+        if (l > 0) bench_gemm(p->dtype, 0, 0, p->n * OUT, p->inputs[l], p->units[l], p->a, p->b, p->k);
     }
 }
 
@@ -64,7 +62,7 @@ static void general_limit(const problem *p)
 
 static void general(const problem *p)
 {
-    ntk_array x = ntk_matrix_f64(p->x.data, FEW, IN);
+    ntk_array x = matrix(p, p->x.data, FEW, IN);
     ntk_jacobian *j;
     ntk_gram *gram;
     bench_check(p->ctx, ntk_jacobian_from_network(p->ctx, p->network, &p->theta, &x, &j));
@@ -77,7 +75,7 @@ static void kernel(const problem *p, ntk_outputs outputs)
 {
     ntk_kernel *k;
     int64_t size = outputs == NTK_OUTPUTS_FULL ? p->n * OUT : p->n;
-    ntk_array out = ntk_matrix_f64(p->k, size, size);
+    ntk_array out = matrix(p, p->k, size, size);
     ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs};
     bench_check(p->ctx, ntk_kernel_empirical(p->ctx, p->network, &p->theta, NULL, &options, &k));
     bench_check(p->ctx, ntk_kernel_eval(p->ctx, k, &p->x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
@@ -115,7 +113,9 @@ int main(int argc, char **argv)
                                  "{\"op\": \"dense\", \"units\": %d}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 10}]}";
     char json[512];
     int n = argc > 1 ? atoi(argv[1]) : 500, width = argc > 2 ? atoi(argv[2]) : 1024;
-    problem p = {.n = n, .units = {width, width, OUT}, .inputs = {IN, width, width}};
+    int64_t count;
+    double *numbers;
+    problem p = {.dtype = bench_dtype(argc, argv, 3), .n = n, .units = {width, width, OUT}, .inputs = {IN, width, width}};
     struct rusage usage;
     ntk_array d;
     size_t rows = (size_t)n * OUT, wide = (size_t)(width > IN ? width : IN);
@@ -124,17 +124,19 @@ int main(int argc, char **argv)
     if (ntk_context_create(NULL, &p.ctx) != NTK_OK) return 1;
     snprintf(json, sizeof json, format, width, width);
     bench_check(p.ctx, ntk_network_parse(p.ctx, json, &p.network));
-    p.theta = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
+    count = ntk_network_parameters(p.network);
+    p.theta = ntk_array_dense(bench_numbers(p.dtype, (size_t)count), p.dtype, 1, &count);
     bench_check(p.ctx, ntk_network_initialize(p.ctx, p.network, 1, &p.theta));
-    p.x = ntk_matrix_f64(reserve((size_t)n * IN), n, IN);
-    d = ntk_vector_f64(reserve((size_t)ntk_network_parameters(p.network)), ntk_network_parameters(p.network));
-    for (int64_t i = 0; i < d.shape[0]; ++i) ((double *)d.data)[i] = 1 + (double)(i * 7919 % 1000) / 1000;
+    p.x = matrix(&p, bench_numbers(p.dtype, (size_t)n * IN), n, IN);
+    numbers = bench_reserve((size_t)count, sizeof *numbers);
+    for (int64_t i = 0; i < count; ++i) numbers[i] = 1 + (double)(i * 7919 % 1000) / 1000;
+    d = ntk_vector_f64(numbers, count);
     bench_check(p.ctx, ntk_optimizer_diagonal(p.ctx, &d, &p.optimizer));
-    free(d.data);
-    p.a = reserve(rows * wide);
-    p.b = reserve(wide * wide);
-    p.k = reserve(rows * rows > rows * wide ? rows * rows : rows * wide);
-    printf("%s kernels, %s, N = %d, width %d, f64\n", bench_blas(), ntk_context_cpu(p.ctx), n, width);
+    free(numbers);
+    p.a = bench_numbers(p.dtype, rows * wide);
+    p.b = bench_numbers(p.dtype, wide * wide);
+    p.k = bench_numbers(p.dtype, rows * rows > rows * wide ? rows * rows : rows * wide);
+    printf("%s kernels, %s, N = %d, width %d, %s\n", bench_blas(), ntk_context_cpu(p.ctx), n, width, ntk_dtype_name(p.dtype));
     getrusage(RUSAGE_SELF, &usage);
     long before = usage.ru_maxrss;
     kernel(&p, NTK_OUTPUTS_FULL);

@@ -77,9 +77,8 @@ static int make_empirical(tool *t, parts *p)
     array theta = {0};
     int failed;
     ntk_algorithm_from_name(arguments_text(&t->arguments, "algorithm", NULL), &options.algorithm);
-    if (tool_dtype(t) != NTK_F64) return tool_fail(EXIT_INPUT, "kernel: --empirical with --dtype f32 is not in this version");
     TRY(make_optimizer(t, &p->optimizer));
-    TRY(tool_read_vector(t, "params", &theta));
+    TRY(tool_read_vector_of(t, "params", tool_dtype(t), &theta));
     TRY(tool_check(t, theta.path, ntk_kernel_empirical(t->context, p->network, &theta.view, p->optimizer, &options, &p->kernel)));
 done:
     array_free(&theta);

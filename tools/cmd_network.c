@@ -12,10 +12,11 @@ const flag_entry network_init_flags[] = {
     FLAG_NETWORK,
     {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "the same seed draws the same numbers on every machine", .required = true},
     FLAG_RESULT("the parameters [p]"),
+    FLAG_DTYPE,
     FLAGS_COMMON,
 };
-const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("the outputs [n, o]"), FLAGS_STRUCTURE(1), FLAGS_COMMON};
-const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAGS_STRUCTURE(1), FLAGS_COMMON};
+const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("the outputs [n, o]"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
+const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
 
 /* ---- show ---- */
 
@@ -69,7 +70,7 @@ int run_network_init(tool *t)
     int failed;
     TRY(tool_network(t, &network));
     p = ntk_network_parameters(network);
-    TRY(array_new(NTK_F64, 1, &p, &theta));
+    TRY(array_new(tool_dtype(t), 1, &p, &theta));
     tool_start_clock(t);
     TRY(tool_check(t, NULL, ntk_network_initialize(t->context, network, arguments_count(&t->arguments, "seed", 0), &theta.view)));
     tool_stop_clock(t, NULL);
@@ -92,7 +93,7 @@ static int forward(tool *t, inputs *in)
 {
     int64_t shape[2] = {in->x.view.shape[0], ntk_network_outputs(in->network)};
     int failed;
-    TRY(array_new(NTK_F64, 2, shape, &in->out));
+    TRY(array_new(tool_dtype(t), 2, shape, &in->out));
     TRY(tool_check(t, NULL, ntk_network_forward_with(t->context, in->network, &in->theta.view, &in->x.view, given_structure(&in->structure), &in->out.view)));
 done:
     return failed;
@@ -106,7 +107,7 @@ static int jacobian(tool *t, inputs *in)
     TRY(tool_check(t, NULL, ntk_jacobian_with(t->context, in->network, &in->theta.view, &in->x.view, given_structure(&in->structure), &jacobian)));
     shape[0] = ntk_jacobian_rows(jacobian);
     shape[1] = ntk_jacobian_columns(jacobian);
-    TRY(array_new(NTK_F64, 2, shape, &in->out));
+    TRY(array_new(tool_dtype(t), 2, shape, &in->out));
     TRY(tool_check(t, NULL, ntk_jacobian_get_rows(t->context, jacobian, 0, &in->out.view)));
 done:
     ntk_jacobian_destroy(jacobian);
@@ -118,8 +119,8 @@ static int at_parameters(tool *t, int (*compute)(tool *t, inputs *in))
     inputs in = {0};
     int failed;
     TRY(tool_network(t, &in.network));
-    TRY(tool_read_vector(t, "params", &in.theta));
-    TRY(tool_read_inputs(t, "x1", in.network, NTK_F64, &in.x));
+    TRY(tool_read_vector_of(t, "params", tool_dtype(t), &in.theta));
+    TRY(tool_read_inputs(t, "x1", in.network, tool_dtype(t), &in.x));
     TRY(tool_read_structure(t, 1, &in.structure));
     tool_start_clock(t);
     TRY(compute(t, &in));

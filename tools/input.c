@@ -33,9 +33,14 @@ int tool_read_matrix(tool *t, const char *flag, array *a)
 
 int tool_read_vector(tool *t, const char *flag, array *a)
 {
-    int failed = tool_read(t, flag, NTK_F64, a);
+    return tool_read_vector_of(t, flag, NTK_F64, a);
+}
+
+int tool_read_vector_of(tool *t, const char *flag, ntk_dtype dtype, array *a)
+{
+    int failed = tool_read(t, flag, dtype, a);
     if (failed || !a->block) return failed;
-    if (a->view.ndim == 2 && a->view.shape[1] == 1) a->view = ntk_array_dense(a->view.data, NTK_F64, 1, a->view.shape);
+    if (a->view.ndim == 2 && a->view.shape[1] == 1) a->view = ntk_array_dense(a->view.data, dtype, 1, a->view.shape);
     return a->view.ndim == 1 ? 0 : wrong_axes(t, flag, a, "a vector");
 }
 

@@ -78,6 +78,7 @@ int tool_read(tool *t, const char *flag, ntk_dtype dtype, array *a);
 /* The same, with ndim axes; a vector passes as a matrix of one column. */
 int tool_read_matrix(tool *t, const char *flag, array *a);
 int tool_read_vector(tool *t, const char *flag, array *a);
+int tool_read_vector_of(tool *t, const char *flag, ntk_dtype dtype, array *a);
 
 /* --network, and inputs reshaped to [n] + its input. */
 int tool_network(tool *t, ntk_network **network);

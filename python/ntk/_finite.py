@@ -45,15 +45,15 @@ class Network(Handle):
         call("network_format", self, text, needed.value, None)
         return text.value.decode()
 
-    def initialize(self, seed=0, out=None):
-        """theta [p], drawn as the parameterisation says."""
-        out = result(out, self.parameters)
+    def initialize(self, seed=0, out=None, dtype=np.float64):
+        """theta [p], drawn as the parameterisation says; its type, float64 or float32, is that of all that is done with it."""
+        out = result(out, self.parameters, dtype)
         call("network_initialize", self, seed, view(out))
         return out
 
     def _pass(self, name, arrays, shape, out):
         arrays = [numbers(a) for a in arrays]
-        out = result(out, shape(arrays[1]))
+        out = result(out, shape(arrays[1]), arrays[0].dtype)
         call("network_" + name, self, *map(view, arrays), view(out))
         return out
 
@@ -142,18 +142,22 @@ def _rows(function):
 
 
 class Jacobian(Handle):
-    """J of a network at theta on x, as an operator."""
+    """J of a network at theta on x, as an operator, in the type of theta: vectors, rows and grams have its dtype."""
 
     noun = "jacobian"
+    dtype = np.dtype(np.float64)
 
     def __init__(self, network, theta, x):
         theta, x = numbers(theta), numbers(x)
         super().__init__("jacobian_from_network", network, view(theta), view(x), keeps=(network,))
+        self.dtype = theta.dtype
 
     @classmethod
     def from_matrix(cls, j, outputs=1):
         """The caller's own j [n o, p].  Borrowed: it must not change as long as anything made from it is in use."""
-        return cls._made("jacobian_from_matrix", view(a := numbers(j)), outputs, keeps=(a,))
+        self = cls._made("jacobian_from_matrix", view(a := numbers(j)), outputs, keeps=(a,))
+        self.dtype = a.dtype
+        return self
 
     @classmethod
     def from_functions(cls, shape, jvp=None, vjp=None, rows=None, outputs=1):
@@ -177,7 +181,9 @@ class Jacobian(Handle):
     def stack(cls, parts):
         """Jacobians of the same parameters, below each other."""
         parts = tuple(parts)
-        return cls._made("jacobian_stack", (ctypes.c_void_p * len(parts))(*(part._handle for part in parts)), len(parts), keeps=parts)
+        self = cls._made("jacobian_stack", (ctypes.c_void_p * len(parts))(*(part._handle for part in parts)), len(parts), keeps=parts)
+        self.dtype = parts[0].dtype
+        return self
 
     def restrict(self, *ranges):
         """The columns of slices, ascending and apart: j.restrict(slice(0, 10), slice(20, 30))."""
@@ -185,12 +191,17 @@ class Jacobian(Handle):
         if any(step != 1 for _, _, step in bounds):
             raise ValueError("columns are restricted to slices without steps")
         array = (_abi.Range * max(len(bounds), 1))(*((start, max(stop - start, 0)) for start, stop, _ in bounds))
-        return self._made("jacobian_restrict", self, array, len(bounds), keeps=(self,))
+        return self._restricted("jacobian_restrict", array, len(bounds))
 
     def restrict_layers(self, *paths):
         """The columns of layers of a network, "layers[2]" and what lies within."""
         array = (ctypes.c_char_p * max(len(paths), 1))(*(path.encode() for path in paths))
-        return self._made("jacobian_restrict_layers", self, array, len(paths), keeps=(self,))
+        return self._restricted("jacobian_restrict_layers", array, len(paths))
+
+    def _restricted(self, name, array, count):
+        other = self._made(name, self, array, count, keeps=(self,))
+        other.dtype = self.dtype
+        return other
 
     def adjoint_error(self, seed=0):
         """How far <u, J v> and <Jᵀ u, v> are apart: rounding, or two functions that are not of one matrix."""
@@ -202,7 +213,8 @@ class Jacobian(Handle):
     outputs = property(lambda self: self._get("outputs"))
 
     def _map(self, name, vector, size, out):
-        vector, out = numbers(vector), result(out, size)
+        vector = numbers(vector)
+        out = result(out, size, vector.dtype)
         call(name, self, view(vector), view(out))
         return out
 
@@ -216,7 +228,7 @@ class Jacobian(Handle):
 
     def rows(self, first=0, count=None, out=None):
         """Rows first, first + 1, ... as numbers."""
-        out = result(out, (self.shape[0] - first if count is None else count, self.shape[1]))
+        out = result(out, (self.shape[0] - first if count is None else count, self.shape[1]), self.dtype)
         call("jacobian_get_rows", self, first, view(out))
         return out
 

@@ -149,7 +149,7 @@ class Gram(Handle):
     def from_jacobian(cls, jacobian, optimizer=None, algorithm="auto"):
         """K = J D⁻¹ Jᵀ.  algorithm: "structured", "contraction", or "products", which holds no matrix: K v by a vjp and a jvp."""
         self = cls._made("gram_from_jacobian_by", jacobian, optimizer, enumerator("algorithm", algorithm), keeps=(jacobian, optimizer))
-        self.dtype, self._rows_per_sample, self.parameters = np.dtype(np.float64), jacobian.outputs, jacobian.shape[1]
+        self.dtype, self._rows_per_sample, self.parameters = jacobian.dtype, jacobian.outputs, jacobian.shape[1]
         return self
 
     size = property(lambda self: self._get("size"))

@@ -59,6 +59,25 @@ class Jacobians(Case):
             close(gram.multiply(data(10, 2)), grams[0].multiply(data(10, 2)), 1e-14)
             close(gram.diagonal(), grams[0].diagonal(), 1e-14)
 
+    def test_single_precision(self):
+        net = ntk.Network(LAYERS, input=[3])
+        theta, x = net.initialize(1, dtype=np.float32), data(5).astype(np.float32)
+        self.assertTrue(np.array_equal(theta, net.initialize(1).astype(np.float32)))
+        j, wide = ntk.Jacobian(net, theta, x), ntk.Jacobian(net, theta.astype(float), x.astype(float))
+        bound = 40 * 2.0**-24  # of the largest number: chains of a few steps, sums of up to 8 terms
+        v, u = data(1, net.parameters, seed=2)[0].astype(np.float32), data(1, 10, seed=3)[0].astype(np.float32)
+        for got, want in ((net.forward(theta, x), net.forward(theta.astype(float), x.astype(float))), (j.rows(), wide.rows()),
+                          (j.apply(v), wide.apply(v.astype(float))), (j.apply_transposed(u), wide.apply_transposed(u.astype(float))),
+                          (j.restrict(slice(3, 9)).rows(), wide.restrict(slice(3, 9)).rows()), (ntk.Jacobian.stack([j, j]).rows(), ntk.Jacobian.stack([wide, wide]).rows()),
+                          (ntk.Gram.from_jacobian(j).block(), ntk.Gram.from_jacobian(wide).block()),
+                          (ntk.Kernel.empirical(net, theta)(x), ntk.Kernel.empirical(net, theta.astype(float))(x.astype(float)))):
+            self.assertEqual(got.dtype, np.float32)
+            close(got.astype(float), want, bound)
+        # answers work in f64, on rows of f32
+        close(ntk.Spectrum.from_jacobian(j).values(), ntk.Spectrum.from_jacobian(wide).values(), 2 * bound)
+        self.fails("ERROR_DTYPE", "x holds f64; expected f32", ntk.Jacobian, net, theta, data(5))
+        self.fails("ERROR_DTYPE", "the empirical kernel takes f32", ntk.Kernel.empirical(net, theta), data(5))
+
     def test_parts(self):
         net = ntk.Network(LAYERS, input=[3])
         theta, x = net.initialize(1), data(5)

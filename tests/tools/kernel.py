@@ -96,6 +96,25 @@ class Finite(kit.ToolTest):
         f = self.forward(self.params, "a.npy")
         self.close(self.result(*self.empirical, "--kind", "nngp", "--outputs", "trace"), f @ f.T / 2, bound)
 
+    def test_single_precision(self):
+        # at the same numbers: sums of up to 6 terms in a chain of three steps
+        bound = 40 * 2.0**-24
+        save("p.npy", self.params.astype(np.float32).astype(float))
+        for name in ("a.npy", "b.npy"):
+            save(name, np.load(name).astype(np.float32).astype(float))
+        for flags in ([], ["--outputs", "trace", "--x2", "b.npy"], ["--outputs", "diagonal"], ["--diagonal"], ["--per-layer"], ["--algorithm", "contraction"],
+                      ["--kind", "nngp"], ["--optimizer-d", save("d.npy", 1 + kit.random(16, 35) ** 2)]):
+            k = self.result(*self.empirical, *flags, "--dtype", "f32")
+            self.assertEqual(k.dtype, np.float32)
+            self.close(k.astype(float), self.result(*self.empirical, *flags), bound)
+        for command in ("forward", "jacobian"):
+            call = "network", command, "--network", "net.json", "--params", "p.npy", "--x1", "a.npy"
+            f = self.result(*call, "--dtype", "f32")
+            self.assertEqual(f.dtype, np.float32)
+            self.close(f.astype(float), self.result(*call), bound)
+        drawn = self.result("network", "init", "--network", "net.json", "--seed", "7", "--dtype", "f32")
+        self.same(drawn, self.params.astype(np.float32))
+
     def test_optimizers(self):
         j, v = self.jacobian("a.npy"), kit.random(15, 35) ** 2
         save("v.npy", v)
@@ -148,7 +167,6 @@ class Finite(kit.ToolTest):
         self.ntk(*bad, "--optimizer", "identity", "--epsilon", "1", code=2, saying="--optimizer adam")
         self.ntk(*bad, "--optimizer-d", save("d.npy", np.zeros(35)), code=2, saying="d.npy")
         self.ntk(*bad, "--optimizer-d", save("d.npy", np.ones(34)), code=2, saying="34")
-        self.ntk(*bad, "--dtype", "f32", code=2, saying="not in this version")
         save("p.npy", np.ones(34))
         self.ntk(*bad, code=2, saying=["p.npy", "34", "35"])
 
