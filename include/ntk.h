@@ -1346,7 +1346,8 @@ NTK_API ntk_status ntk_classes_score(ntk_context *ctx, const ntk_array *p, const
  *
  * That is gradient flow.  With momentum m it is the heavy ball f'' = -(1 - m) f' - (eta/c) K (f - y), f'(0) = 0; with options.discrete, steps
  * theta_{k+1} = theta_k + m (theta_k - theta_{k-1}) - eta D⁻¹ grad L, in closed form by mode.  Weight decay w pulls theta towards
- * theta(0): K becomes K + w c I wherever modes decay, and f(infinity) = f(0) + K (K + w c)⁻¹ (y - f(0)).
+ * theta(0): K becomes K + w c I wherever modes decay, and f(infinity) = f(0) + K (K + w c)⁻¹ (y - f(0)).  With options.decay_to_zero it
+ * pulls towards 0, and f(infinity) = b + K (K + w c)⁻¹ (y - b), b = f(0) - J theta(0): the linearised network's outputs at theta = 0.
  *
  * For singular K: f(infinity) = P y + (1 - P) f(0), P the projector on the range, by the rank tolerance.
  * @{
@@ -1364,6 +1365,10 @@ typedef struct ntk_dynamics_options {
     double weight_decay;       /**< w >= 0: adds -eta w (theta - theta(0)) to what moves theta, not divided by D (decoupled) */
     int32_t discrete;          /**< not 0: gradient descent in steps of size eta; times count steps */
     int32_t reserved;          /**< 0 */
+    int32_t decay_to_zero;     /**< not 0: the decay pulls theta towards 0, -eta w theta; needs theta0 or linear0 */
+    int32_t decay_in_loss;     /**< not 0: the decay is the gradient of ½ w |theta|² (or of |theta - theta(0)|²) and divided by D; UNSUPPORTED unless D = 1, where it is the same */
+    const ntk_array *theta0;   /**< theta(0) [p], with decay_to_zero and a gram of a Jacobian, one target per row; copied */
+    const ntk_array *linear0;  /**< instead of it: J theta(0), shape of y; copied */
 } ntk_dynamics_options;
 /** Opens every initialiser of an ntk_dynamics_options. */
 #define NTK_DYNAMICS_OPTIONS_INIT sizeof(ntk_dynamics_options)
@@ -1389,19 +1394,25 @@ NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynami
 /** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
 NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
+/** ntk_dynamics_test_at() for weights that decay towards 0, with linear0 = J* theta(0) [m, c] of the new inputs.  Errors: ARGUMENT without
+ *  options.decay_to_zero. */
+NTK_API ntk_status ntk_dynamics_test_decayed_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const ntk_array *linear0, const double *times, int64_t n_times, ntk_array *f);
+
 /** The share of the error of each mode that is left at times[0 ... n_times-1]: out [times, N], eigenvalues from the largest.  1 in the null space.  Steps without
- *  stability may be negative or exceed 1. */
+ *  stability may be negative or exceed 1.  Errors: UNSUPPORTED with options.decay_to_zero (no error is a multiple of its first), as ntk_dynamics_bound_at(). */
 NTK_API ntk_status ntk_dynamics_decay_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
 /** A certificate at times[0 ... n_times-1], out [times]: L(t) <= ½|(1 - P)(y - f(0))|²/c + max over modes of the range of their share² times the rest of L(0); for gradient
  *  flow the share² is exp(-2 eta lambda_min t/c), lambda_min the smallest eigenvalue above the rank tolerance. */
 NTK_API ntk_status ntk_dynamics_bound_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
-/** The time (with options.discrete: the number of steps) after which a `share` > 0 of the error of each mode is left: out [N]; infinity:
- *  never.  Errors: ARGUMENT; UNSUPPORTED with momentum; UNSTABLE for steps that are too large. */
+/** The time (with options.discrete: the number of steps) after which no more than a `share` > 0 of the error of each mode is left: out [N]; infinity:
+ *  never.  With momentum errors swing through zero; then it is the last time at which |error| exceeds the share, which is < 1.  Errors:
+ *  ARGUMENT; UNSTABLE for steps that are too large; UNSUPPORTED with options.decay_to_zero. */
 NTK_API ntk_status ntk_dynamics_mode_times(ntk_context *ctx, const ntk_dynamics *dynamics, double share, ntk_array *out);
 
-/** The first time, or number of steps, with L(t) <= loss, by bisection; infinity: never.  Errors as ntk_dynamics_mode_times().
+/** The first time, or number of steps, with L(t) <= loss, by bisection; infinity: never.  Errors as ntk_dynamics_mode_times(), and UNSUPPORTED with
+ *  momentum: the loss rises and falls.
  *  Cost: about 60 N c flop. */
 NTK_API ntk_status ntk_dynamics_time_to_loss(ntk_context *ctx, const ntk_dynamics *dynamics, double loss, double *time);
 

@@ -5,7 +5,8 @@
  *     loss            L(t) = sum of rho_i² g_i²/(2c)
  *     unreachable     L_0 = sum over the null space of g_i²/(2c) = ½|(1 - P)(y - f(0))|²/c
  *     certificate     L(t) <= L_0 + max over the range of rho_i(t)² (L(0) - L_0)         flow: exp(-2 eta lambda_min t/c)
- *     mode time       rho_i(t) = epsilon:  flow  t = -log epsilon/(kappa lambda),  steps  k = log epsilon/log|1 - kappa lambda|
+ *     mode time       rho_i(t) = epsilon:  flow  t = -log epsilon/(kappa lambda),  steps  k = log epsilon/log|1 - kappa lambda|;
+ *                     with momentum the last of such times (late.c)
  *     largest step    2 (1 + m) c/(lambda_max + r), where a root of the slowest mode's recurrence reaches -1 (Polyak 1964)
  *
  * Without momentum every rho_i² falls, so L does, and the time of a loss is found by bisection on the sum itself.
@@ -35,6 +36,7 @@ static double loss_of(const ntk_dynamics *d, const ntk_motion *motion, int64_t f
         double share = motion ? ntk_motion_decay(motion, d->spectrum->values[i]) : 1;
         for (int64_t j = 0; j < d->columns; ++j) {
             double e = share * d->error[i * d->columns + j];
+            if (motion && d->linear) e += ntk_motion_withheld(motion, d->spectrum->values[i]) * d->linear[i * d->columns + j];
             sum += e * e;
         }
     }
@@ -45,6 +47,13 @@ double ntk_dynamics_unreachable_loss(const ntk_dynamics *dynamics)
 {
     if (!dynamics) return -1;
     return loss_of(dynamics, NULL, dynamics->spectrum->rank, dynamics->spectrum->size);
+}
+
+/* Where weights decay towards 0, no error is a multiple of what it was. */
+static ntk_status check_shares(ntk_context *ctx, const ntk_dynamics *d)
+{
+    if (!d->linear) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "weights decay towards 0: the error of a mode is no multiple of its first, so there are no shares of it");
 }
 
 /* ---- at given times ---------------------------------------------------------------------------------------------- */
@@ -89,6 +98,7 @@ ntk_status ntk_dynamics_decay_at(ntk_context *ctx, const ntk_dynamics *dynamics,
     ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
+    NTK_TRY(check_shares(ctx, dynamics));
     NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(n_times, dynamics->spectrum->size)));
     NTK_TRY(fill_times(ctx, dynamics, fill_decay, dynamics->spectrum->size, times, n_times, out));
@@ -101,6 +111,7 @@ ntk_status ntk_dynamics_bound_at(ntk_context *ctx, const ntk_dynamics *dynamics,
     ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
+    NTK_TRY(check_shares(ctx, dynamics));
     NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(n_times)));
     NTK_TRY(fill_times(ctx, dynamics, fill_bound, 1, times, n_times, out));
@@ -110,14 +121,17 @@ done:
 
 /* ---- times of given errors --------------------------------------------------------------------------------------- */
 
-static ntk_status check_monotone(ntk_context *ctx, const ntk_dynamics *d)
+static ntk_status check_stable(ntk_context *ctx, const ntk_dynamics *d)
 {
     double largest = ntk_dynamics_largest_step(d);
-    if (d->momentum > 0)
-        return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the momentum is %g: errors rise and fall, so no single time tells when one is reached", d->momentum);
-    if (d->discrete && !(d->learning_rate < largest))
-        return ntk_fail(ctx, NTK_ERROR_UNSTABLE, "the learning rate %g is not below %g, the largest stable step", d->learning_rate, largest);
-    return NTK_OK;
+    if (!d->discrete || d->learning_rate < largest) return check_shares(ctx, d);
+    return ntk_fail(ctx, NTK_ERROR_UNSTABLE, "the learning rate %g is not below %g, the largest stable step", d->learning_rate, largest);
+}
+
+static ntk_status check_monotone(ntk_context *ctx, const ntk_dynamics *d)
+{
+    if (d->momentum == 0) return check_stable(ctx, d);
+    return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "the momentum is %g: the loss rises and falls, so no single time tells when one is reached", d->momentum);
 }
 
 static double mode_time(const ntk_dynamics *d, double lambda, double share)
@@ -129,19 +143,31 @@ static double mode_time(const ntk_dynamics *d, double lambda, double share)
     return rate == 1 ? 1 : ceil(log(left) / (rate < 1 ? log1p(-rate) : log(rate - 1)));
 }
 
+static ntk_status check_share(ntk_context *ctx, const ntk_dynamics *d, double share)
+{
+    if (!(share > 0 && isfinite(share))) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "share is %g; expected a finite number > 0", share);
+    if (d->momentum == 0 || share < 1) return NTK_OK;
+    return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "share is %g; with momentum expected a number < 1", share);
+}
+
 ntk_status ntk_dynamics_mode_times(ntk_context *ctx, const ntk_dynamics *dynamics, double share, ntk_array *out)
 {
     ntk_status status;
     const ntk_dynamics *d = dynamics;
     double *numbers = NULL;
+    ntk_motion motion;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
-    if (!(share > 0 && isfinite(share))) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "share is %g; expected a finite number > 0", share);
-    NTK_TRY(check_monotone(ctx, d));
+    NTK_TRY(check_share(ctx, d, share));
+    NTK_TRY(check_stable(ctx, d));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(d->spectrum->size)));
     NTK_TRY(NTK_NEW_RAW(ctx, d->spectrum->size, &numbers));
-    for (int64_t i = 0; i < d->spectrum->size; ++i)
-        numbers[i] = ntk_dynamics_moves(d, i) ? mode_time(d, d->spectrum->values[i], share) : share >= 1 ? 0 : INFINITY;
+    NTK_TRY(ntk_motion_open(ctx, d, 0, &motion)); /* at time 0 no mode rests */
+    for (int64_t i = 0; i < d->spectrum->size; ++i) {
+        double lambda = d->spectrum->values[i];
+        if (!ntk_dynamics_moves(d, i)) numbers[i] = share >= 1 ? 0 : INFINITY;
+        else numbers[i] = d->momentum > 0 ? ntk_motion_late(&motion, lambda, share) : mode_time(d, lambda, share);
+    }
     ntk_store(out, numbers);
 done:
     ntk_free(numbers);

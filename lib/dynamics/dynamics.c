@@ -62,6 +62,7 @@ static ntk_status fill(ntk_context *ctx, const ntk_array *y, const ntk_dynamics_
     void *dense = NULL;
     ntk_spectrum_options spectrum = {NTK_SPECTRUM_OPTIONS_INIT, .kind = o->kind, .tolerance = o->tolerance};
     NTK_TRY(ntk_gram_check(ctx, d->gram, o->kind, NTK_F64));
+    NTK_TRY(ntk_decay_check(ctx, d->gram, o));
     NTK_TRY(ntk_gram_targets(ctx, d->gram, "y", y, &d->columns, &dense));
     d->y = dense;
     d->outputs = ntk_target_outputs(d->gram, y);
@@ -74,6 +75,7 @@ static ntk_status fill(ntk_context *ctx, const ntk_array *y, const ntk_dynamics_
     d->momentum = o->momentum;
     d->discrete = o->discrete != 0;
     d->ridge = o->weight_decay * d->divisor;
+    NTK_TRY(ntk_decay_open(ctx, o, d));
 done:
     return status;
 }
@@ -100,6 +102,8 @@ done:
 void ntk_dynamics_destroy(ntk_dynamics *dynamics)
 {
     if (!ntk_object_release(dynamics)) return;
+    ntk_free(dynamics->theta0);
+    ntk_free(dynamics->linear);
     ntk_free(dynamics->error);
     ntk_free(dynamics->f0);
     ntk_free(dynamics->y);

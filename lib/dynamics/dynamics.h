@@ -3,6 +3,8 @@
  *
  *   dynamics.c      the handle
  *   motion.c        what one mode does: flow, heavy ball, steps, weight decay
+ *   decay.c         weight decay towards 0
+ *   late.c          the last time at which more than a share of a mode is left
  *   trajectory.c    f(t) on the training set and elsewhere, theta(t), the loss
  *   convergence.c   how fast: decay by mode, certificate, times to reach a loss, largest stable step
  *
@@ -34,6 +36,8 @@ struct ntk_dynamics {
     double ridge;     /* weight decay, as it adds to eigenvalues: divisor times that of the loss */
     double *y, *f0;   /* [N, c] */
     double *error;    /* [N, c]: coefficients U (f0 - y) */
+    double *linear;   /* [N, c]: those of J theta(0), where weights decay towards 0; else NULL */
+    double *theta0;   /* [p], if it was given for that */
 };
 
 /** How a mode has moved by `time`; see motion.c. */
@@ -51,6 +55,27 @@ double ntk_motion_decay(const ntk_motion *motion, double lambda);
 
 /** S: weights per error at the start, f*(t) = f0* - K* S e(0). */
 double ntk_motion_learned(const ntk_motion *motion, double lambda);
+
+/** rho: the share that is left of what decays; the error itself unless there is weight decay. */
+double ntk_motion_share(const ntk_motion *motion, double lambda);
+
+/** The first time after which |ntk_motion_decay()| <= share for ever: number, or of steps; infinity: never.  share < 1 where there is momentum. */
+double ntk_motion_late(ntk_motion *motion, double lambda, double share);
+
+/* ---- decay towards 0 --------------------------------------------------------------------------------------------- */
+
+/** Options that do not go together. */
+ntk_status ntk_decay_check(ntk_context *ctx, const ntk_gram *gram, const ntk_dynamics_options *o);
+
+/** d->linear and d->theta0, after the spectrum. */
+ntk_status ntk_decay_open(ntk_context *ctx, const ntk_dynamics_options *o, ntk_dynamics *d);
+
+/** 1 - rho(r): the share of theta(0) off the range of Jᵀ that is gone. */
+double ntk_motion_gone(const ntk_motion *motion);
+
+/** What a coefficient of J theta(0) adds to the weights, Z - S, and to the error, -r S. */
+double ntk_motion_pulled(const ntk_motion *motion, double lambda);
+double ntk_motion_withheld(const ntk_motion *motion, double lambda);
 
 /** ARGUMENT unless every time is >= 0. */
 ntk_status ntk_check_times(ntk_context *ctx, const double *times, int64_t n_times);

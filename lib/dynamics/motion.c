@@ -159,7 +159,7 @@ double ntk_motion_learned(const ntk_motion *motion, double lambda)
     return motion->rate * rules[motion->discrete ? 0 : 1].learned(motion->momentum, motion->rate * mu, motion->time);
 }
 
-static double decay(const ntk_motion *motion, double lambda)
+double ntk_motion_share(const ntk_motion *motion, double lambda)
 {
     double mu = ntk_flow_effective(&motion->flow, lambda);
     if (is_flow(motion)) return ntk_flow_decay(&motion->flow, lambda);
@@ -169,7 +169,7 @@ static double decay(const ntk_motion *motion, double lambda)
 
 double ntk_motion_decay(const ntk_motion *motion, double lambda)
 {
-    double r = motion->flow.ridge, left = decay(motion, lambda);
+    double r = motion->flow.ridge, left = ntk_motion_share(motion, lambda);
     return r == 0 || lambda + r == 0 ? left : (r + lambda * left) / (lambda + r);
 }
 

@@ -18,12 +18,28 @@
 #include <string.h>
 
 /* One kind of answer: [times] + [rows, columns], a batch of times at a time. */
+typedef double (*mode_weight)(const ntk_motion *motion, double lambda);
+
+/* Of a mode: what its error at the start, and what J theta(0) where weights decay towards 0, add to the answer. */
+typedef struct weighing {
+    mode_weight error, linear;
+} weighing;
+
+static double unlearned(const ntk_motion *motion, double lambda)
+{
+    return -lambda * ntk_motion_learned(motion, lambda);
+}
+
+static const weighing from_targets = {ntk_motion_decay, ntk_motion_withheld}, from_start = {unlearned, ntk_motion_withheld};
+static const weighing of_weights = {ntk_motion_learned, ntk_motion_pulled};
+
 typedef struct answer {
     const ntk_dynamics *d;
     int64_t rows, columns;
     const double *k_test, *f0; /* on new inputs; f0 may be NULL */
     double *modes, *weights;   /* scratch, [times, c, N] each */
-    double (*weight)(const ntk_motion *motion, double lambda); /* of the modes, before `at` */
+    const double *linear;      /* [rows, columns], or NULL: what ntk_motion_gone() of is taken away */
+    const weighing *weight;    /* of the modes, before `at` */
     ntk_status (*at)(ntk_context *ctx, const struct answer *a, int64_t times, double *out);
 } answer;
 
@@ -43,14 +59,20 @@ ntk_status ntk_check_times(ntk_context *ctx, const double *times, int64_t n_time
     return status;
 }
 
-/* The coefficients gᵀ [c, N] by weight(lambda), into modes [c, N]. */
-static void weigh(const ntk_dynamics *d, const ntk_motion *motion, double (*weight)(const ntk_motion *, double), double *modes)
+/* modes [c, N] = the coefficients, transposed, by their weights. */
+static void weigh(const ntk_dynamics *d, const ntk_motion *motion, const weighing *w, double *modes)
 {
     int64_t c = d->columns, size = d->spectrum->size;
     for (int64_t i = 0; i < size; ++i) {
-        double factor = weight(motion, d->spectrum->values[i]);
-        for (int64_t j = 0; j < c; ++j) modes[j * size + i] = factor * d->error[i * c + j];
+        double factor = w->error(motion, d->spectrum->values[i]), linear = d->linear ? w->linear(motion, d->spectrum->values[i]) : 0;
+        for (int64_t j = 0; j < c; ++j) modes[j * size + i] = factor * d->error[i * c + j] + (d->linear ? linear * d->linear[i * c + j] : 0);
     }
+}
+
+static void take_away(const answer *a, const ntk_motion *motion, double *out)
+{
+    double gone = ntk_motion_gone(motion);
+    for (int64_t i = 0; i < a->rows * a->columns; ++i) out[i] -= gone * a->linear[i];
 }
 
 static ntk_status answer_batch(ntk_context *ctx, const answer *a, const double *times, int64_t count, double *scratch, const ntk_array *out,
@@ -64,6 +86,10 @@ static ntk_status answer_batch(ntk_context *ctx, const answer *a, const double *
     }
     NTK_TRY(ntk_progress(ctx, 0.1));
     NTK_TRY_PART(ctx, 0.1, 1, a->at(ctx, a, count, scratch));
+    for (int64_t i = 0; a->linear && i < count; ++i) {
+        NTK_TRY(ntk_motion_open(ctx, a->d, times[i], &motion));
+        take_away(a, &motion, scratch + i * a->rows * a->columns);
+    }
     NTK_TRY(ntk_check_result(ctx, "the answer", NTK_F64, scratch, count * a->rows * a->columns));
     for (int64_t i = 0; i < count; ++i) {
         ntk_array one = ntk_array_at(out, first + i);
@@ -126,12 +152,6 @@ static ntk_status combine(ntk_context *ctx, const answer *a, int64_t times, doub
 
 /* ---- f on the training set ------------------------------------------------------------------------------------- */
 
-/* -(1 - share of the error that is left): from f(0), where that is the nearer end. */
-static double unlearned(const ntk_motion *motion, double lambda)
-{
-    return -lambda * ntk_motion_learned(motion, lambda);
-}
-
 /* a->weight came with a batch that is all early, or all not; see ntk_dynamics_at. */
 static ntk_status train_at(ntk_context *ctx, const answer *a, int64_t times, double *out)
 {
@@ -139,7 +159,7 @@ static ntk_status train_at(ntk_context *ctx, const answer *a, int64_t times, dou
     const ntk_dynamics *d = a->d;
     NTK_TRY(combine(ctx, a, times, a->columns == 1 ? out : a->weights));
     if (a->columns != 1) turn(times, a->rows, a->columns, a->weights, out);
-    add_to_each(times, a->rows * a->columns, a->weight == unlearned ? d->f0 : d->y, out);
+    add_to_each(times, a->rows * a->columns, a->weight == &from_start ? d->f0 : d->y, out);
 done:
     return status;
 }
@@ -176,7 +196,7 @@ static ntk_status answer_by_ends(ntk_context *ctx, answer *a, const double *time
         ntk_array some;
         count = same_end(a->d, times, i, n_times);
         some = times_from(f, i, count);
-        a->weight = is_early(a->d, times[i]) ? unlearned : ntk_motion_decay;
+        a->weight = is_early(a->d, times[i]) ? &from_start : &from_targets;
         NTK_TRY_PART(ctx, (double)i / (double)n_times, (double)(i + count) / (double)n_times, answer_all(ctx, a, times + i, count, &some));
     }
 done:
@@ -216,29 +236,56 @@ done:
     return status;
 }
 
-ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times,
-                                int64_t n_times, ntk_array *f)
+/* f0* or J* theta(0), if given, as dense numbers. */
+static ntk_status borrow_start(ntk_context *ctx, const char *name, const ntk_array *given, const answer *a, const double **dense, void **copy)
+{
+    ntk_status status = NTK_OK;
+    if (!given) return NTK_OK;
+    NTK_TRY(ntk_check_answers(ctx, ntk_check_shape, name, given, NTK_F64, -1, a->rows, a->columns, a->d->outputs));
+    NTK_TRY(ntk_borrow_finite(ctx, name, given, dense, copy));
+done:
+    return status;
+}
+
+static ntk_status answer_test(ntk_context *ctx, const ntk_dynamics *d, const ntk_array *k_test, const ntk_array *f0, const ntk_array *linear0,
+                              const double *times, int64_t n_times, ntk_array *f)
 {
     ntk_status status;
-    void *k_copy = NULL, *f0_copy = NULL;
-    answer a = {.d = dynamics, .weight = ntk_motion_learned, .at = test_at};
-    NTK_ENTER(ctx);
-    NTK_REQUIRE(ctx, dynamics);
-    a.columns = dynamics->columns;
+    void *k_copy = NULL, *f0_copy = NULL, *linear_copy = NULL;
+    answer a = {.d = d, .columns = d->columns, .weight = &of_weights, .at = test_at};
     NTK_TRY(ntk_check_times(ctx, times, n_times));
-    NTK_TRY(ntk_check_shape(ctx, "k_test", k_test, NTK_F64, NTK_SHAPE(-1, dynamics->gram->size)));
+    NTK_TRY(ntk_check_shape(ctx, "k_test", k_test, NTK_F64, NTK_SHAPE(-1, d->gram->size)));
     a.rows = k_test->shape[0];
-    NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "f", f, NTK_F64, n_times, a.rows, a.columns, dynamics->outputs));
+    NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "f", f, NTK_F64, n_times, a.rows, a.columns, d->outputs));
     NTK_TRY(ntk_borrow_finite(ctx, "k_test", k_test, &a.k_test, &k_copy));
-    if (f0) {
-        NTK_TRY(ntk_check_answers(ctx, ntk_check_shape, "f0", f0, NTK_F64, -1, a.rows, a.columns, dynamics->outputs));
-        NTK_TRY(ntk_borrow_finite(ctx, "f0", f0, &a.f0, &f0_copy));
-    }
+    NTK_TRY(borrow_start(ctx, "f0", f0, &a, &a.f0, &f0_copy));
+    NTK_TRY(borrow_start(ctx, "linear0", linear0, &a, &a.linear, &linear_copy));
     NTK_TRY(answer_all(ctx, &a, times, n_times, f));
 done:
+    ntk_free(linear_copy);
     ntk_free(f0_copy);
     ntk_free(k_copy);
     return status;
+}
+
+ntk_status ntk_dynamics_test_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const double *times,
+                                int64_t n_times, ntk_array *f)
+{
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, dynamics);
+    if (dynamics->linear)
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "weights decay towards 0: new inputs need J* theta(0) too; see ntk_dynamics_test_decayed_at()");
+    return answer_test(ctx, dynamics, k_test, f0, NULL, times, n_times, f);
+}
+
+ntk_status ntk_dynamics_test_decayed_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const ntk_array *linear0,
+                                        const double *times, int64_t n_times, ntk_array *f)
+{
+    NTK_ENTER(ctx);
+    NTK_REQUIRE(ctx, dynamics);
+    NTK_REQUIRE(ctx, linear0);
+    if (!dynamics->linear) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "linear0 is for weight decay towards 0; the dynamics were made without options.decay_to_zero");
+    return answer_test(ctx, dynamics, k_test, f0, linear0, times, n_times, f);
 }
 
 /* ---- parameters ------------------------------------------------------------------------------------------------ */
@@ -271,13 +318,16 @@ done:
 ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out)
 {
     ntk_status status;
-    answer a = {.d = dynamics, .columns = 1, .weight = ntk_motion_learned, .at = parameters_at};
+    answer a = {.d = dynamics, .columns = 1, .weight = &of_weights, .at = parameters_at};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
     if (!dynamics->gram->jacobian) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the gram comes from no Jacobian: there are no parameters to follow");
     if (dynamics->columns != 1)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "y has %lld columns; the parameters follow one target per row of J", (long long)dynamics->columns);
+    if (dynamics->linear && !dynamics->theta0)
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "weights decay towards 0: the parameters need options.theta0, not options.linear0");
     a.rows = dynamics->gram->jacobian->columns;
+    a.linear = dynamics->theta0;
     NTK_TRY(ntk_check_times(ctx, times, n_times));
     NTK_TRY(ntk_check_output(ctx, "out", out, NTK_F64, NTK_SHAPE(n_times, a.rows)));
     NTK_TRY(answer_all(ctx, &a, times, n_times, out));
@@ -302,7 +352,7 @@ static ntk_status loss_at(ntk_context *ctx, const answer *a, int64_t times, doub
 ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out)
 {
     ntk_status status;
-    answer a = {.d = dynamics, .rows = 1, .columns = 1, .weight = ntk_motion_decay, .at = loss_at};
+    answer a = {.d = dynamics, .rows = 1, .columns = 1, .weight = &from_targets, .at = loss_at};
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, dynamics);
     NTK_TRY(ntk_check_times(ctx, times, n_times));

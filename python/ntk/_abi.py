@@ -104,7 +104,8 @@ class TestSet(Options):
 
 class DynamicsOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("kind", c_int), ("loss_scale", c_int), ("learning_rate", c_double), ("tolerance", c_double),
-                ("f0", ARRAY), ("momentum", c_double), ("weight_decay", c_double), ("discrete", c_int32), ("reserved", c_int32)]
+                ("f0", ARRAY), ("momentum", c_double), ("weight_decay", c_double), ("discrete", c_int32), ("reserved", c_int32),
+                ("decay_to_zero", c_int32), ("decay_in_loss", c_int32), ("theta0", ARRAY), ("linear0", ARRAY)]
 
 
 class TopOptions(Options):
@@ -241,6 +242,7 @@ CALLS = {
     "dynamics_create": (_H, _A, POINTER(DynamicsOptions), _NEW),
     "dynamics_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_test_at": (_H, _A, _A, POINTER(c_double), _I, _A),
+    "dynamics_test_decayed_at": (_H, _A, _A, _A, POINTER(c_double), _I, _A),
     "dynamics_parameters_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_loss_at": (_H, POINTER(c_double), _I, _A),
     "dynamics_decay_at": (_H, POINTER(c_double), _I, _A),

@@ -239,11 +239,12 @@ class Dynamics(_Targets, Handle):
     noun = "dynamics"
 
     def __init__(self, gram, y, kind="ntk", loss_scale="sum", learning_rate=0.0, tolerance=0.0, f0=None, momentum=0.0, weight_decay=0.0,
-                 discrete=False):
-        y, f0 = numbers(y), _optional(f0)
+                 discrete=False, decay_to_zero=False, decay_in_loss=False, theta0=None, linear0=None):
+        y, f0, theta0, linear0 = numbers(y), _optional(f0), _optional(theta0), _optional(linear0)
         options = _abi.DynamicsOptions(kind=enumerator("kind", kind), loss_scale=enumerator("loss_scale", loss_scale),
                                        learning_rate=learning_rate, tolerance=tolerance, f0=_pointer(f0), momentum=momentum,
-                                       weight_decay=weight_decay, discrete=discrete)
+                                       weight_decay=weight_decay, discrete=discrete, decay_to_zero=decay_to_zero, decay_in_loss=decay_in_loss,
+                                       theta0=_pointer(theta0), linear0=_pointer(linear0))
         super().__init__("dynamics_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 
@@ -259,9 +260,11 @@ class Dynamics(_Targets, Handle):
         """f(t) on the training set: [times] + shape of y."""
         return self._ask("at", (), times, self._y_shape, out)
 
-    def test_at(self, k_test, times, f0=None, out=None):
-        """f(t) on new inputs, from k_test = K* [m, N]."""
+    def test_at(self, k_test, times, f0=None, linear0=None, out=None):
+        """f(t) on new inputs, from k_test = K* [m, N]; linear0 = J* theta(0) where weights decay towards 0."""
         k_test, f0 = numbers(k_test), _optional(f0)
+        if linear0 is not None:
+            return self._ask("test_decayed_at", (k_test, f0, numbers(linear0)), times, self._answer_shape(len(k_test)), out)
         return self._ask("test_at", (k_test, f0), times, self._answer_shape(len(k_test)), out)
 
     def parameters_at(self, times, out=None):

@@ -416,13 +416,17 @@ static ntk_status dynamics(ntk_context *ctx)
     const double times[] = {0, 1, INFINITY};
     ntk_status status;
     double out[2 * 3 * P], k[2 * 4 * ROWS], f0[2 * 4];
-    ntk_array y = world_y(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1);
+    ntk_array y = world_y(&w), theta = world_theta(&w), f = STRIDED(out, 3, N, O), k_test = STRIDED(k, 4, ROWS), start = STRIDED(f0, 4, 1);
     ntk_array f_test = STRIDED(out, 3, 4, 1);
     ntk_array step = STRIDED(out, 3, P), loss = STRIDED(out, 3), decay = STRIDED(out, 3, ROWS), modes = STRIDED(out, ROWS);
     double time;
     ntk_dynamics *d = NULL;
     kit_random(2, 2 * 4 * ROWS, k);
     kit_random(3, 2 * 4, f0);
+    TRY(ntk_dynamics_create(ctx, w.flow_gram, &y, &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .f0 = &y, .weight_decay = 0.1, .decay_to_zero = 1, .theta0 = &theta}, &d));
+    TRY(ntk_dynamics_test_decayed_at(ctx, d, &k_test, &start, &start, times, 3, &f_test));
+    ntk_dynamics_destroy(d);
+    d = NULL;
     TRY(ntk_dynamics_create(ctx, w.flow_gram, &y, &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .f0 = &y}, &d));
     TRY(ntk_dynamics_at(ctx, d, times, 3, &f));
     TRY(ntk_dynamics_test_at(ctx, d, &k_test, &start, times, 3, &f_test));

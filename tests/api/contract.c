@@ -15,7 +15,7 @@ enum { ARGUMENTS = 7, CAPACITY = 1024, AXES = 3 };
 
 /* ---- what the rows refer to ------------------------------------------------------------------------------------- */
 
-enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, LEARNING, TUNER, HANDLES };
+enum { NETWORK, BUILDER, OPTIMIZER, JACOBIAN, KERNEL, EMPIRICAL, GRAM, FLOW_GRAM, SPECTRUM, SOLVER, PREDICTOR, DYNAMICS, SYSTEM, OF_PARAMETERS, TRAINER, LEARNING, TUNER, DECAYING, HANDLES };
 
 static ntk_context *ctx_of_test;
 static world w;
@@ -31,6 +31,7 @@ static ntk_system *of_parameters;
 static ntk_trainer *trainer; /* by Adam: keeps both moments */
 static ntk_learning *learning;
 static ntk_tuner *tuner;
+static ntk_dynamics *decaying;
 static char parameter_name[64];
 static int calls_back; /* its address stands for "a callback is given" */
 
@@ -316,6 +317,12 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OUT("f", ALL, 3, N, O))                                                                                                                 \
     X(ntk_dynamics_test_at, , ntk_dynamics_test_at(ctx, p[0], p[1], p[2], p[3], 3, p[4]), HANDLE("dynamics", DYNAMICS),                       \
       IN("k_test", AXIS(1), 4, ROWS), MAYBE_IN("f0", ALL, 4, 1), POINTER("times", times), OUT("f", ALL, 3, 4, 1))                             \
+    X(ntk_dynamics_create, _decay, ntk_dynamics_create(ctx, p[0], p[1], &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .weight_decay = 0.1, .decay_to_zero = 1, .linear0 = p[2]}, p[3]), \
+      HANDLE("gram", FLOW_GRAM), IN("y", ALL, N, O), IN("options.linear0", ALL, N, O), NEW(dynamics))                                 \
+    X(ntk_dynamics_create, _zero, ntk_dynamics_create(ctx, p[0], p[1], &(ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .weight_decay = 0.1, .decay_to_zero = 1, .theta0 = p[2]}, p[3]), \
+      HANDLE("gram", FLOW_GRAM), IN("y", ALL, N, O), IN("options.theta0", ALL, P), NEW(dynamics))                                             \
+    X(ntk_dynamics_test_decayed_at, , ntk_dynamics_test_decayed_at(ctx, p[0], p[1], p[2], p[3], p[4], 3, p[5]), HANDLE("dynamics", DECAYING),   \
+      IN("k_test", AXIS(1), 4, ROWS), MAYBE_IN("f0", ALL, 4, 1), IN("linear0", ALL, 4, 1), POINTER("times", times), OUT("f", ALL, 3, 4, 1))     \
     X(ntk_dynamics_parameters_at, , ntk_dynamics_parameters_at(ctx, p[0], p[1], 3, p[2]), HANDLE("dynamics", DYNAMICS),                       \
       POINTER("times", times), OUT("out", ALL, 3, P))                                                                                         \
     X(ntk_dynamics_loss_at, , ntk_dynamics_loss_at(ctx, p[0], p[1], 3, p[2]), HANDLE("dynamics", DYNAMICS), POINTER("times", times),          \
@@ -1001,7 +1008,8 @@ static void make_trainer(void)
 
 static void list_handles(void)
 {
-    ntk_array x = world_x(&w), y = world_y(&w);
+    ntk_array x = world_x(&w), y = world_y(&w), theta = world_theta(&w);
+    ntk_dynamics_options to_zero = {NTK_DYNAMICS_OPTIONS_INIT, .weight_decay = 0.1, .decay_to_zero = 1, .theta0 = &theta};
     handles[NETWORK] = w.network;
     handles[OPTIMIZER] = w.optimizer;
     handles[JACOBIAN] = w.jacobian;
@@ -1022,6 +1030,8 @@ static void list_handles(void)
     handles[LEARNING] = learning;
     kit_ok(ctx_of_test, ntk_tuner_create(ctx_of_test, w.network, &x, &y, NULL, &tuner));
     handles[TUNER] = tuner;
+    kit_ok(ctx_of_test, ntk_dynamics_create(ctx_of_test, w.flow_gram, &y, &to_zero, &decaying));
+    handles[DECAYING] = decaying;
 }
 
 static int setup(void **state)
@@ -1051,6 +1061,7 @@ static int teardown(void **state)
     ntk_builder_destroy(handles[BUILDER]);
     ntk_trainer_destroy(trainer);
     ntk_tuner_destroy(tuner);
+    ntk_dynamics_destroy(decaying);
     ntk_learning_destroy(learning);
     ntk_system_destroy(of_parameters);
     world_destroy(&w);

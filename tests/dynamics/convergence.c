@@ -93,6 +93,87 @@ static void test_mode_times(void **state)
     }
 }
 
+/* One mode of eigenvalue k. */
+static ntk_dynamics *mode_open(ntk_context *ctx, double k, ntk_dynamics_options o, ntk_gram **gram)
+{
+    static double y = 1;
+    ntk_array targets = ntk_vector_f64(&y, 1);
+    ntk_dynamics *d = NULL;
+    *gram = dense_gram(ctx, 1, &k);
+    kit_ok(ctx, ntk_dynamics_create(ctx, *gram, &targets, &o, &d));
+    return d;
+}
+
+/* theta moves by steps: the last at which more than a share is left, from an iteration of 20,000 of them. */
+static void test_late_steps(void **state)
+{
+    static const double momenta[] = {0.1, 0.5, 0.9, 0.99}, sizes[] = {1e-3, 0.02, 0.3, 1, 1.7, 1.95, 2.05, 2.5, 3.3, 3.9}, decays[] = {0, 0.002}, shares[] = {0.71, 0.13, 0.011};
+    int tried = 0, never = 0;
+    for (int which = 0; which < 4 * 10 * 2 * 3; ++which) {
+        double m = momenta[which % 4], k = sizes[which / 4 % 10], w = decays[which / 40 % 2] * k, share = shares[which / 80], f = 0, before = 0, wanted = 0, got;
+        ntk_array out = ntk_vector_f64(&got, 1);
+        ntk_gram *gram;
+        ntk_dynamics *d;
+        if (k + w >= 2 * (1 + m) * 0.999) continue;
+        d = mode_open(*state, k, (ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .momentum = m, .weight_decay = w, .discrete = 1}, &gram);
+        kit_ok(*state, ntk_dynamics_mode_times(*state, d, share, &out));
+        for (int step = 1; step <= 20000; ++step) {
+            double next = f + m * (f - before) - k * (f - 1) - w * f; /* f = sqrt(k) theta, f(0) = 0, y = 1 */
+            before = f;
+            f = next;
+            if (fabs(f - 1) > share) wanted = step;
+        }
+        if (isinf(got)) ++never;
+        else kit_near(got, wanted + 1, 0);
+        ++tried;
+        ntk_dynamics_destroy(d);
+        ntk_gram_destroy(gram);
+    }
+    assert_true(tried > 150 && never == 0);
+}
+
+/* Heavy ball: on a fine grid of times nothing after it, and something just before, is outside. */
+static void test_late_ball(void **state)
+{
+    static const double momenta[] = {0.2, 0.9}, sizes[] = {1e-3, 0.0025, 0.04, 0.16, 1, 9}, decays[] = {0, 0.02}, shares[] = {0.6, 0.05};
+    for (int which = 0; which < 2 * 6 * 2 * 2; ++which) {
+        double m = momenta[which % 2], k = sizes[which / 2 % 6], w = decays[which / 12 % 2] * k, share = shares[which / 24], got, left, just, horizon;
+        ntk_array out = ntk_vector_f64(&got, 1), one = ntk_matrix_f64(&left, 1, 1);
+        ntk_gram *gram;
+        ntk_dynamics *d = mode_open(*state, k, (ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .momentum = m, .weight_decay = w}, &gram);
+        kit_ok(*state, ntk_dynamics_mode_times(*state, d, share, &out));
+        assert_true(isfinite(got) && got > 0);
+        just = got * (1 - 1e-9);
+        kit_ok(*state, ntk_dynamics_decay_at(*state, d, &just, 1, &one));
+        assert_true(fabs(left) > share);
+        horizon = got + 10 / (1 - m) + 20 / sqrt(k);
+        for (int i = 0; i <= 2000; ++i) {
+            double time = got * (1 + 1e-12) + (horizon - got) * i / 2000;
+            kit_ok(*state, ntk_dynamics_decay_at(*state, d, &time, 1, &one));
+            assert_true(fabs(left) <= share);
+        }
+        ntk_dynamics_destroy(d);
+        ntk_gram_destroy(gram);
+    }
+}
+
+static void test_late_never(void **state)
+{
+    double got;
+    ntk_array out = ntk_vector_f64(&got, 1);
+    for (int discrete = 0; discrete < 2; ++discrete) { /* decay leaves a fifth */
+        ntk_gram *gram;
+        ntk_dynamics *d = mode_open(*state, 0.4, (ntk_dynamics_options){NTK_DYNAMICS_OPTIONS_INIT, .momentum = 0.5, .weight_decay = 0.1, .discrete = discrete}, &gram);
+        kit_ok(*state, ntk_dynamics_mode_times(*state, d, 0.19, &out));
+        assert_true(isinf(got));
+        kit_ok(*state, ntk_dynamics_mode_times(*state, d, 0.21, &out));
+        assert_true(isfinite(got));
+        kit_fails(*state, ntk_dynamics_mode_times(*state, d, 1, &out), NTK_ERROR_ARGUMENT, "share is 1; with momentum");
+        ntk_dynamics_destroy(d);
+        ntk_gram_destroy(gram);
+    }
+}
+
 static void test_time_to_loss(void **state)
 {
     for (int discrete = 0; discrete < 2; ++discrete) {
@@ -151,7 +232,7 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_certificate),  kit_test(test_decay),        kit_test(test_mode_times),
+        kit_test(test_late_steps), kit_test(test_late_ball), kit_test(test_late_never), kit_test(test_certificate),  kit_test(test_decay),        kit_test(test_mode_times),
         kit_test(test_time_to_loss), kit_test(test_largest_step), kit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

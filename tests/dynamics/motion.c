@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { N = 6, C = 2 };
@@ -192,10 +193,196 @@ static void test_refusals(void **state)
     ntk_gram_destroy(gram);
 }
 
+/* ---- weight decay towards 0 ------------------------------------------------------------------------------------- */
+
+enum { ROWS = 4, FEW = 3, WEIGHTS = 9 };
+
+/* A linearised network f = f0 + J (theta - theta0) with D, and all that training it says. */
+typedef struct decaying {
+    double j[ROWS * WEIGHTS], j_test[FEW * WEIGHTS], d[WEIGHTS], theta0[WEIGHTS], y[ROWS], f0[ROWS], f0_test[FEW];
+    double eta, m, w, c;
+    ntk_jacobian *jacobian;
+    ntk_optimizer *optimizer;
+    ntk_gram *gram;
+    ntk_dynamics *dynamics;
+} decaying;
+
+static void decaying_open(ntk_context *ctx, double m, double w, bool discrete, bool singular, ntk_loss_scale scale, decaying *s)
+{
+    ntk_array y = ntk_vector_f64(s->y, ROWS), f0 = ntk_vector_f64(s->f0, ROWS), d = ntk_vector_f64(s->d, WEIGHTS), theta0 = ntk_vector_f64(s->theta0, WEIGHTS);
+    ntk_dynamics_options o = {NTK_DYNAMICS_OPTIONS_INIT, .loss_scale = scale, .learning_rate = s->eta = 0.07, .f0 = &f0, .momentum = m, .weight_decay = w,
+                              .discrete = discrete, .decay_to_zero = 1, .theta0 = &theta0};
+    s->m = m;
+    s->w = w;
+    s->c = scale == NTK_LOSS_SCALE_MEAN ? ROWS : 1;
+    kit_random(1, ROWS * WEIGHTS, s->j);
+    kit_random(2, FEW * WEIGHTS, s->j_test);
+    kit_random(3, WEIGHTS, s->theta0);
+    kit_random(4, ROWS, s->y);
+    kit_random(5, ROWS, s->f0);
+    kit_random(6, FEW, s->f0_test);
+    for (int i = 0; i < WEIGHTS; ++i) s->d[i] = 0.5 + 0.2 * i;
+    if (singular) memcpy(s->j + WEIGHTS, s->j, WEIGHTS * sizeof *s->j); /* two samples alike, with other targets */
+    s->jacobian = dense_jacobian(ctx, ROWS, WEIGHTS, 1, s->j);
+    kit_ok(ctx, ntk_optimizer_diagonal(ctx, &d, &s->optimizer));
+    kit_ok(ctx, ntk_gram_from_jacobian(ctx, s->jacobian, s->optimizer, &s->gram));
+    kit_ok(ctx, ntk_dynamics_create(ctx, s->gram, &y, &o, &s->dynamics));
+}
+
+static void decaying_close(decaying *s)
+{
+    ntk_dynamics_destroy(s->dynamics);
+    ntk_gram_destroy(s->gram);
+    ntk_optimizer_destroy(s->optimizer);
+    ntk_jacobian_destroy(s->jacobian);
+}
+
+static void outputs_of(int rows, const double *j, const double *f0, const double *step, double *f)
+{
+    dense_multiply(rows, 1, WEIGHTS, j, step, f);
+    for (int i = 0; i < rows; ++i) f[i] += f0[i];
+}
+
+/* What is said at `time` against theta - theta(0) = step, whichever way that was found. */
+static void says(ntk_context *ctx, const decaying *s, double time, const double *step, double tolerance)
+{
+    double got[WEIGHTS], f[ROWS], wanted[ROWS], jt[WEIGHTS * FEW], k_test[FEW * ROWS], scaled[ROWS * WEIGHTS], h[FEW], loss, sum = 0;
+    ntk_array out = ntk_matrix_f64(got, 1, WEIGHTS), train = ntk_matrix_f64(f, 1, ROWS), k = ntk_matrix_f64(k_test, FEW, ROWS), test = ntk_matrix_f64(got, 1, FEW);
+    ntk_array start = ntk_vector_f64(s->f0_test, FEW), linear = ntk_vector_f64(h, FEW), losses = ntk_vector_f64(&loss, 1);
+    kit_ok(ctx, ntk_dynamics_parameters_at(ctx, s->dynamics, &time, 1, &out));
+    kit_close(WEIGHTS, got, step, tolerance);
+    outputs_of(ROWS, s->j, s->f0, step, wanted);
+    kit_ok(ctx, ntk_dynamics_at(ctx, s->dynamics, &time, 1, &train));
+    kit_close(ROWS, f, wanted, tolerance);
+    for (int i = 0; i < ROWS; ++i) sum += (wanted[i] - s->y[i]) * (wanted[i] - s->y[i]) / (2 * s->c);
+    kit_ok(ctx, ntk_dynamics_loss_at(ctx, s->dynamics, &time, 1, &losses));
+    kit_near(loss, sum, tolerance);
+    for (int i = 0; i < ROWS * WEIGHTS; ++i) scaled[i] = s->j[i] / s->d[i % WEIGHTS];
+    dense_transpose(FEW, WEIGHTS, s->j_test, jt);
+    for (int a = 0; a < FEW; ++a)
+        for (int b = 0; b < ROWS; ++b) {
+            k_test[a * ROWS + b] = 0;
+            for (int l = 0; l < WEIGHTS; ++l) k_test[a * ROWS + b] += s->j_test[a * WEIGHTS + l] * scaled[b * WEIGHTS + l];
+        }
+    dense_multiply(FEW, 1, WEIGHTS, s->j_test, s->theta0, h);
+    kit_ok(ctx, ntk_dynamics_test_decayed_at(ctx, s->dynamics, &k, &start, &linear, &time, 1, &test));
+    outputs_of(FEW, s->j_test, s->f0_test, step, wanted);
+    kit_close(FEW, got, wanted, tolerance);
+}
+
+/* theta' = -eta (D⁻¹ Jᵀ (f - y)/c + w theta) at theta(0) + step. */
+static void slope_of(const decaying *s, const double *step, double *slope)
+{
+    double f[ROWS];
+    outputs_of(ROWS, s->j, s->f0, step, f);
+    for (int i = 0; i < WEIGHTS; ++i) {
+        double gradient = 0;
+        for (int l = 0; l < ROWS; ++l) gradient += s->j[l * WEIGHTS + i] * (f[l] - s->y[l]) / s->c;
+        slope[i] = -s->eta * (gradient / s->d[i] + s->w * (s->theta0[i] + step[i]));
+    }
+}
+
+static void test_steps_towards_zero(void **state)
+{
+    enum { STEPS = 40 };
+    static const double momenta[] = {0, 0.6}, decays[] = {0, 0.3};
+    for (int which = 0; which < 16; ++which) {
+        double step[WEIGHTS] = {0}, before[WEIGHTS] = {0};
+        decaying s;
+        decaying_open(*state, momenta[which & 1], decays[which >> 1 & 1], true, which >> 2 & 1, (ntk_loss_scale)(which >> 3), &s);
+        says(*state, &s, 0, step, 1e-15);
+        for (int k = 1; k <= STEPS; ++k) {
+            double slope[WEIGHTS];
+            slope_of(&s, step, slope);
+            for (int i = 0; i < WEIGHTS; ++i) {
+                double next = step[i] + s.m * (step[i] - before[i]) + slope[i];
+                before[i] = step[i];
+                step[i] = next;
+            }
+            if (k % 13 == 1 || k == STEPS) says(*state, &s, k, step, 1e-13);
+        }
+        decaying_close(&s);
+    }
+}
+
+/* The state (step, step', 1) moves by one matrix; without momentum step alone. */
+static void test_flow_towards_zero(void **state)
+{
+    enum { P = WEIGHTS, S = 2 * P + 1 };
+    static const double times[] = {0, 0.4, 3, 25};
+    for (int which = 0; which < 8; ++which) {
+        double a[S * S] = {0}, e[S * S], zero[P] = {0}, constant[P], m = which & 1 ? 0.5 : 0;
+        decaying s;
+        decaying_open(*state, m, 0.3, false, which >> 1 & 1, (ntk_loss_scale)(which >> 2), &s);
+        slope_of(&s, zero, constant);
+        for (int column = 0; column < P; ++column) {
+            double unit[P] = {0}, slope[P];
+            unit[column] = 1;
+            slope_of(&s, unit, slope);
+            for (int i = 0; i < P; ++i) a[(m > 0 ? P + i : i) * S + column] = slope[i] - constant[i];
+        }
+        for (int i = 0; i < P; ++i) {
+            a[(m > 0 ? P + i : i) * S + 2 * P] = constant[i];
+            a[(P + i) * S + P + i] = m > 0 ? m - 1 : 0;
+            if (m > 0) a[i * S + P + i] = 1;
+        }
+        for (int t = 0; t < 4; ++t) {
+            double step[P];
+            dense_exponential(S, a, times[t], e);
+            for (int i = 0; i < P; ++i) step[i] = e[i * S + 2 * P];
+            says(*state, &s, times[t], step, 2e-12); /* squaring the exponential some 15 times leaves 2^15 eps at worst */
+        }
+        decaying_close(&s);
+    }
+}
+
+/* At infinity the gradient and the decay are at rest, from wherever it began. */
+static void test_rest_towards_zero(void **state)
+{
+    for (int which = 0; which < 8; ++which) {
+        double step[WEIGHTS], slope[WEIGHTS], time = INFINITY;
+        ntk_array out = ntk_matrix_f64(step, 1, WEIGHTS);
+        decaying s;
+        decaying_open(*state, which & 1 ? 0.5 : 0, 0.3, which >> 1 & 1, which >> 2, NTK_LOSS_SCALE_SUM, &s);
+        kit_ok(*state, ntk_dynamics_parameters_at(*state, s.dynamics, &time, 1, &out));
+        slope_of(&s, step, slope);
+        for (int i = 0; i < WEIGHTS; ++i) kit_near(slope[i], 0, 1e-14);
+        says(*state, &s, INFINITY, step, 1e-14);
+        decaying_close(&s);
+    }
+}
+
+static void test_refused_decays(void **state)
+{
+    double numbers[WEIGHTS], share = 0.5, time = 1, k[ROWS] = {0};
+    ntk_array some = ntk_vector_f64(numbers, ROWS), all = ntk_vector_f64(numbers, WEIGHTS), f = ntk_matrix_f64(numbers, 1, ROWS), k_test = ntk_matrix_f64(k, 1, ROWS), one = ntk_matrix_f64(numbers, 1, 1);
+    ntk_dynamics_options loss = {NTK_DYNAMICS_OPTIONS_INIT, .weight_decay = 0.1, .decay_in_loss = 1}, early = {NTK_DYNAMICS_OPTIONS_INIT, .theta0 = &all};
+    ntk_dynamics *d = NULL;
+    ntk_gram *plain = NULL;
+    decaying s;
+    kit_random(9, WEIGHTS, numbers);
+    decaying_open(*state, 0, 0.3, false, false, NTK_LOSS_SCALE_SUM, &s);
+    kit_fails(*state, ntk_dynamics_mode_times(*state, s.dynamics, share, &some), NTK_ERROR_UNSUPPORTED, "no multiple of its first");
+    kit_fails(*state, ntk_dynamics_time_to_loss(*state, s.dynamics, share, &time), NTK_ERROR_UNSUPPORTED, "no multiple of its first");
+    kit_fails(*state, ntk_dynamics_decay_at(*state, s.dynamics, &share, 1, &f), NTK_ERROR_UNSUPPORTED, "no multiple of its first");
+    kit_fails(*state, ntk_dynamics_bound_at(*state, s.dynamics, &share, 1, &f), NTK_ERROR_UNSUPPORTED, "no multiple of its first");
+    kit_fails(*state, ntk_dynamics_test_at(*state, s.dynamics, &k_test, NULL, &share, 1, &one), NTK_ERROR_ARGUMENT, "J* theta(0)");
+    kit_fails(*state, ntk_dynamics_create(*state, s.gram, &some, &loss, &d), NTK_ERROR_UNSUPPORTED, "D[0] is 0.5");
+    kit_fails(*state, ntk_dynamics_create(*state, s.gram, &some, &early, &d), NTK_ERROR_ARGUMENT, "decay_to_zero is not set");
+    early.decay_to_zero = 1;
+    early.linear0 = &some;
+    kit_fails(*state, ntk_dynamics_create(*state, s.gram, &some, &early, &d), NTK_ERROR_ARGUMENT, "both given");
+    kit_ok(*state, ntk_gram_from_jacobian(*state, s.jacobian, NULL, &plain)); /* D = 1: in the loss is the same */
+    kit_ok(*state, ntk_dynamics_create(*state, plain, &some, &loss, &d));
+    ntk_dynamics_destroy(d);
+    ntk_gram_destroy(plain);
+    decaying_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(test_steps_of_one_mode), kit_test(test_heavy_ball),           kit_test(test_steps_of_parameters),
+        kit_test(test_steps_towards_zero), kit_test(test_flow_towards_zero), kit_test(test_rest_towards_zero), kit_test(test_refused_decays), kit_test(test_steps_of_one_mode), kit_test(test_heavy_ball),           kit_test(test_steps_of_parameters),
         kit_test(test_weight_decay_is_a_ridge), kit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
