@@ -1321,7 +1321,8 @@ NTK_API ntk_status ntk_classes_code(ntk_context *ctx, const ntk_array *labels, n
 NTK_API ntk_status ntk_classes_decide(ntk_context *ctx, const ntk_array *f, ntk_array *labels);
 
 /** The temperature T of softmax(f/T) under which labels [n] are most likely given f [n, c]: of leave-one-out outputs (ntk_predictor_leave_one_out()) a
- *  calibration without held-out data (Guo et al. 2017).  Infinity where f is no better than chance; 1/1000 of the largest difference of outputs where f is always
+ *  calibration without held-out data (Guo et al. 2017).  It supposes that a left-out sample is as far from the rest as a new one will be: where neighbouring rows are
+ *  all but copies (frames of a film, patches of an image), their left-out outputs are too good, and T too small; then calibrate on held-out groups.  Infinity where f is no better than chance; 1/1000 of the largest difference of outputs where f is always
  *  right.  Cost: about 60 n c exponentials. */
 NTK_API ntk_status ntk_classes_temperature(ntk_context *ctx, const ntk_array *f, const ntk_array *labels, double *temperature);
 

@@ -29,6 +29,8 @@ const flag_entry predict_flags[] = {
     {.name = "draws", .type = FLAG_COUNT, .value = "S", .help = "functions drawn from the posterior (default: 1)", .needs = "out-draws"},
     {.name = "seed", .type = FLAG_SEED, .value = "S", .help = "of the draws (default: 0)", .needs = "out-draws"},
     FLAG_PLOT("the first output at every test input, with two deviations where --out-variance or --out-cov is given"),
+    {.name = "y-test", .type = FLAG_INPUT, .value = "YT", .help = "reports accuracy (classes; with --out-probabilities also nll) or rmse (targets)"},
+    {.name = "out-probabilities", .type = FLAG_OUTPUT, .value = "P.npy", .help = "of the classes [m, classes]: softmax(mean/T), T from leave-one-out"},
     {.name = "out-draws", .type = FLAG_OUTPUT, .value = "F.npy", .help = "functions drawn [draws, m, o]"},
     FLAGS_COMMON,
 };
@@ -40,7 +42,7 @@ typedef struct blocks {
 
 typedef struct job {
     blocks ntk, nngp;
-    array f0_train, f0_test, noise, mean, covariance, variance, draws;
+    array f0_train, f0_test, noise, mean, covariance, variance, draws, probabilities;
     targets y;
     layout form;
     ntk_gram *gram;
@@ -177,6 +179,27 @@ static int draw(tool *t, const job *j)
     return failed;
 }
 
+/* Left-out outputs are those of t = infinity, and of a whole sample. */
+static int check_probabilities(tool *t, double time, const job *j)
+{
+    if (!arguments_has(&t->arguments, "out-probabilities")) return 0;
+    if (!isinf(time)) return tool_fail(EXIT_INPUT, "predict: --out-probabilities is for --time inf: the temperature comes from left-out outputs, which have no time");
+    if (!j->form.full || j->form.outputs == 1) return 0;
+    return tool_fail(EXIT_INPUT, "predict: --out-probabilities needs a kernel [n, n], one value per pair of samples; this one has all %lld outputs", (long long)j->form.outputs);
+}
+
+static int score(tool *t, job *j)
+{
+    int64_t rows = j->mean.view.shape[0], o = j->form.outputs;
+    array mean = j->mean;
+    int failed;
+    if (j->form.full) mean.view = ntk_array_dense(mean.view.data, mean.view.dtype, 2, (int64_t[]){rows / o, o});
+    TRY(targets_score(t, "y-test", &j->y, &mean));
+    TRY(classes_probabilities(t, j->predictor, &j->y, &mean, &j->probabilities));
+done:
+    return failed;
+}
+
 static int run_steps(tool *t, job *j)
 {
     ntk_posterior get = NTK_POSTERIOR_NTK;
@@ -187,10 +210,12 @@ static int run_steps(tool *t, job *j)
     own = get == NTK_POSTERIOR_NNGP ? &j->nngp : &j->ntk;
     TRY(read_blocks(t, get, j));
     TRY(read_targets(t, get == NTK_POSTERIOR_NNGP, &own->train, &own->test, j));
+    TRY(check_probabilities(t, time, j));
     tool_start_clock(t);
     TRY(make_predictor(t, get, time, j));
     TRY(evaluate(t, time, &own->test, j));
     tool_stop_clock(t, NULL);
+    TRY(score(t, j));
     if (arguments_has(&t->arguments, "plot")) TRY(draw(t, j));
     layout_restore(&j->form, j->y.vector, &j->mean);
     TRY(tool_save(t, "out-mean", &j->mean));
@@ -225,6 +250,7 @@ int run_predict(tool *t)
     array_free(&j.variance);
     array_free(&j.draws);
     array_free(&j.noise);
+    array_free(&j.probabilities);
     blocks_free(&j.ntk);
     blocks_free(&j.nngp);
     return failed;

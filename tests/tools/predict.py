@@ -34,6 +34,9 @@ class Predict(kit.ToolTest):
     def all_files(self):
         return self.files(*("%s-%s" % (k, b) for k in ("ntk", "nngp") for b in ("train", "test", "test-test")))
 
+    def says(self, *args):
+        return json.loads(self.ntk(*args, "--json"))
+
     def reference(self, get, t, ridge, divisor):
         theta, k = self.blocks["ntk"], self.blocks["nngp"]
         a = k if get == "nngp" else theta
@@ -55,6 +58,54 @@ class Predict(kit.ToolTest):
                         # condition below 20, norms below 10
                         self.close(np.load("m.npy"), mean, 1e-13)
                         self.close(np.load("c.npy"), covariance, 1e-13)
+
+    def test_classes(self):
+        """Leave-one-out by leaving out; the temperature by a search; scores by hand."""
+        n, m, c, ridge = 40, 25, 3, 0.2
+        x = kit.random(41, n + m, 3)
+        labels = (x[:, 0] + 0.4 * x[:, 1] > 0.3).astype(int) + (x[:, 2] > 0.5)
+        k = np.exp(-((x[:, None] - x[None]) ** 2).sum(-1))
+        names = np.array([7, 3, 5])  # classes are any whole numbers; columns in ascending order
+        y, y_test = names[labels[:n]], names[labels[n:]]
+        self.assertEqual(len(set(y)), c)
+        save("k.npy", k[:n, :n]), save("kt.npy", k[n:, :n]), save("y.npy", y), save("yt.npy", y_test)
+        code = (y[:, None] == np.sort(names)) - 1 / c
+        left_out = np.array([k[i, keep] @ np.linalg.solve(k[np.ix_(keep, keep)] + ridge * np.eye(n - 1), code[keep])
+                             for i in range(n) for keep in [np.arange(n) != i]])
+
+        def softmax(f, b):
+            e = np.exp(b * (f - f.max(1, keepdims=True)))
+            return e / e.sum(1, keepdims=True)
+
+        def nll(p, classes):
+            return -np.log(p[np.arange(len(p)), np.searchsorted(np.sort(names), classes)]).mean()
+
+        grid = np.linspace(0.01, 60, 60001)
+        best = grid[np.argmin([nll(softmax(left_out, b), y) for b in grid[::100]]) * 100]
+        grid = np.linspace(max(best - 0.2, 1e-3), best + 0.2, 2001)
+        best = grid[np.argmin([nll(softmax(left_out, b), y) for b in grid])]
+        mean = k[n:, :n] @ np.linalg.solve(k[:n, :n] + ridge * np.eye(n), code)
+        for get, kind in (("nngp", "nngp"), ("ntk", "ntk"), ("ntkgp", "ntk")):
+            said = self.says("predict", "--get", get, "--y", "y.npy", "--%s-train" % kind, "k.npy", "--%s-test" % kind, "kt.npy", "--ridge", ridge,
+                               "--y-test", "yt.npy", "--out-mean", "m.npy", "--out-probabilities", "p.npy")
+            p = np.load("p.npy")
+            self.close(np.load("m.npy"), mean, 1e-12)
+            self.assertAlmostEqual(1 / said["temperature"], best, delta=4e-4)  # the grid
+            self.close(p, softmax(mean, 1 / said["temperature"]), 1e-12)
+            self.assertEqual(said["accuracy"], (np.sort(names)[mean.argmax(1)] == y_test).mean())
+            self.assertEqual(said["loo_accuracy"], (np.sort(names)[left_out.argmax(1)] == y).mean())
+            self.assertAlmostEqual(said["nll"], nll(p, y_test), delta=1e-12)
+            self.assertAlmostEqual(said["loo_nll"], nll(softmax(left_out, 1 / said["temperature"]), y), delta=1e-12)
+        common = ["predict", "--get", "ntk", "--y", "y.npy", "--ntk-train", "k.npy", "--ntk-test", "kt.npy", "--out-mean", "m.npy", "--out-probabilities", "q.npy"]
+        self.ntk(*common, "--time", 3, code=2, saying="is for --time inf")
+        self.ntk(*common, "--regression", code=2, saying="needs classes in --y")
+        self.assertFalse(os.path.exists("q.npy"))
+
+    def test_rmse(self):
+        truth = kit.random(42, M, O)
+        save("yt.npy", truth)
+        said = self.says("predict", "--get", "ntk", "--y", "y.npy", *self.files("ntk-train", "ntk-test"), "--y-test", "yt.npy", "--out-mean", "m.npy")
+        self.assertAlmostEqual(said["rmse"], np.sqrt(((np.load("m.npy") - truth) ** 2).mean()), delta=1e-14)
 
     def test_variance_draws_and_noise(self):
         noise = np.linspace(0.1, 1.5, N)
