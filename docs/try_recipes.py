@@ -15,7 +15,7 @@ import tempfile
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TESTS = ["infinite/laws", "infinite/truth", "network/ops", "network/format", "core/names", "predict/cg", "predict/engine", "frame/rooms", "frame/symbols"]
+TESTS = ["infinite/laws", "infinite/truth", "network/ops", "network/format", "core/names", "solve/sweeps", "solve/solver", "predict/engine", "frame/rooms", "frame/symbols"]
 
 
 def recipes(text):
