@@ -199,7 +199,8 @@ typedef enum ntk_dropout {
 typedef enum ntk_storage {
     NTK_STORAGE_AUTO = 0,   /**< the library chooses: packed for a gram of a kernel */
     NTK_STORAGE_FULL = 1,   /**< all N² numbers */
-    NTK_STORAGE_PACKED = 2  /**< N (N + 1)/2 numbers, LAPACK's rectangular full packed format; as fast */
+    NTK_STORAGE_PACKED = 2, /**< N (N + 1)/2 numbers, LAPACK's rectangular full packed format; as fast */
+    NTK_STORAGE_NONE = 3    /**< none: entries are computed whenever one asks for them; for solvers by conjugate gradients */
 } ntk_storage;
 /** Whose distribution a predictor describes; see ntk_predictor_create(). */
 typedef enum ntk_posterior {
@@ -996,7 +997,8 @@ typedef struct ntk_gram_options {
 
 /** K(x, x) of a kernel; x [n] + input (f64 or f32) is copied, so that the gram can meet new inputs later.
  *  Errors as ntk_kernel_eval(), MEMORY_LIMIT with the bytes needed.  Memory: N (N + 1)/2 numbers per kind, N² in full.
- *  Every answer takes every storage; those that decompose by eigenvectors make a full copy. */
+ *  Every answer takes every storage; those that decompose by eigenvectors make a full copy.  Without storage the gram costs nothing here; a product
+ *  K v computes each pair once more, in tiles of at most 32 MiB, and a factorisation all of them into memory of its own. */
 NTK_API ntk_status ntk_gram_create(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_gram_options *options, ntk_gram **gram);
 
 /** The caller's own symmetric matrix k [N, N] as an NTK; borrowed, never written.  Errors: SHAPE, NOT_FINITE, ARGUMENT if
@@ -1171,7 +1173,7 @@ NTK_API ntk_status ntk_fisher_norm(ntk_context *ctx, const ntk_jacobian *jacobia
  * @defgroup solver 12  Solver
  *
  * (K + ridge I)⁻¹ by Cholesky, in the precision of the gram, f64 or f32; or by conjugate gradients, which need products with K only, so that
- * the gram may be one without a matrix (NTK_ALGORITHM_PRODUCTS).
+ * the gram may be one without entries (NTK_ALGORITHM_PRODUCTS of a Jacobian, NTK_STORAGE_NONE of a kernel).
  * @{
  */
 
@@ -1184,9 +1186,9 @@ typedef struct ntk_solver_options {
     double ridge_relative; /**< times trace(K)/N, added too, >= 0 */
     int32_t consume;       /**< 1: the factor takes the place of the gram's entries, see ntk_solver_create() */
     int32_t reserved_2;    /**< 0 */
-    ntk_decomposition decomposition; /**< default: Cholesky; CG, of grams in f64; EIGEN is refused, a spectrum serves that */
+    ntk_decomposition decomposition; /**< default: Cholesky; CG; EIGEN is refused, a spectrum serves that */
     int32_t reserved_3;    /**< 0 */
-    double tolerance;      /**< of CG: |b - A x| <= tolerance |b| for each column; 0 means 1e-10 */
+    double tolerance;      /**< of CG: |b - A x| <= tolerance |b| for each column; 0 means 1e-10, of grams in f32 1e-4 */
     int64_t rank;          /**< of CG: rows of K in the preconditioner, at most; 0 means 100 */
     int64_t most;          /**< of CG: products with K, at most, of a call; 0 means 2 N + 100 */
 } ntk_solver_options;
@@ -1245,7 +1247,7 @@ NTK_API double ntk_solver_ridge(const ntk_solver *solver);
 typedef struct ntk_predictor_options {
     size_t struct_size;              /**< NTK_PREDICTOR_OPTIONS_INIT */
     ntk_posterior posterior;         /**< default: ntk */
-    ntk_decomposition decomposition; /**< default: Cholesky, t = infinity only; CG: the same without a factor, f64; eigen: every t, and singular K at ridge 0 */
+    ntk_decomposition decomposition; /**< default: Cholesky, t = infinity only; CG: the same without a factor; eigen: every t, and singular K at ridge 0 */
     ntk_loss_scale loss_scale;       /**< unit of time, see above */
     int32_t reserved;                /**< 0 */
     double ridge;                    /**< >= 0 */
@@ -1255,14 +1257,14 @@ typedef struct ntk_predictor_options {
     int32_t consume;                 /**< 1, with Cholesky: the factor takes the place of the gram's entries, see ntk_solver_create() */
     int32_t reserved_2;              /**< 0 */
     const ntk_array *noise;          /**< a variance >= 0 of its own for every sample [n] (or row [N]), added to the diagonal beside the ridge; NULL: 0; copied, with N² numbers */
-    double tolerance;                /**< of CG, see ntk_solver_options; 0 means 1e-10 */
+    double tolerance;                /**< of CG, see ntk_solver_options; 0 means its default */
 } ntk_predictor_options;
 /** Opens every initialiser of an ntk_predictor_options. */
 #define NTK_PREDICTOR_OPTIONS_INIT sizeof(ntk_predictor_options)
 
 /**
  * Joins a gram and targets y (copied): [N] or [N, c]; for a full gram of n o rows, [n, o] (or [n o]).
- * The gram must hold the kinds that the mean needs (the covariance of `ntk` needs both).  f64; f32 with Cholesky.
+ * The gram must hold the kinds that the mean needs (the covariance of `ntk` needs both).  f64; f32 with Cholesky and CG.
  * Errors: ARGUMENT (negative ridge or rate), NOT_POSITIVE_DEFINITE (Cholesky).
  * Cost: one Cholesky (N³/3 flop) or eigendecomposition (9 N³); N² or 2 N² numbers.
  */

@@ -33,7 +33,7 @@ static const name_row algorithm_rows[] = {
     {NTK_ALGORITHM_AUTO, "auto"}, {NTK_ALGORITHM_STRUCTURED, "structured"}, {NTK_ALGORITHM_CONTRACTION, "contraction"},
     {NTK_ALGORITHM_PRODUCTS, "products"}};
 static const name_row dropout_rows[] = {{NTK_DROPOUT_TRAINING, "training"}, {NTK_DROPOUT_INFERENCE, "inference"}};
-static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE_FULL, "full"}, {NTK_STORAGE_PACKED, "packed"}};
+static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE_FULL, "full"}, {NTK_STORAGE_PACKED, "packed"}, {NTK_STORAGE_NONE, "none"}};
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};
 static const name_row decomposition_rows[] = {{NTK_DECOMPOSITION_CHOLESKY, "cholesky"}, {NTK_DECOMPOSITION_EIGEN, "eigen"}, {NTK_DECOMPOSITION_CG, "cg"}};
 static const name_row loss_scale_rows[] = {{NTK_LOSS_SCALE_SUM, "sum"}, {NTK_LOSS_SCALE_MEAN, "mean"}};

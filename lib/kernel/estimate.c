@@ -44,6 +44,7 @@ static double entries_of(const ntk_kernel *k, const ntk_job *job)
 {
     double rows = (double)job->n1 * (double)k->per_sample, columns = (double)(job->n2 ? job->n2 : job->n1) * (double)k->per_sample;
     if (job->diagonal) return rows * (double)k->trailing;
+    if (job->gram && job->storage == NTK_STORAGE_NONE) return 0;
     if (job->gram && job->storage != NTK_STORAGE_FULL) return rows * (rows + 1) / 2;
     return rows * columns * (double)k->trailing;
 }
@@ -55,10 +56,13 @@ static double pairs_of(const ntk_job *job)
     return job->n2 ? n * (double)job->n2 : n * (n + 1) / 2;
 }
 
-/* Blocks on their way into packed storage (fill_packed.c). */
-static double buffers_of(const ntk_kernel *k, const ntk_job *job)
+/* Blocks on their way into packed storage (fill_packed.c); the tile of a gram that keeps none (gram_anew.c), when it is asked. */
+static double buffers_of(const ntk_context *ctx, const ntk_kernel *k, const ntk_job *job)
 {
     double rows = (double)NTK_MIN(k->tile, job->n1) * (double)k->per_sample;
+    int64_t tall, wide;
+    ntk_anew_tile(ctx, k, job->dtype, job->n1, &tall, &wide);
+    if (job->gram && job->storage == NTK_STORAGE_NONE) return (double)tall * (double)wide * (double)k->per_sample * (double)k->per_sample;
     return job->gram && job->storage != NTK_STORAGE_FULL ? rows * rows * planes_of(k, job) : 0;
 }
 
@@ -69,10 +73,10 @@ static double working_bytes(const ntk_cost *a, const ntk_cost *b)
     return larger(first, second);
 }
 
-static double kept_bytes(const ntk_kernel *k, const ntk_job *job, double result)
+static double kept_bytes(const ntk_context *ctx, const ntk_kernel *k, const ntk_job *job, double result)
 {
     double size = (double)ntk_dtype_size(job->dtype), inputs = (double)(k->network ? ntk_network_input_size(k->network) : job->inputs);
-    return job->gram ? result + size * (double)job->n1 * inputs + size * buffers_of(k, job) : 0;
+    return job->gram ? result + size * (double)job->n1 * inputs + size * buffers_of(ctx, k, job) : 0;
 }
 
 ntk_status ntk_kernel_estimate(ntk_context *ctx, const ntk_kernel *kernel, const ntk_job *job, ntk_estimate *estimate)
@@ -90,7 +94,7 @@ ntk_status ntk_kernel_estimate(ntk_context *ctx, const ntk_kernel *kernel, const
     if (j.diagonal) a.tile = a.diagonal;
     if (j.n2 > 0) kernel->class->cost(ctx, kernel, j.dtype, j.n2, &b);
     *estimate = (ntk_estimate){.result_bytes = entries_of(kernel, &j) * planes_of(kernel, &j) * (double)ntk_dtype_size(j.dtype)};
-    estimate->bytes = SMALL + working_bytes(&a, &b) + kept_bytes(kernel, &j, estimate->result_bytes);
+    estimate->bytes = SMALL + working_bytes(&a, &b) + kept_bytes(ctx, kernel, &j, estimate->result_bytes);
     estimate->flops = a.sample * (double)j.n1 + b.sample * (double)j.n2 + a.pair * pairs_of(&j) * (j.layers ? 1 + (double)kernel->layers : 1);
 done:
     return status;

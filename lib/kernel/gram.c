@@ -26,6 +26,9 @@ static ntk_status fill(ntk_context *ctx, ntk_gram *g, const ntk_gram_options *o)
 {
     ntk_status status;
     int64_t numbers;
+    g->anew[NTK_KIND_NTK] = o->storage == NTK_STORAGE_NONE && !o->no_ntk;
+    g->anew[NTK_KIND_NNGP] = o->storage == NTK_STORAGE_NONE && o->nngp;
+    if (o->storage == NTK_STORAGE_NONE) return NTK_OK;
     NTK_TRY(g->storage->numbers(ctx, g->size, &numbers));
     if (!o->no_ntk) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NTK));
     if (o->nngp) NTK_TRY(ntk_gram_new_matrix(ctx, g, NTK_KIND_NNGP));

@@ -8,7 +8,7 @@
  *   jacobian_gram.c  K of a Jacobian, by the ways there are
  *   strips.c       J strip by strip, for empirical kernels and grams of networks
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
- *   gram_products.c  what is asked of a gram without a matrix
+ *   gram_products.c gram_anew.c     what is asked of a gram without entries, of a Jacobian and of a kernel
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
  *   operator.c     what is asked of it: diagonal, blocks, products
  *   cross.c        a gram meets new inputs: blocks K(test, train)
@@ -211,6 +211,7 @@ struct ntk_gram {
     const void *matrix[2];      /* by ntk_kind: N x N entries in that storage, or NULL */
     void *owned[2];
     bool consumed[2];           /* a solver took it */
+    bool anew[2];               /* of a kernel, not kept: computed whenever it is asked for */
     ntk_kernel *kernel;         /* NULL if not made from a kernel */
     ntk_points points;          /* its data set */
     ntk_jacobian *jacobian;     /* NULL if not made from one */
@@ -244,6 +245,14 @@ ntk_status ntk_gram_contract(ntk_context *ctx, const ntk_gram *gram, void *k);
 ntk_status ntk_products_multiply(ntk_context *ctx, const ntk_gram *gram, int64_t m, const void *v, void *out);
 ntk_status ntk_products_block(ntk_context *ctx, const ntk_gram *gram, int64_t row, int64_t m, int64_t column, int64_t n, void *out);
 ntk_status ntk_products_diagonal(ntk_context *ctx, const ntk_gram *gram, void *out);
+
+/** The same of a gram of a kernel, in its dtype; and all entries in a storage. */
+ntk_status ntk_anew_multiply(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out);
+ntk_status ntk_anew_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t m, int64_t column, int64_t n, void *out);
+ntk_status ntk_anew_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void *out);
+/** Samples of a tile, of n. */
+void ntk_anew_tile(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, int64_t *tall, int64_t *wide);
+ntk_status ntk_anew_fill(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, const ntk_storage_class *storage, void *entries);
 
 /** ARGUMENT if the gram lacks the kind; DTYPE if `dtype_needed` is NTK_F64 and the gram holds f32 (pass the gram's own to take both). */
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed);

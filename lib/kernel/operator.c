@@ -11,10 +11,10 @@ static void *advance(const void *base, int64_t numbers, ntk_dtype dtype)
     return (char *)(uintptr_t)base + numbers * (int64_t)ntk_dtype_size(dtype);
 }
 
-/* K v is all it knows: it is asked for entries by their formulas (gram_products.c). */
+/* It is asked for entries by their formulas (gram_products.c, gram_anew.c). */
 static bool without_matrix(const ntk_gram *g)
 {
-    return g->algorithm == NTK_ALGORITHM_PRODUCTS;
+    return g->algorithm == NTK_ALGORITHM_PRODUCTS || g->anew[NTK_KIND_NTK] || g->anew[NTK_KIND_NNGP];
 }
 
 int64_t ntk_gram_size(const ntk_gram *gram)
@@ -24,7 +24,7 @@ int64_t ntk_gram_size(const ntk_gram *gram)
 
 int ntk_gram_has(const ntk_gram *gram, ntk_kind kind)
 {
-    return gram && ntk_kind_name(kind) && (gram->matrix[kind] || (kind == NTK_KIND_NTK && without_matrix(gram)));
+    return gram && ntk_kind_name(kind) && (gram->matrix[kind] || gram->anew[kind] || (kind == NTK_KIND_NTK && gram->algorithm == NTK_ALGORITHM_PRODUCTS));
 }
 
 ntk_status ntk_gram_check(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, ntk_dtype dtype_needed)
@@ -49,6 +49,7 @@ ntk_status ntk_gram_copy(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
 {
     ntk_status status = ntk_gram_check(ctx, gram, kind, gram->dtype);
     if (status != NTK_OK) return status;
+    if (gram->anew[kind]) return ntk_anew_fill(ctx, gram, kind, &ntk_full_storage, dense);
     if (without_matrix(gram)) return ntk_gram_contract(ctx, gram, dense);
     gram->storage->spread(ctx, gram->dtype, gram->size, gram->matrix[kind], dense);
     return NTK_OK;
@@ -77,7 +78,8 @@ ntk_status ntk_gram_take(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, 
     NTK_TRY(gram->storage->numbers(ctx, gram->size, &numbers));
     NTK_TRY(ntk_memory_require(ctx, "the Cholesky factor", (double)numbers * (double)ntk_dtype_size(gram->dtype)));
     NTK_TRY(ntk_allocate_raw(ctx, numbers, ntk_dtype_size(gram->dtype), entries));
-    if (without_matrix(gram)) NTK_TRY(ntk_gram_contract(ctx, gram, *entries));
+    if (gram->anew[kind]) NTK_TRY(ntk_anew_fill(ctx, gram, kind, gram->storage, *entries));
+    else if (without_matrix(gram)) NTK_TRY(ntk_gram_contract(ctx, gram, *entries));
     else if (numbers > 0) memcpy(*entries, gram->matrix[kind], (size_t)numbers * ntk_dtype_size(gram->dtype));
 done:
     return status;
@@ -85,30 +87,40 @@ done:
 
 ntk_status ntk_gram_product(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t m, const void *v, void *out)
 {
+    if (gram->anew[kind]) return ntk_anew_multiply(ctx, gram, kind, m, v, out);
     if (without_matrix(gram)) return ntk_jacobian_gram_of(gram->dtype)->multiply(ctx, gram, m, v, out);
     return gram->storage->product(ctx, gram->dtype, gram->size, m, gram->matrix[kind], v, out);
 }
 
-static double number_at(ntk_dtype dtype, const void *values, int64_t i)
+static double number_at(const void *numbers, int64_t i, ntk_dtype dtype)
 {
-    return dtype == NTK_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
+    return dtype == NTK_F64 ? ((const double *)numbers)[i] : (double)((const float *)numbers)[i];
 }
 
-static double entry(const ntk_gram *g, ntk_kind kind, int64_t i, int64_t j)
+/* Dense, of a gram without a matrix; to be freed. */
+static ntk_status compute_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, void **out)
 {
-    return number_at(g->dtype, g->matrix[kind], g->storage->index(g->size, i, j));
+    ntk_status status = ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), out);
+    if (status != NTK_OK) return status;
+    return gram->anew[kind] ? ntk_anew_diagonal(ctx, gram, kind, *out) : ntk_jacobian_gram_of(gram->dtype)->diagonal(ctx, gram, *out);
+}
+
+static ntk_status compute_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, int64_t column, const ntk_array *shaped, void **out)
+{
+    int64_t m = shaped->shape[0], n = shaped->shape[1];
+    ntk_status status = ntk_allocate_raw(ctx, ntk_array_size(shaped), ntk_dtype_size(gram->dtype), out);
+    if (status != NTK_OK) return status;
+    return gram->anew[kind] ? ntk_anew_block(ctx, gram, kind, row, m, column, n, *out) : ntk_jacobian_gram_of(gram->dtype)->block(ctx, gram, row, m, column, n, *out);
 }
 
 ntk_status ntk_gram_trace(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double *trace)
 {
     ntk_status status = NTK_OK;
     void *diagonal = NULL;
-    if (without_matrix(gram)) {
-        NTK_TRY(ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), &diagonal));
-        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->diagonal(ctx, gram, diagonal));
-    }
+    if (without_matrix(gram)) NTK_TRY(compute_diagonal(ctx, gram, kind, &diagonal));
     *trace = 0;
-    for (int64_t i = 0; i < gram->size; ++i) *trace += diagonal ? number_at(gram->dtype, diagonal, i) : entry(gram, kind, i, i);
+    for (int64_t i = 0; i < gram->size; ++i)
+        *trace += diagonal ? number_at(diagonal, i, gram->dtype) : number_at(gram->matrix[kind], gram->storage->index(gram->size, i, i), gram->dtype);
 done:
     ntk_free(diagonal);
     return status;
@@ -136,8 +148,7 @@ ntk_status ntk_gram_get_diagonal(ntk_context *ctx, const ntk_gram *gram, ntk_kin
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(ntk_check_output(ctx, "out", out, gram->dtype, NTK_SHAPE(gram->size)));
     if (without_matrix(gram)) {
-        NTK_TRY(ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), &computed));
-        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->diagonal(ctx, gram, computed));
+        NTK_TRY(compute_diagonal(ctx, gram, kind, &computed));
         ntk_store(out, computed);
     }
     for (int64_t i = 0; !computed && i < gram->size; ++i) {
@@ -179,8 +190,7 @@ ntk_status ntk_gram_get_block(ntk_context *ctx, const ntk_gram *gram, ntk_kind k
     NTK_TRY(ntk_gram_check(ctx, gram, kind, gram->dtype));
     NTK_TRY(check_block(ctx, gram, row, column, out));
     if (without_matrix(gram)) {
-        NTK_TRY(ntk_allocate_raw(ctx, ntk_array_size(out), ntk_dtype_size(gram->dtype), &computed));
-        NTK_TRY(ntk_jacobian_gram_of(gram->dtype)->block(ctx, gram, row, out->shape[0], column, out->shape[1], computed));
+        NTK_TRY(compute_block(ctx, gram, kind, row, column, out, &computed));
         ntk_store(out, computed);
     }
     for (int64_t i = 0; !computed && i < out->shape[0]; ++i) {

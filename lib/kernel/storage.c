@@ -62,7 +62,8 @@ const ntk_storage_class ntk_packed_storage = {
 
 /* What each choice means where the library is free to choose. */
 static const ntk_storage_class *const storages[] = {
-    [NTK_STORAGE_AUTO] = &ntk_packed_storage, [NTK_STORAGE_FULL] = &ntk_full_storage, [NTK_STORAGE_PACKED] = &ntk_packed_storage};
+    [NTK_STORAGE_AUTO] = &ntk_packed_storage, [NTK_STORAGE_FULL] = &ntk_full_storage, [NTK_STORAGE_PACKED] = &ntk_packed_storage,
+    [NTK_STORAGE_NONE] = &ntk_packed_storage}; /* where entries are needed after all */
 
 ntk_status ntk_storage_choose(ntk_context *ctx, ntk_storage choice, const ntk_storage_class **storage)
 {

@@ -23,7 +23,7 @@ typedef struct measure {
     double *residual;   /* [m]: largest |b - A x| so far */
 } measure;
 
-static void widen(ntk_dtype dtype, int64_t count, const void *from, double *to)
+void ntk_solve_widen(ntk_dtype dtype, int64_t count, const void *from, double *to)
 {
     const float *numbers = from;
     if (count == 0) return;
@@ -38,7 +38,7 @@ static ntk_status dense_f64(ntk_context *ctx, const char *name, const ntk_array 
     NTK_TRY(ntk_check_finite(ctx, name, v));
     NTK_TRY(ntk_copy_dense(ctx, v, &copy));
     NTK_TRY(NTK_NEW_RAW(ctx, ntk_array_size(v), dense));
-    widen(v->dtype, ntk_array_size(v), copy, *dense);
+    ntk_solve_widen(v->dtype, ntk_array_size(v), copy, *dense);
 done:
     ntk_free(copy);
     return status;
@@ -76,7 +76,7 @@ static ntk_status fetch_rows(ntk_context *ctx, measure *s, int64_t row, int64_t 
     ntk_array block = ntk_array_dense(s->stored, g->dtype, NTK_SHAPE(count, s->n));
     ntk_status status = ntk_gram_get_block(ctx, g, s->solver->kind, row, 0, &block);
     if (status != NTK_OK) return status;
-    widen(g->dtype, count * s->n, s->stored, s->a);
+    ntk_solve_widen(g->dtype, count * s->n, s->stored, s->a);
     for (int64_t i = 0; i < count; ++i) s->a[i * s->n + row + i] += s->solver->ridge;
     return NTK_OK;
 }
@@ -100,7 +100,7 @@ static ntk_status measure_rows(ntk_context *ctx, measure *s, int64_t row, int64_
     ntk_status status;
     NTK_TRY(fetch_rows(ctx, s, row, count));
     for (int64_t i = 0; i < count; ++i) s->norm = fmax(s->norm, absolute_sum(s->n, s->a + i * s->n));
-    widen(NTK_F64, count * s->m, s->b + row * s->m, s->r);
+    ntk_solve_widen(NTK_F64, count * s->m, s->b + row * s->m, s->r);
     NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, count, s->m, s->n, -1, s->a, s->n, s->x, s->m, 1, s->r, s->m));
     column_maxima(count, s->m, s->r, s->residual);
 done:

@@ -7,7 +7,7 @@
  * Each of the m right-hand sides is a search of its own; all that are not at their end share one product a step.  In exact arithmetic the
  * error falls by (√c - 1)/(√c + 1) a step, c the condition number of M⁻¹ A.  In floating point the r of the recurrence drifts away from b - A x: a
  * pass ends where |r| <= tolerance |b|, then b - A x is formed, and what is not there goes into another pass (iterative refinement).
- * Vectors are rows here, [m, N]; a product wants them in columns.
+ * Vectors are rows here, [m, N], in double precision whatever the gram is; a product wants them in columns, and of the gram's dtype.
  */
 #include "solve.h"
 
@@ -17,7 +17,6 @@
 
 #define PASSES 5
 #define RANK 100
-#define TOLERANCE 1e-10
 
 struct ntk_conjugate {
     ntk_preconditioner m;
@@ -30,8 +29,9 @@ typedef struct search {
     int64_t n, rows, active;    /* [rows, N] each; the first `active` are still searched */
     int64_t *column;            /* [rows]: of the right-hand side */
     double *enough, *rz, *norm; /* [rows]: tolerance |b|; r·z; |r| */
+    double *scale;              /* [rows]: of a product, so that its numbers are near 1 */
     double *d, *r, *z, *p, *q;  /* what is added to x, and the above */
-    double *in, *out;           /* [N, rows] of a product */
+    void *in, *out;             /* [N, rows] of a product, of the gram's dtype */
     double start;               /* the largest |r|/enough of the first step: for progress */
     int64_t products;
 } search;
@@ -39,20 +39,21 @@ typedef struct search {
 static ntk_status search_open(ntk_context *ctx, const ntk_solver *s, int64_t m, search *h)
 {
     ntk_status status;
-    double **vectors[] = {&h->d, &h->r, &h->z, &h->p, &h->q, &h->in, &h->out}, **numbers[] = {&h->enough, &h->rz, &h->norm};
+    double **vectors[] = {&h->d, &h->r, &h->z, &h->p, &h->q}, **numbers[] = {&h->enough, &h->rz, &h->norm, &h->scale};
     *h = (search){.s = s, .n = s->gram->size, .rows = m};
     NTK_TRY(NTK_NEW(ctx, m, &h->column));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) NTK_TRY(NTK_NEW(ctx, m, numbers[i]));
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; ++i) NTK_TRY(NTK_NEW(ctx, h->n * m, vectors[i]));
+    NTK_TRY(ntk_allocate_raw(ctx, h->n * m, ntk_dtype_size(s->gram->dtype), &h->in));
+    NTK_TRY(ntk_allocate_raw(ctx, h->n * m, ntk_dtype_size(s->gram->dtype), &h->out));
 done:
     return status;
 }
 
 static void search_close(search *h)
 {
-    double *all[] = {h->d, h->r, h->z, h->p, h->q, h->in, h->out, h->enough, h->rz, h->norm};
+    void *all[] = {h->d, h->r, h->z, h->p, h->q, h->in, h->out, h->enough, h->rz, h->norm, h->scale, h->column};
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i) ntk_free(all[i]);
-    ntk_free(h->column);
 }
 
 static double dot(int64_t n, const double *a, const double *b)
@@ -62,20 +63,43 @@ static double dot(int64_t n, const double *a, const double *b)
     return sum;
 }
 
-/* to [columns, rows] = fromᵀ. */
-static void transpose(int64_t rows, int64_t columns, const double *from, double *to)
+/* A power of two near the largest magnitude of a row; 1 for 0. */
+static double scale_of(int64_t n, const double *v)
 {
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+    double most = 0;
+    for (int64_t i = 0; i < n; ++i) most = fmax(most, fabs(v[i]));
+    return most > 0 && isfinite(most) ? scalbn(1, ilogb(most)) : 1;
+}
+
+/* Columns [N, m] of a dtype from rows [m, N] over their scales, and back; scales NULL: 1. */
+static void to_columns(int64_t m, int64_t n, const double *rows, const double *scales, ntk_dtype dtype, void *columns)
+{
+    for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+            double number = rows[i * n + j] / (scales ? scales[i] : 1);
+            if (dtype == NTK_F64) ((double *)columns)[j * m + i] = number;
+            else ((float *)columns)[j * m + i] = (float)number;
+        }
+}
+
+static void to_rows(int64_t m, int64_t n, const void *columns, const double *scales, ntk_dtype dtype, double *rows)
+{
+    for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+            double number = dtype == NTK_F64 ? ((const double *)columns)[j * m + i] : (double)((const float *)columns)[j * m + i];
+            rows[i * n + j] = number * (scales ? scales[i] : 1);
+        }
 }
 
 /* out [m, N] = A v. */
 static ntk_status multiply(ntk_context *ctx, search *h, int64_t m, const double *v, double *out)
 {
     ntk_status status;
-    transpose(m, h->n, v, h->in);
-    NTK_TRY(ntk_gram_product(ctx, h->s->gram, h->s->kind, m, h->in, h->out));
-    transpose(h->n, m, h->out, out);
+    const ntk_gram *g = h->s->gram;
+    for (int64_t i = 0; i < m; ++i) h->scale[i] = scale_of(h->n, v + i * h->n);
+    to_columns(m, h->n, v, h->scale, g->dtype, h->in);
+    NTK_TRY(ntk_gram_product(ctx, g, h->s->kind, m, h->in, h->out));
+    to_rows(m, h->n, h->out, h->scale, g->dtype, out);
     for (int64_t i = 0; i < m * h->n; ++i) out[i] += h->s->ridge * v[i];
     ++h->products;
 done:
@@ -234,22 +258,22 @@ done:
 
 /* ---- the class ------------------------------------------------------------------------------------------------- */
 
-static ntk_status check(ntk_context *ctx, const ntk_solver *s, const ntk_solver_options *o)
+static ntk_status check(ntk_context *ctx, const ntk_solver_options *o)
 {
     if (o->consume) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.consume is for the Cholesky decomposition, not for cg");
     if (!(o->tolerance >= 0 && o->tolerance < 1)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.tolerance is %g; expected 0 to 1", o->tolerance);
     if (o->rank < 0 || o->most < 0)
         return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.rank is %lld and options.most %lld; expected at least 0", (long long)o->rank, (long long)o->most);
-    return ntk_gram_check(ctx, s->gram, s->kind, NTK_F64);
+    return NTK_OK;
 }
 
 static ntk_status open_conjugate(ntk_context *ctx, const ntk_solver_options *o, int owners, ntk_solver *s)
 {
     ntk_status status;
     (void)owners;
-    NTK_TRY(check(ctx, s, o));
+    NTK_TRY(check(ctx, o));
     NTK_TRY(NTK_NEW(ctx, 1, &s->conjugate));
-    s->conjugate->tolerance = o->tolerance > 0 ? o->tolerance : TOLERANCE;
+    s->conjugate->tolerance = o->tolerance > 0 ? o->tolerance : s->gram->dtype == NTK_F64 ? 1e-10 : 1e-4;
     s->conjugate->most = o->most > 0 ? o->most : 2 * s->gram->size + 100;
     NTK_TRY_PART(ctx, 0, 1, ntk_preconditioner_open(ctx, s->gram, s->kind, s->ridge, o->rank > 0 ? o->rank : RANK, &s->conjugate->m));
 done:
@@ -270,9 +294,9 @@ static ntk_status apply_conjugate(ntk_context *ctx, const ntk_solver *s, int64_t
     NTK_TRY(search_open(ctx, s, m, &h));
     NTK_TRY(NTK_NEW(ctx, s->gram->size * m, &x));
     NTK_TRY(NTK_NEW(ctx, s->gram->size * m, &rows));
-    transpose(h.n, m, b, rows);
+    to_rows(m, h.n, b, NULL, s->gram->dtype, rows);
     NTK_TRY(solve(ctx, &h, rows, x));
-    transpose(m, h.n, x, b);
+    to_columns(m, h.n, x, NULL, s->gram->dtype, b);
 done:
     ntk_free(rows);
     ntk_free(x);

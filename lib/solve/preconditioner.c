@@ -28,15 +28,30 @@ static double sum(int64_t n, const double *d)
     return total;
 }
 
+/* out [n] = row `row` of K, or, where that is -1, its diagonal. */
+static ntk_status fetch(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t row, double *out)
+{
+    ntk_status status;
+    void *stored = NULL;
+    ntk_array line, block;
+    NTK_TRY(ntk_allocate_raw(ctx, gram->size, ntk_dtype_size(gram->dtype), &stored));
+    line = ntk_array_dense(stored, gram->dtype, NTK_SHAPE(gram->size));
+    block = ntk_array_dense(stored, gram->dtype, NTK_SHAPE(1, gram->size));
+    NTK_TRY(row < 0 ? ntk_gram_get_diagonal(ctx, gram, kind, &line) : ntk_gram_get_block(ctx, gram, kind, row, 0, &block));
+    ntk_solve_widen(gram->dtype, gram->size, stored, out);
+done:
+    ntk_free(stored);
+    return status;
+}
+
 /* Row `rank` of l from row `pivot` of K, and what it leaves of the diagonal d. */
 static ntk_status add_row(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, int64_t pivot, int64_t rank, double *l, double *d)
 {
     ntk_status status;
     int64_t n = gram->size;
     double *row = l + rank * n, *before = NULL, root = sqrt(d[pivot]);
-    ntk_array out = ntk_array_dense(row, NTK_F64, NTK_SHAPE(1, n));
     NTK_TRY(NTK_NEW(ctx, rank, &before));
-    NTK_TRY(ntk_gram_get_block(ctx, gram, kind, pivot, 0, &out));
+    NTK_TRY(fetch(ctx, gram, kind, pivot, row));
     for (int64_t k = 0; k < rank; ++k) before[k] = l[k * n + pivot];
     NTK_TRY(ntk_gemm(ctx, NTK_F64, NTK_PLAIN, NTK_PLAIN, 1, n, rank, -1, before, rank, l, n, 1, row, n));
     for (int64_t i = 0; i < n; ++i) {
@@ -54,7 +69,7 @@ static ntk_status factorise(ntk_context *ctx, const ntk_gram *gram, ntk_kind kin
 {
     ntk_status status = NTK_OK;
     int64_t n = gram->size;
-    double least = n > 0 ? (double)n * DBL_EPSILON * d[largest(n, d)] : 0; /* below, it is rounding */
+    double least = n > 0 ? (double)n * (gram->dtype == NTK_F64 ? DBL_EPSILON : (double)FLT_EPSILON) * d[largest(n, d)] : 0; /* below, it is rounding */
     for (*rank = 0; *rank < most; ++*rank) {
         int64_t pivot = largest(n, d);
         if (!(d[pivot] > least)) break;
@@ -88,13 +103,11 @@ ntk_status ntk_preconditioner_open(ntk_context *ctx, const ntk_gram *gram, ntk_k
 {
     ntk_status status;
     double *l = NULL, *d = NULL, trace;
-    ntk_array diagonal;
     *p = (ntk_preconditioner){.n = gram->size};
     rank = NTK_MIN(rank, p->n);
     NTK_TRY(NTK_NEW(ctx, p->n, &d));
     NTK_TRY(NTK_NEW(ctx, rank * p->n, &l));
-    diagonal = ntk_array_dense(d, NTK_F64, NTK_SHAPE(p->n));
-    NTK_TRY(ntk_gram_get_diagonal(ctx, gram, kind, &diagonal));
+    NTK_TRY(fetch(ctx, gram, kind, -1, d));
     trace = sum(p->n, d);
     NTK_TRY(factorise(ctx, gram, kind, rank, l, d, &p->rank));
     p->sigma = fmax(ridge + sum(p->n, d) / (double)NTK_MAX(p->n, 1), 1e-12 * trace);

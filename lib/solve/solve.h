@@ -47,7 +47,7 @@ typedef struct ntk_preconditioner {
     double *w; /* [rank, n] */
 } ntk_preconditioner;
 
-/** f64.  Close it whether it opened or not. */
+/** Close it whether it opened or not. */
 ntk_status ntk_preconditioner_open(ntk_context *ctx, const ntk_gram *gram, ntk_kind kind, double ridge, int64_t rank, ntk_preconditioner *p);
 void ntk_preconditioner_close(ntk_preconditioner *p);
 
@@ -72,6 +72,9 @@ typedef struct ntk_modes {
 /** Checks all; NOT_POSITIVE_DEFINITE names the eigenvalue.  Close it whether it opened or not. */
 ntk_status ntk_modes_open(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, double ridge, ntk_modes *m);
 void ntk_modes_close(ntk_modes *m);
+
+/** to [count] = from of a dtype. */
+void ntk_solve_widen(ntk_dtype dtype, int64_t count, const void *from, double *to);
 
 /** ARGUMENT unless it is finite and not negative. */
 ntk_status ntk_check_ridge(ntk_context *ctx, double ridge);
