@@ -1,6 +1,8 @@
 /* ntk fit: the infinitely wide network, trained to the end on (x, y): f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y. */
 #include "tool.h"
 
+#include <string.h>
+
 const flag_entry fit_flags[] = {
     FLAG_NETWORK,
     {.name = "x", .type = FLAG_INPUT, .value = "X", .help = "training inputs [n, ...]", .required = true},
@@ -13,6 +15,8 @@ const flag_entry fit_flags[] = {
     {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N training samples"},
     {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"},
     FLAG_REGRESSION,
+    {.name = "solver", .type = FLAG_CHOICE, .value = "cholesky|cg", .help = "cg: conjugate gradients, which keep no entries of the kernel and so take any n (default: cholesky)"},
+    {.name = "tolerance", .type = FLAG_NUMBER, .value = "T", .help = "of cg: residuals over targets (default: 1e-10, in f32 1e-4)"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "MEAN.npy", .help = "the mean on the test inputs [m, classes or outputs]"},
     {.name = "out-probabilities", .type = FLAG_OUTPUT, .value = "P.npy", .help = "of the classes [m, classes]: softmax(mean/T), T from leave-one-out"},
     FLAGS_LATER_POSITIONS,
@@ -59,10 +63,15 @@ done:
     return failed;
 }
 
+static bool keeps_entries(const tool *t)
+{
+    return strcmp(arguments_text(&t->arguments, "solver", "cholesky"), "cg") != 0;
+}
+
 static int make_gram(tool *t, job *j)
 {
     bool nngp = tool_kind(t) == NTK_KIND_NNGP;
-    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp};
+    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .storage = keeps_entries(t) ? NTK_STORAGE_AUTO : NTK_STORAGE_NONE};
     int failed;
     tool_start_clock(t);
     TRY(tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, j->network, NULL, &j->kernel)));
@@ -79,7 +88,9 @@ static int train(tool *t, job *j)
         .posterior = tool_kind(t) == NTK_KIND_NNGP ? NTK_POSTERIOR_NNGP : NTK_POSTERIOR_NTK,
         .ridge = arguments_number(&t->arguments, "ridge", 0),
         .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
-        .consume = 1, /* the gram serves nothing else */
+        .consume = keeps_entries(t), /* the gram serves nothing else */
+        .decomposition = keeps_entries(t) ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_CG,
+        .tolerance = arguments_number(&t->arguments, "tolerance", 0),
     };
     int failed;
     tool_start_clock(t);

@@ -101,6 +101,15 @@ class Fit(kit.ToolTest):
         self.assertEqual(narrow.dtype, np.float32)
         self.close(narrow.astype(float), wide, 1e-4)
 
+    def test_conjugate_gradients(self):
+        """No entry of the kernel is kept: a memory limit that the gram breaks does not stop it."""
+        want = self.result(*self.command, "--ridge", "0.5")
+        self.close(self.result(*self.command, "--ridge", "0.5", "--solver", "cg", "--tolerance", "1e-13"), want, 1e-11)
+        narrow = self.result(*self.command, "--ridge", "0.5", "--solver", "cg", "--dtype", "f32")
+        self.assertEqual(narrow.dtype, np.float32)
+        self.close(narrow.astype(float), want, 1e-3)
+        self.ntk(*self.command, "--solver", "cg", "--tolerance", "1.5", code=2, saying="tolerance")
+
     def test_class_unseen_in_training_counts_as_error(self):
         labels = self.rule(self.x_test)
         base = self.report("--ridge", "0.1", "--y-test", "yt.npy")["accuracy"]
