@@ -59,10 +59,10 @@ static inline distances exact_distances(const walk *w, int64_t l, const level *b
     const double *affine = layer->affine->k;
     int64_t cell = cell_at(w->p, y, x);
     double after = layer->plain ? sqrt(layer->kappa) * layer->unit : 1; /* of the norms at hand over those before the activation */
-    real gain = REAL(affine[NTK_AFFINE_GAIN] * sqrt(layer->share) * after), bias = REAL(affine[NTK_AFFINE_BIAS] / w->job->row_units[l]);
+    real gain = REAL(affine[NTK_AFFINE_GAIN] * sqrt(layer->share) * after), bias = REAL(after * affine[NTK_AFFINE_BIAS] / w->job->row_units[l]);
     vector inverse = all(v->a[cell] > 0 ? 1 / v->a[cell] : 0), other = load(v->inverse + cell * LANES + part * WIDTH), bias_block = all(0), less, more;
     distances sum;
-    for (int i = 0; i < WIDTH; ++i) bias_block[i] = REAL(affine[NTK_AFFINE_BIAS] / w->job->block_units[l * LANES + part * WIDTH + i]);
+    for (int i = 0; i < WIDTH; ++i) bias_block[i] = REAL(after * affine[NTK_AFFINE_BIAS] / w->job->block_units[l * LANES + part * WIDTH + i]);
     less = bias * inverse - bias_block * other;
     more = bias * inverse + bias_block * other;
     sum = (distances){REAL(0.5) * less * less, REAL(0.5) * more * more};

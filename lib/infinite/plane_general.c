@@ -31,8 +31,7 @@ static constants constants_of(const walk *w, int64_t l)
 
 /* 1 - rho and 1 + rho, or rather the smaller, its sign (x < y: rho > 0), and whether it can be trusted. */
 typedef struct correlation {
-    vector w, x, y;
-    bool trusted;
+    vector w, x, y, margin; /* negative: not to be trusted */
 } correlation;
 
 static inline correlation correlation_of(const walk *w, const constants *k, const level *v, int64_t cell, int64_t x, int part)
@@ -41,8 +40,9 @@ static inline correlation correlation_of(const walk *w, const constants *k, cons
     vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, i = v->half_inverse[cell] * load(v->inverse + at);
     vector less = k->bias - k->bias_block[part], more = k->bias + k->bias_block[part];
     vector near = k->mean * load(w->window[0] + from) + less * less, far = k->mean * load(w->window[1] + from) + more * more;
-    vector t = smaller(near, far) - g;
-    return (correlation){smaller(larger(t * i, all(0)), all(1)), near, far, !any_negative((t - smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED)) * i)};
+    vector t = smaller(near, far) - g, bound = g * REAL(1.0 / TRUSTED_BIASED);
+    if (!w->p->biased) bound = smaller(g, v->twice[cell] * b) * REAL(1.0 / TRUSTED);
+    return (correlation){smaller(larger(t * i, all(0)), all(1)), near, far, (t - bound) * i};
 }
 
 static inline void activation(const walk *w, const constants *k, const level *v, const correlation *r, int64_t cell, int64_t x, int part, const plane *out)
@@ -57,8 +57,8 @@ static inline void activation(const walk *w, const constants *k, const level *v,
     keep(out->near + at, g + 2 * (s * miss));
     if (k->last) keep(out->near + at, s * (opposite - miss) * REAL(0.5));
     keep(out->far + at, g + 2 * (s * opposite));
-    if (out->exact[cell]) keep(out->miss + at, s * miss);
-    if (out->exact[cell]) keep(out->both + at, s * opposite);
+    keep(out->miss + at, s * miss);
+    keep(out->both + at, s * opposite);
     keep(out->carried + at, k->gain2 * (v->to * v->from[part]) * dot * (k->share * load(w->window[2] + x * LANES + part * WIDTH) + k->own_1[part]) +
                                 k->own * (s * (opposite - miss) * REAL(0.5)));
 }
@@ -67,16 +67,19 @@ static void general_cell(const walk *w, int64_t l, const constants *k, const lev
 {
     int64_t cell = cell_at(w->p, y, x);
     correlation r[LANES / WIDTH];
-    bool trusted = true;
+    bool untrusted = false;
     for (int part = 0; part < LANES / WIDTH; ++part) {
         r[part] = correlation_of(w, k, v, cell, x, part);
-        trusted &= r[part].trusted;
+        untrusted |= any_negative(r[part].margin);
     }
-    w->out.exact[cell] = !trusted || w->p->biased; /* biases: units change by image, and what near - g can be trusted for with them */
+    w->out.exact[cell] = 1;
     for (int part = 0; part < LANES / WIDTH; ++part) {
-        if (!trusted) {
+        if (untrusted) {
             distances d = exact_distances(w, l, before, v, y, x, part);
-            r[part] = (correlation){smaller(d.omega, d.opposite), d.omega, d.opposite, true};
+            vector margin = r[part].margin; /* lanes that are to be trusted stay: no pair depends on its neighbours */
+            r[part].w = choose_less(margin, all(0), smaller(d.omega, d.opposite), r[part].w);
+            r[part].x = choose_less(margin, all(0), d.omega, r[part].x);
+            r[part].y = choose_less(margin, all(0), d.opposite, r[part].y);
         }
         activation(w, k, v, &r[part], cell, x, part, &w->out);
     }

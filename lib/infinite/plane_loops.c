@@ -145,6 +145,34 @@ walk NTK_HOT_NAME(plane_walk)(const ntk_planes *p, const ntk_plane_job *job)
     return w;
 }
 
+/* The same in other units: u / U, v / V with near - g times their factors; only with biases, and seldom. */
+static void change_units(const walk *w, int64_t l, const level *v)
+{
+    int64_t height = side_out(w, l, 0), width = side_out(w, l, 1);
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        vector factor = v->to * v->from[part];
+        for (int64_t y = 0; y < height; ++y)
+            for (int64_t cell = cell_at(w->p, y, 0); cell < cell_at(w->p, y, width); ++cell) {
+                int64_t at = cell * LANES + part * WIDTH;
+                vector a = all(v->a[cell]), b = load(v->b + at), g = (a - b) * (a - b), d = v->to * a - v->from[part] * b;
+                vector miss = larger(REAL(0.5) * (load(w->out.near + at) - g), all(0));
+                if (w->out.exact[cell]) miss = load(w->out.miss + at);
+                miss *= factor;
+                keep(w->out.near + at, 2 * miss + d * d);
+                keep(w->out.miss + at, miss);
+                keep(w->out.carried + at, factor * load(w->out.carried + at));
+            }
+    }
+}
+
+static bool units_change(const walk *w, int64_t l)
+{
+    const double *row = w->job->row_units, *block = w->job->block_units;
+    bool change = row[l] < row[l + 1] || row[l] > row[l + 1];
+    for (int i = 0; i < LANES; ++i) change |= block[l * LANES + i] < block[(l + 1) * LANES + i] || block[l * LANES + i] > block[(l + 1) * LANES + i];
+    return change && w->p->biased;
+}
+
 void NTK_HOT_NAME(plane_section)(walk *w, int64_t first, int64_t end)
 {
     level before = level_of(w, first);
@@ -154,6 +182,7 @@ void NTK_HOT_NAME(plane_section)(walk *w, int64_t first, int64_t end)
         plane in = w->in;
         if (w->p->layers[l].plain) NTK_HOT_NAME(plane_plain)(w, l, &before, &v);
         else NTK_HOT_NAME(plane_general)(w, l, &before, &v);
+        if (w->p->layers[l].plain && units_change(w, l)) change_units(w, l, &v);
         if (l + 1 < end) fill_rim(w, l + 1, &v, &w->out);
         w->in = w->out;
         w->out = in;

@@ -4,7 +4,8 @@
  *     alpha'² = g² (1/taps) sum kappa alpha² + s²,
  *
  * in double, in units: the input's is a power of two, so that nothing overflows and scaling is exact; with biases those of the
- * layers too, else they are the same for all images (planes.c), and distances need no more than one factor a layer.
+ * layers too, and they change only where the image's norms have gone far; else they are the same for all images (planes.c), and distances
+ * need no more than one factor a layer.
  */
 #include "planes.h"
 
@@ -57,6 +58,13 @@ static void layer_norms(const ntk_plane_layer *l, double factor, double unit, co
     sum_axis(l, 0, l->in[1], l->in[1], 1, 1, squares, columns);
     sum_axis(l, 1, l->out[0], 1, l->in[1], l->out[1], columns, out);
     for (int64_t i = 0; i < l->out[0] * l->out[1]; ++i) out[i] = bias > 0 ? hypot(scale * sqrt(out[i]), bias) : scale * sqrt(out[i]);
+}
+
+/* Norms of the size of 1, so that patches of two images differ little in norm if they can; the result keeps the unit of the last layer. */
+static double biased_unit(const ntk_planes *p, int64_t l, double largest_norm)
+{
+    double now = sqrt(p->layers[l].kappa) * largest_norm;
+    return l + 1 == p->count || (p->layers[l].plain && now > 0.25 && now < 4) ? 1 : power_of_two(now);
 }
 
 /* Of a pool: E[u'²] = W Q - ½ c² V, with V behind the norms already. */
@@ -143,7 +151,7 @@ static void norms_of(norms_of_image *m)
         norms += l->in[0] * l->in[1] * (i > 0 && !l[-1].affine ? 2 : 1);
         if (l->affine) {
             layer_norms(l, factor, m->units[i], in, m->work, norms);
-            m->units[i + 1] = p->biased ? m->units[i] * power_of_two(sqrt(l->kappa) * largest(norms, l->out[0] * l->out[1])) : m->units[i] / l->unit;
+            m->units[i + 1] = p->biased ? m->units[i] * biased_unit(p, i, largest(norms, l->out[0] * l->out[1])) : m->units[i] / l->unit;
         } else {
             put_norms(m, norms - m->norms);
             spread_of(m, s++, norms + l->out[0] * l->out[1]);

@@ -1,12 +1,12 @@
 /*
- * The short loop: a layer without biases whose correlations are not negative, before it and after it (c <= 0, relu.c).  In the notation of
+ * The short loop: a layer whose correlations are not negative, before it and after it (c <= 0, relu.c).  In the notation of
  * plane_walk.h
  *
  *     near'' = kappa (near' - 2 s S lens),     K'' = kappa s (1 - w + S lens),     Theta'' = kappa (1 - S t) Theta'
  *
  * Where norms differ and directions do not, t = near' - g cancels: an error eps g in t = 2 s w.  The angle loses nothing as long as
  * g <= C² t with C of the order of 10; and where w >= 1/C² the error is eps times the larger norm squared, however small the smaller is.
- * Pairs beyond both, t < min(g, 2 s)/C², are done anew from sums of non-negative terms (plane_exact.h).
+ * Pairs beyond both, t < min(g, 2 s)/C² (with biases g/C², and a smaller C), are done anew from sums of non-negative terms (plane_exact.h).
  *
  * The first layer is "opening": correlations of either sign come in.  With |rho| in place of rho, and the smaller of t and 4 s - t, K'' of
  * rho < 0 is kappa s (c rho + S lens), and its dot c + S t.  What it would sum of K follows from near too, so there is one window only.
@@ -26,6 +26,8 @@
 typedef struct plain_constants {
     real mean, carry, own; /* factors of the windows' sums, and of 2K in what is carried */
     real c, two_s, middle, angle[NTK_ARRAY_LENGTH(half_angle)];
+    vector less[NTK_PLANE_BYTES / VECTOR_BYTES], add[NTK_PLANE_BYTES / VECTOR_BYTES]; /* of biases: to near', to what is carried */
+    whole cap; /* all bits with biases: then s does not count for what can be trusted, since the smaller of two images may grow */
     bool bare; /* all factors are 1 */
     bool last; /* K and Theta are wanted, not near and what is carried */
 } plain_constants;
@@ -33,15 +35,35 @@ typedef struct plain_constants {
 /* How plain_end writes: with the factors of the constants; where all are 1; K and Theta; after the first layer. */
 typedef enum plain_form { PLAIN_SCALED, PLAIN_BARE, PLAIN_LAST, PLAIN_OPENING } plain_form;
 
+static whole whole_of_infinity(void)
+{
+    return (whole)all((real)INFINITY);
+}
+
+/* Biases: (b - b')² of near'; their share of Theta', less what the first layer's 2K holds of b b'. */
+static void set_biases(const walk *w, int64_t l, plain_constants *k)
+{
+    const ntk_plane_layer *layer = &w->p->layers[l];
+    const double *affine = layer->affine->k, kappa = layer->kappa * layer->unit * layer->unit;
+    double own = learns(w, l) ? affine[NTK_AFFINE_OWN_1] : 0, bias = affine[NTK_AFFINE_BIAS], row = w->job->row_units[l];
+    for (int i = 0; i < LANES; ++i) {
+        double block = w->job->block_units[l * LANES + i], less = bias / row - bias / block, both = l == 0 ? 2 * bias / row * (bias / block) : 0;
+        k->less[i / WIDTH][i % WIDTH] = REAL(kappa * less * less);
+        k->add[i / WIDTH][i % WIDTH] = REAL(kappa * (carried_gain(w, l + 1) * (own / row / block) - (double)k->carry * both));
+    }
+}
+
 static plain_constants plain_constants_of(const walk *w, int64_t l)
 {
     const ntk_plane_layer *layer = &w->p->layers[l];
     double kappa = layer->kappa * layer->unit * layer->unit, mean = kappa * layer->affine->k[NTK_AFFINE_GAIN2] * layer->share, root_s = sqrt(layer->s);
     double carry = kappa * layer->share * carried_unit(w, l) * carried_gain(w, l + 1), power = root_s;
-    plain_constants k = {REAL(mean), REAL(carry), own_of(w, l + 1) > 0, REAL(layer->c), REAL(2 * layer->s), REAL(1.25 * root_s), {0}, false, l + 1 == w->p->count};
+    plain_constants k = {REAL(mean), REAL(carry), own_of(w, l + 1) > 0, REAL(layer->c), REAL(2 * layer->s), REAL(1.25 * root_s), {0}, {{0}}, {{0}}, {0}, false, l + 1 == w->p->count};
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(half_angle); ++i, power /= root_s) k.angle[i] = REAL((double)half_angle[i] * power);
     if (l == 0) k.carry = own_of(w, 0) > 0 ? REAL(carried_unit(w, 0) * carried_gain(w, 1) / layer->affine->k[NTK_AFFINE_GAIN2]) : 0; /* of 2K, from its norms */
-    k.bare = fabs(mean - 1) < 1e-14 && fabs(carry - 1) < 1e-14 && k.own > 0 && !k.last;
+    set_biases(w, l, &k);
+    if (w->p->biased) k.cap = whole_of_infinity();
+    k.bare = !w->p->biased && fabs(mean - 1) < 1e-14 && fabs(carry - 1) < 1e-14 && k.own > 0 && !k.last;
     return k;
 }
 
@@ -55,13 +77,14 @@ static inline vector plain_angle(const plain_constants *k, vector h)
 
 /* A cell whose roots are under way. */
 typedef struct plain_half {
+    int part;
     vector y, two_ab, rest, u, h, carried;
 } plain_half;
 
 /* From S w, y, t and the sum of what is carried. */
-static inline plain_half plain_roots(const plain_constants *k, vector w, vector two_ab, vector y, vector t, vector carried)
+static inline plain_half plain_roots(const plain_constants *k, int part, vector w, vector two_ab, vector y, vector t, vector carried)
 {
-    return (plain_half){y, two_ab, two_ab - t, root(w), root(k->two_s - w), carried};
+    return (plain_half){part, y, two_ab, two_ab - t, root(w), root(k->two_s - w), carried};
 }
 
 /* t = 2ab w lies in [0, 2ab], but beside a tiny norm it may be noise.  `worst`: the least of log2(t / min(g, 2ab)), about. */
@@ -69,16 +92,19 @@ static inline plain_half plain_begin(const plain_constants *k, plain_form form, 
 {
     int64_t at = cell * LANES + part * WIDTH;
     vector b = load(v->b + at), d = v->a[cell] - b, g = d * d, two_ab = v->twice[cell] * b, y = near, most = two_ab, t;
-    if (form != PLAIN_BARE) y *= k->mean;
+    whole cap;
+    if (form != PLAIN_BARE) y = k->mean * y + k->less[part];
     if (form == PLAIN_OPENING) most *= 2;
     t = between_zero_and(y - g, most);
-    *worst = whole_smaller(*worst, (whole)t - whole_smaller((whole)g, (whole)two_ab));
+    cap = (whole)two_ab;
+    if (form != PLAIN_BARE) cap |= k->cap;
+    *worst = whole_smaller(*worst, (whole)t - whole_smaller((whole)g, cap));
     if (form == PLAIN_OPENING) {
         vector opposite = 2 * two_ab - t, less = (vector)whole_smaller((whole)t, (whole)opposite);
         *worst = whole_smaller(*worst, (whole)opposite - (whole)two_ab);
-        return plain_roots(k, less * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
+        return plain_roots(k, part, less * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
     }
-    return plain_roots(k, t * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
+    return plain_roots(k, part, t * (v->half_inverse[cell] * load(v->inverse + at)), two_ab, y, t, carried);
 }
 
 /* Of correlations of either sign. */
@@ -87,7 +113,7 @@ static inline void opening_end(const plain_constants *k, const plain_half *c, re
     vector angle = plain_angle(k, c->h), z = c->u * (c->two_ab * c->h - angle * larger(c->rest, -c->rest)), straight = larger(c->rest, k->c * c->rest);
     vector turn = c->u * angle, dot = choose_less(c->rest, all(0), k->c + turn, 1 - turn);
     keep(to_near, (c->y - z) + (c->rest - straight));
-    keep(to_carried, (k->carry * c->rest) * dot + k->own * (straight + z));
+    keep(to_carried, (k->carry * c->rest + k->add[c->part]) * dot + k->own * (straight + z));
 }
 
 /* To the state after the activation. */
@@ -102,8 +128,8 @@ static inline void plain_end(const plain_constants *k, plain_form form, const pl
     if (form == PLAIN_LAST) keep(to_near, REAL(0.5) * (c->rest + z));
     else keep(to_near, c->y - z);
     if (form == PLAIN_BARE) keep(to_carried, c->carried * dot + (c->rest + z));
-    else if (form == PLAIN_LAST) keep(to_carried, (k->carry * c->carried) * dot);
-    else keep(to_carried, (k->carry * c->carried) * dot + k->own * (c->rest + z));
+    else if (form == PLAIN_LAST) keep(to_carried, (k->carry * c->carried + k->add[c->part]) * dot);
+    else keep(to_carried, (k->carry * c->carried + k->add[c->part]) * dot + k->own * (c->rest + z));
 }
 
 /* Windows of 3 x 3 slide along the row in registers. */
@@ -152,50 +178,68 @@ static whole plain_row_any(const walk *w, int64_t l, const plain_constants *k, p
     return worst;
 }
 
-/* In the row whose window sums of near are in w->window[0]. */
-static bool plain_untrusted(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t cell, int64_t x)
+/* Negative in lanes that are not to be trusted. */
+static vector plain_margin(const walk *w, int64_t l, vector t, vector g, vector two_ab)
 {
-    bool any = false;
-    for (int part = 0; part < LANES / WIDTH; ++part) {
-        vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b, g = d * d;
-        vector t = k->mean * load(w->window[0] + x * LANES + part * WIDTH) - g, two_ab = v->twice[cell] * b;
-        any |= any_negative((t - smaller(g, two_ab) * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
-        any |= l == 0 && any_negative((2 * two_ab - t - two_ab * REAL(1.0 / TRUSTED)) * (v->a[cell] * b));
-    }
-    return any;
+    vector margin = t - smaller(g, two_ab) * REAL(1.0 / TRUSTED);
+    if (w->p->biased) margin = t - g * REAL(1.0 / TRUSTED_BIASED);
+    if (l == 0) margin = smaller(margin, 2 * two_ab - t - two_ab * REAL(1.0 / TRUSTED));
+    return margin * two_ab;
 }
 
-/* One part of a cell, once more: from its distances. */
-static void repair_part(const walk *w, const plain_constants *k, plain_form form, const distances *d, vector two_ab, vector g, vector y, vector carried, int64_t at)
+/* A part of a cell whose window sum of near is at hand. */
+typedef struct suspect {
+    vector y, g, two_ab, margin;
+} suspect;
+
+static suspect suspect_of(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t cell, int64_t x, int part)
+{
+    vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b;
+    suspect s = {k->mean * load(w->window[0] + x * LANES + part * WIDTH) + k->less[part], d * d, v->twice[cell] * b, all(0)};
+    s.margin = plain_margin(w, l, s.y - s.g, s.g, s.two_ab);
+    return s;
+}
+
+/* Once more, from distances.  Lanes that are to be trusted stay as they are: what comes of a pair does not depend on its neighbours. */
+static void repair_part(const walk *w, const plain_constants *k, plain_form form, const distances *d, const suspect *s, vector carried, int part, int64_t at)
 {
     vector less = smaller(d->omega, d->opposite), u = root(less), h = root(2 - less), lens = k->two_s / 2 * u * (h - angle_over_root(h) * (1 - less));
-    vector t = choose_less(d->opposite, d->omega, two_ab * (2 - d->opposite), two_ab * d->omega), miss = d->omega - lens;
-    plain_half c = plain_roots(k, less * (k->two_s / 2), two_ab, y, t, carried);
+    vector t = choose_less(d->opposite, d->omega, s->two_ab * (2 - d->opposite), s->two_ab * d->omega), miss = d->omega - lens;
+    vector near, sum, was = load(w->out.near + at);
+    plain_half c = plain_roots(k, part, less * (k->two_s / 2), s->two_ab, s->y, t, carried);
     if (form == PLAIN_OPENING) miss = choose_less(d->opposite, d->omega, (1 + k->c) - k->c * less - lens, miss);
-    plain_end(k, form, &c, w->out.near + at, w->out.carried + at);
-    if (form == PLAIN_OPENING) keep(w->out.near + at, g + two_ab * miss);
-    keep(w->out.miss + at, REAL(0.5) * two_ab * miss);
+    plain_end(k, form, &c, (real *)(void *)&near, (real *)(void *)&sum);
+    if (form == PLAIN_OPENING) near = s->g + s->two_ab * miss;
+    keep(w->out.miss + at, choose_less(s->margin, all(0), REAL(0.5) * s->two_ab * miss, larger(REAL(0.5) * (was - s->g), all(0))));
+    keep(w->out.near + at, choose_less(s->margin, all(0), near, was));
+    keep(w->out.carried + at, choose_less(s->margin, all(0), sum, load(w->out.carried + at)));
+}
+
+static void repair_cell(const walk *w, int64_t l, const plain_constants *k, const level *before, const level *v, int64_t y, int64_t x)
+{
+    const ntk_plane_layer *layer = &w->p->layers[l];
+    plain_form form = k->last ? PLAIN_LAST : l == 0 ? PLAIN_OPENING : PLAIN_SCALED;
+    int64_t cell = cell_at(w->p, y, x);
+    suspect s[LANES / WIDTH];
+    bool any = false;
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        s[part] = suspect_of(w, l, k, v, cell, x, part);
+        any |= any_negative(s[part].margin);
+    }
+    if (!any) return;
+    w->out.exact[cell] = 1;
+    for (int part = 0; part < LANES / WIDTH; ++part) {
+        distances d = exact_distances(w, l, before, v, y, x, part);
+        if (l > 0) d.opposite = 2 - d.omega;
+        repair_part(w, k, form, &d, &s[part], l > 0 ? sum_of_taps(w, layer, w->in.carried, y, x, part) : all(0), part, cell * LANES + part * WIDTH);
+    }
 }
 
 /* The cells of a row that are not to be trusted, once more. */
 static void plain_repair(const walk *w, int64_t l, const plain_constants *k, const level *before, const level *v, int64_t y, int64_t width)
 {
-    const ntk_plane_layer *layer = &w->p->layers[l];
-    plain_form form = k->last ? PLAIN_LAST : l == 0 ? PLAIN_OPENING : PLAIN_SCALED;
-    sum_window(w, layer, w->in.near, y, width, w->window[0]);
-    for (int64_t x = 0; x < width; ++x) {
-        int64_t cell = cell_at(w->p, y, x);
-        if (!plain_untrusted(w, l, k, v, cell, x)) continue;
-        w->out.exact[cell] = 1;
-        for (int part = 0; part < LANES / WIDTH; ++part) {
-            int64_t at = cell * LANES + part * WIDTH;
-            distances d = exact_distances(w, l, before, v, y, x, part);
-            vector b = load(v->b + at), g = (v->a[cell] - b) * (v->a[cell] - b);
-            if (l > 0) d.opposite = 2 - d.omega;
-            repair_part(w, k, form, &d, v->twice[cell] * b, g, k->mean * load(w->window[0] + x * LANES + part * WIDTH),
-                        l > 0 ? sum_of_taps(w, layer, w->in.carried, y, x, part) : all(0), at);
-        }
-    }
+    sum_window(w, &w->p->layers[l], w->in.near, y, width, w->window[0]);
+    for (int64_t x = 0; x < width; ++x) repair_cell(w, l, k, before, v, y, x);
 }
 
 static bool is_three(const ntk_plane_layer *l)
@@ -214,15 +258,15 @@ static whole plain_row(const walk *w, int64_t l, const plain_constants *k, const
 }
 
 /* log2 of 1/C², with a margin for what bits are not logarithms. */
-#define WORST (-((int64_t)(NTK_LOG2_TRUSTED - 1) << MANTISSA))
+#define WORST(log2) (-((int64_t)((log2) - 1) << MANTISSA))
 
 void NTK_HOT_NAME(plane_plain)(const walk *w, int64_t l, const level *before, const level *v)
 {
     plain_constants k = plain_constants_of(w, l);
-    int64_t width = side_out(w, l, 1);
+    int64_t width = side_out(w, l, 1), worst = w->p->biased ? WORST(NTK_LOG2_BIASED) : WORST(NTK_LOG2_TRUSTED);
     for (int64_t y = 0; y < side_out(w, l, 0); ++y) {
         memset(w->out.exact + cell_at(w->p, y, 0), 0, (size_t)width);
-        if (any_whole_below(plain_row(w, l, &k, v, y, width), WORST)) plain_repair(w, l, &k, before, v, y, width);
+        if (any_whole_below(plain_row(w, l, &k, v, y, width), worst)) plain_repair(w, l, &k, before, v, y, width);
     }
 }
 

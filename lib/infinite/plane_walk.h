@@ -27,11 +27,14 @@ enum { LANES = NTK_PLANE_BYTES / (int)sizeof(real) };
 #if defined(NTK_HOT_F32)
 static const real half_angle[] = NTK_H_F32;
 #define NTK_LOG2_TRUSTED 8 /* of C² */
+#define NTK_LOG2_BIASED 4  /* the same with biases: eps g counts beside s, not beside the larger norm squared */
 #else
 static const real half_angle[] = NTK_H_F64;
 #define NTK_LOG2_TRUSTED 12
+#define NTK_LOG2_BIASED 8
 #endif
 #define TRUSTED (1 << NTK_LOG2_TRUSTED)
+#define TRUSTED_BIASED (1 << NTK_LOG2_BIASED)
 
 /* ---- a plane on its way ---------------------------------------------------------------------------------------- */
 
@@ -94,10 +97,11 @@ static inline level level_of(const walk *w, int64_t l)
     const real *row = (const real *)w->job->row + 3 * l * w->p->padded + NTK_MAX(0, -dy) * stride + NTK_MAX(0, -dx);
     const real *block = (const real *)w->job->block + (2 * l * w->p->padded + NTK_MAX(0, dy) * stride + NTK_MAX(0, dx)) * LANES;
     level v = {.a = row, .twice = row + w->p->padded, .half_inverse = row + 2 * w->p->padded, .b = block, .inverse = block + w->p->padded * LANES};
-    bool after = l > 0 && w->p->layers[l - 1].plain;
-    v.to = after ? 1 : REAL(ntk_plane_factor(w->p, l, w->job->row_units, 1));
+    double root = l > 0 && w->p->layers[l - 1].plain ? sqrt(w->p->layers[l - 1].kappa) : 1; /* has been applied */
+    bool after = l > 0 && w->p->layers[l - 1].plain && !w->p->biased;
+    v.to = after ? 1 : REAL(ntk_plane_factor(w->p, l, w->job->row_units, 1) / root);
     for (int part = 0; part < LANES / WIDTH; ++part) v.from[part] = all(1);
-    for (int k = 0; !after && k < LANES; ++k) v.from[k / WIDTH][k % WIDTH] = REAL(ntk_plane_factor(w->p, l, w->job->block_units + k, LANES));
+    for (int k = 0; !after && k < LANES; ++k) v.from[k / WIDTH][k % WIDTH] = REAL(ntk_plane_factor(w->p, l, w->job->block_units + k, LANES) / root);
     return v;
 }
 

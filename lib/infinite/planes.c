@@ -105,8 +105,8 @@ static void set_plain(ntk_planes *p)
 {
     bool kinks = true;
     for (int64_t l = 0; l < p->count; ++l) kinks &= !p->layers[l].affine || p->layers[l].s > 0;
-    p->layers[0].plain = p->count > 1 && kinks && !p->biased && p->layers[0].c <= 0 && p->layers[0].affine->k[NTK_AFFINE_GAIN2] > 0;
-    for (int64_t l = 1; l < p->count; ++l) p->layers[l].plain = kinks && !p->biased && (p->layers[l - 1].plain || p->layers[l - 1].c <= 0);
+    p->layers[0].plain = p->count > 1 && kinks && p->layers[0].c <= 0 && p->layers[0].affine->k[NTK_AFFINE_GAIN2] > 0;
+    for (int64_t l = 1; l < p->count; ++l) p->layers[l].plain = kinks && (p->layers[l - 1].plain || p->layers[l - 1].c <= 0);
 }
 
 static void set_layer(const ntk_reading *r, int64_t step, ntk_planes *p, ntk_plane_layer *layer)
@@ -173,7 +173,7 @@ static void set_units(ntk_planes *p)
         ntk_plane_layer *layer = &p->layers[l];
         double natural = layer->affine ? sqrt(layer->kappa) * layer->affine->k[NTK_AFFINE_GAIN] : 0;
         layer->unit = 1;
-        if (!(natural > 0)) continue;
+        if (!(natural > 0) || p->biased) continue;
         growth /= sqrt(layer->share);
         layer->unit = 1 / (natural * sqrt(layer->share));
         if (growth < LARGEST_GROWTH) continue;

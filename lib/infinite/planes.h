@@ -6,7 +6,7 @@
  *   plane_norms.c    what is per image: the norms of all positions before every activation, the spread of what pools add
  *   plane_sides.c    one image, and a block of interleaved ones, as the loops read them
  *   plane_loops.c    one plane through all layers
- *   plane_plain.c    a layer without biases, correlations not negative: the short loop
+ *   plane_plain.c    a layer whose correlations are not negative: the short loop
  *   plane_general.c  any layer: the long loop
  *   plane_pool.c     chains with pools: all planes of a pair, a section for each stretch between pools
  *   plane_exact.h    pairs of patches that nearly agree and differ in norm
@@ -50,7 +50,7 @@ typedef struct ntk_plane_layer {
     double share;                           /* 1 / number of taps */
     double kappa, c, s;
     double unit;                            /* of the norms before it over that of those after it, in a chain without biases */
-    bool plain;                             /* no negative correlation comes in (but the first), none goes out, no biases anywhere: the short loop */
+    bool plain;                             /* no negative correlation comes in (but the first), none goes out: the short loop */
 } ntk_plane_layer;
 
 /** What lies between two pools.  A pool's input planes of offset D belong to the planes j of the next section with |D - step j| < taps. */
