@@ -1774,8 +1774,8 @@ NTK_API ntk_status ntk_trainer_get_loss(ntk_context *ctx, ntk_trainer *trainer, 
  *
  * What the data say of every w_std, b_std, lr and of the noise, and in which direction it grows: the gradient, by the adjoint of the kernel's
  * recursion, costs a few kernels whatever the number of parameters.  Any optimizer of functions with gradients can take it from there, best in
- * the logarithms of the values.  For chains of dense layers and activations on vectors; of the activations relu, leaky_relu, abrelu, abs,
- * erf, sigmoid_like, sin, cos, rbf, exp and gelu.
+ * the logarithms of the values.  For networks of vectors made of dense layers, activations, layer_norm, branch (sum, product, concat) and repeat; of the activations
+ * relu, leaky_relu, abrelu, abs, erf, sigmoid_like, sin, cos, rbf, exp, gelu, gaussian, hermite, exp_normalized, polynomial and monomial.
  * @{
  */
 

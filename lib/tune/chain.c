@@ -1,20 +1,35 @@
 /*
- * The network as a chain: every step reads the one before.  A layer inside `repeat` is several steps with one set of parameters.  Free are w_std,
- * b_std where it is positive, lr where the layer trains (of an NTK), and the noise.
+ * The network as steps, each reading values before it.  A layer inside `repeat` is several steps with one set of parameters.  Free are w_std, b_std where it is
+ * positive, lr where the layer trains (of an NTK), and the noise.  Whether branches depend on each other, and whether there is a rule at all, the
+ * kernel of the network says.
  */
 #include "tune.h"
+
+/* Ops with derivatives, and what follows them. */
+static const struct {
+    const ntk_op *op;
+    const ntk_tune_rule *rule;
+} rules[] = {{&ntk_op_dense, &ntk_tune_dense}, {&ntk_op_activation, &ntk_tune_activation}, {&ntk_op_layer_norm, &ntk_tune_norm}};
+
+static const ntk_tune_rule *rule_of(const ntk_step *s)
+{
+    static const ntk_tune_rule *const merges[] = {
+        [NTK_MERGE_SUM] = &ntk_tune_mixture, [NTK_MERGE_PRODUCT] = &ntk_tune_product, [NTK_MERGE_CONCAT] = &ntk_tune_mixture};
+    if (s->op == &ntk_op_branch) return merges[(int)s->layer->value[NTK_BRANCH_MERGE]];
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(rules); ++i)
+        if (rules[i].op == s->op) return rules[i].rule;
+    return NULL;
+}
 
 static ntk_status check_step(ntk_context *ctx, const ntk_network *network, int64_t i)
 {
     const ntk_step *s = &network->steps[i];
-    bool chained = s->n_inputs == 1 && s->inputs[0] == i && s->output == i + 1;
-    if (s->op == &ntk_op_dense || (s->op == &ntk_op_activation && ntk_moments_of(s->layer->activation))) {
-        if (chained) return NTK_OK;
-    } else if (s->op == &ntk_op_activation) {
-        return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "the derivatives of %s are not known here; those of %s are", s->layer->activation->name,
-                           ntk_moments_known);
-    }
-    return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "tuning follows chains of dense layers and activations; here is %s", ntk_layer_name(s->layer));
+    if (!rule_of(s))
+        return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "tuning follows dense layers, activations, layer_norm, branch and repeat; here is %s",
+                           ntk_layer_name(s->layer));
+    if (s->op != &ntk_op_activation || ntk_moments_of(s->layer->activation)) return NTK_OK;
+    return ntk_fail_at(ctx, NTK_ERROR_UNSUPPORTED, s->layer->path, "the derivatives of %s are not known here; those of %s are", s->layer->activation->name,
+                       ntk_moments_known);
 }
 
 static ntk_status check_network(ntk_context *ctx, const ntk_network *network)
@@ -64,10 +79,12 @@ ntk_status ntk_tune_chain_open(ntk_context *ctx, const ntk_network *network, ntk
     for (int64_t i = 0; i < network->n_steps; ++i) {
         const ntk_step *s = &network->steps[i];
         ntk_tune_step *step = &chain->steps[i];
+        step->rule = rule_of(s);
+        step->step = s;
         if (s->op == &ntk_op_activation) {
             step->moments = ntk_moments_of(s->layer->activation);
             step->p = ntk_layer_parameters(s->layer);
-        } else {
+        } else if (s->op == &ntk_op_dense) {
             read_dense(chain, s, step);
         }
     }

@@ -8,7 +8,7 @@
  *     K.     = kappa (1 - s t),    dt = (d delta - (1 - rho beta/alpha) d q1 - (1 - rho alpha/beta) d q2)/(2 alpha beta sin t)
  *
  * Every derivative that grows as 1/sin t meets a change of t that vanishes with it, so near inputs cost no digits; at sin t = 0 t does not
- * change at all, and they count as 0.
+ * change at all, and those by way of t count as 0.
  *
  * The smooth ones are written in k.  Their delta' is the difference Q1 + Q2 - 2K: absolutely as good as K, which is enough unless a kinked
  * activation follows.
@@ -40,9 +40,10 @@ static void abrelu(double a, double b, double q1, double q2, double delta, ntk_m
     *m = (ntk_moments){.q1 = kappa * q1, .q2 = kappa * q2, .q1_slope = kappa, .q2_slope = kappa};
     m->dot = kappa * (1 - s * t);
     m->delta = kappa * (across + 2 * product * (omega - s * lens(t)));
-    if (!(product > 0 && sine > 0)) return;
+    if (!(product > 0)) return;
     m->delta_q1 = kappa * s * (t - beta / alpha * sine);
     m->delta_q2 = kappa * s * (t - alpha / beta * sine);
+    if (!(sine > 0)) return;
     m->dot_delta = -kappa * s / (2 * product * sine);
     m->dot_q1 = kappa * s * (1 - rho * beta / alpha) / (2 * product * sine);
     m->dot_q2 = kappa * s * (1 - rho * alpha / beta) / (2 * product * sine);
@@ -173,12 +174,94 @@ static smooth gelu_of(const double *unused, double q1, double q2, double k)
                     (1 + b + k * k * b / d + 2 * k * k / (d * d)) / (root * pi2)};
 }
 
+/* a exp(b x²), D = (1 - 2b q1)(1 - 2b q2) - 4b² k²:  K = a²/sqrt D,  K. = 4 a² b² k/sqrt D³. */
+static smooth gaussian_of(const double *p, double q1, double q2, double k)
+{
+    double b = p[1], p1 = 1 - 2 * b * q1, p2 = 1 - 2 * b * q2, d = p1 * p2 - 4 * b * b * k * k, value = p[0] * p[0] / sqrt(d), slope = 4 * b * b / d;
+    smooth s = {.k = value, .dot = slope * k * value, .k_q1 = value * b * p2 / d, .k_q2 = value * b * p1 / d};
+    s.dot_q1 = 3 * s.dot * b * p2 / d;
+    s.dot_q2 = 3 * s.dot * b * p1 / d;
+    s.dot_k = slope * value + 3 * slope * k * s.dot;
+    return s;
+}
+
+/* k^degree, whatever the lengths. */
+static smooth hermite_of(const double *p, double q1, double q2, double k)
+{
+    double n = p[0];
+    (void)q1;
+    (void)q2;
+    return (smooth){.k = pow(k, n), .dot = n > 0 ? n * pow(k, n - 1) : 0, .dot_k = n > 1 ? n * (n - 1) * pow(k, n - 2) : 0};
+}
+
+/* sqrt(q1 q2) e^(gamma (rho + shift)), K. = gamma e^(gamma (rho + shift)). */
+static smooth exp_normalized_of(const double *p, double q1, double q2, double k)
+{
+    double length = sqrt(q1 * q2), rho = length > 0 ? k / length : 0, e = exp(p[0] * (rho + p[1]));
+    smooth s = {.k = length * e, .dot = p[0] * e};
+    if (!(length > 0)) return s;
+    s.k_q1 = s.k * (1 - p[0] * rho) / (2 * q1);
+    s.k_q2 = s.k * (1 - p[0] * rho) / (2 * q2);
+    s.dot_q1 = -p[0] * s.dot * rho / (2 * q1);
+    s.dot_q2 = -p[0] * s.dot * rho / (2 * q2);
+    s.dot_k = p[0] * s.dot / length;
+    return s;
+}
+
+/* A_r(q) = E[phi^(r)(sqrt(q) z)] = sum over even j of c_(r+j) (r + j)!/j! (j - 1)!! q^(j/2), and A_r' = A_(r+2)/2. */
+static double moment_of(int terms, const double *c, int r, double q)
+{
+    double sum = 0, factor = 1; /* (r + j)!/(j/2)! (q/2)^(j/2), as (j - 1)!!/j! = 1/(2^(j/2) (j/2)!) */
+    for (int i = 2; i <= r; ++i) factor *= i;
+    for (int j = 0; r + j < terms; j += 2) {
+        sum += c[r + j] * factor;
+        factor *= (r + j + 1.0) * (r + j + 2.0) / (j / 2 + 1) * q / 2;
+    }
+    return sum;
+}
+
+/* sum_i c_i x^i: K = sum_r k^r/r! A_r(q1) A_r(q2) (Mehler). */
+static smooth polynomial_pair(int terms, const double *c, double q1, double q2, double k)
+{
+    smooth s = {0};
+    double below = 0, second = 0, power = 1; /* k^(r-1)/(r-1)!, k^(r-2)/(r-2)!, k^r/r! */
+    for (int r = 0; r < terms; ++r) {
+        double a = moment_of(terms, c, r, q1), b = moment_of(terms, c, r, q2), a2 = moment_of(terms, c, r + 2, q1), b2 = moment_of(terms, c, r + 2, q2);
+        s.k += power * a * b;
+        s.dot += below * a * b;
+        s.dot_k += second * a * b;
+        s.k_q1 += power * a2 * b / 2;
+        s.k_q2 += power * a * b2 / 2;
+        s.dot_q1 += below * a2 * b / 2;
+        s.dot_q2 += below * a * b2 / 2;
+        second = below;
+        below = power;
+        power *= k / (r + 1);
+    }
+    return s;
+}
+
+static smooth polynomial_of(const double *p, double q1, double q2, double k)
+{
+    return polynomial_pair((int)p[0], p + 1, q1, q2, k);
+}
+
+enum { DEGREES = 20 }; /* the most that a monomial of the format has */
+
+static smooth monomial_of(const double *p, double q1, double q2, double k)
+{
+    double c[DEGREES + 1] = {0};
+    c[(int)p[0]] = 1;
+    return polynomial_pair((int)p[0] + 1, c, q1, q2, k);
+}
+
 #define SMOOTH(name)                                                                                    \
     static void name##_moments(const double *p, double q1, double q2, double delta, ntk_moments *m)     \
     {                                                                                                   \
         from_smooth(name##_of, p, q1, q2, delta, m);                                                    \
     }
-SMOOTH(erf) SMOOTH(sigmoid_like) SMOOTH(sin) SMOOTH(cos) SMOOTH(rbf) SMOOTH(exp) SMOOTH(gelu)
+SMOOTH(erf) SMOOTH(sigmoid_like) SMOOTH(sin) SMOOTH(cos) SMOOTH(rbf) SMOOTH(exp) SMOOTH(gelu) SMOOTH(gaussian)
+SMOOTH(hermite) SMOOTH(exp_normalized) SMOOTH(polynomial) SMOOTH(monomial)
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
@@ -188,10 +271,11 @@ static const struct {
 } known[] = {
     {"relu", relu},          {"leaky_relu", leaky_relu}, {"abrelu", abrelu_of},   {"abs", absolute},     {"erf", erf_moments},
     {"sin", sin_moments},    {"cos", cos_moments},       {"rbf", rbf_moments},    {"exp", exp_moments},  {"gelu", gelu_moments},
-    {"sigmoid_like", sigmoid_like_moments},
+    {"sigmoid_like", sigmoid_like_moments}, {"gaussian", gaussian_moments}, {"hermite", hermite_moments}, {"exp_normalized", exp_normalized_moments},
+    {"polynomial", polynomial_moments}, {"monomial", monomial_moments},
 };
 
-const char ntk_moments_known[] = "relu, leaky_relu, abrelu, abs, erf, sigmoid_like, sin, cos, rbf, exp, gelu";
+const char ntk_moments_known[] = "relu, leaky_relu, abrelu, abs, erf, sigmoid_like, sin, cos, rbf, exp, gelu, gaussian, hermite, exp_normalized, polynomial, monomial";
 
 ntk_moments_fn ntk_moments_of(const ntk_activation *activation)
 {

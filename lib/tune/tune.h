@@ -1,9 +1,10 @@
 /*
  * tune: hyperparameters of a network from data, by the gradient of what its kernel says of them.
  *
- *   chain.c       the network as a chain of dense layers and activations, and its parameters
+ *   chain.c       the network as steps that read values before them, and its parameters
  *   moments.c     activations: E[phi phi], E[phi' phi'] and their derivatives
- *   pairs.c       the recursion of one pair forwards, and its adjoint backwards
+ *   steps.c       every kind of step, of one pair: forwards, and its adjoint backwards
+ *   pairs.c       all pairs through all steps and back
  *   objective.c   evidence and leave-one-out of A, and their derivative with respect to A
  *   tuner.c       the handle
  */
@@ -30,19 +31,51 @@ ntk_moments_fn ntk_moments_of(const ntk_activation *activation);
 /** "relu, leaky_relu, ...": those that are. */
 extern const char ntk_moments_known[];
 
-/* ---- the chain --------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 enum { NTK_TUNE_W, NTK_TUNE_B, NTK_TUNE_RATE, NTK_TUNE_KEYS };
 
+typedef struct ntk_tune_rule ntk_tune_rule;
+
 typedef struct ntk_tune_step {
-    ntk_moments_fn moments; /* NULL: a dense layer */
-    const double *p;        /* of the activation */
+    const ntk_tune_rule *rule;
+    const ntk_step *step;         /* whose inputs are values: 0 the data, i + 1 what step i gives */
+    ntk_moments_fn moments;       /* of an activation, with its p */
+    const double *p;
     int parameter[NTK_TUNE_KEYS]; /* indices; -1: the value is fixed */
     double value[NTK_TUNE_KEYS];  /* of the network */
     double gain_factor;     /* g² = w² gain_factor */
     double own_k, own_1;    /* own term r (A K + B) where not own_by_variance: A = g², B = b² */
     bool own_by_variance;
 } ntk_tune_step;
+
+/** A pair between two steps, or its adjoint. */
+typedef struct ntk_pair {
+    double q1, q2, delta, theta;
+} ntk_pair;
+
+static inline double ntk_pair_covariance(const ntk_pair *p)
+{
+    return (p->q1 + p->q2 - p->delta) / 2;
+}
+
+/** The constants of a dense step at parameter values. */
+typedef struct ntk_tune_affine {
+    double w, b, rate, gain2, own_k, own_1;
+} ntk_tune_affine;
+
+ntk_tune_affine ntk_tune_affine_of(const ntk_tune_step *s, const double *values);
+
+/** A kind of step.  `values` and `bars` are those of the pair, by value; m is kept from pass to pull. */
+struct ntk_tune_rule {
+    void (*pass)(const ntk_tune_step *s, const ntk_tune_affine *a, const ntk_pair *values, ntk_moments *m, ntk_pair *out);
+    /** Adds what the adjoint `bar` of the output says to those of the inputs, and of the parameters. */
+    void (*pull)(const ntk_tune_step *s, const ntk_tune_affine *a, const ntk_pair *values, const ntk_moments *m, const ntk_pair *bar, ntk_pair *bars, double *gradient);
+};
+
+extern const ntk_tune_rule ntk_tune_dense, ntk_tune_activation, ntk_tune_mixture, ntk_tune_product, ntk_tune_norm;
+
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct ntk_tune_parameter {
     const ntk_layer *layer; /* NULL: the noise */
@@ -51,7 +84,7 @@ typedef struct ntk_tune_parameter {
 } ntk_tune_parameter;
 
 typedef struct ntk_chain_of_layers {
-    int64_t n_steps;
+    int64_t n_steps; /* and one value more */
     ntk_tune_step *steps;
     int count; /* parameters, the noise last */
     ntk_tune_parameter *parameters;

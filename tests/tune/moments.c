@@ -7,9 +7,10 @@
 
 static const struct {
     const char *name;
-    double p[3];
+    double p[5];
 } activations[] = {{"relu", {0}},           {"leaky_relu", {0.3}},   {"abrelu", {-0.4, 1.2}}, {"abs", {0}},          {"erf", {1.3, 0.8, 0.2}}, {"sigmoid_like", {0}},
-                   {"sin", {1.2, 0.9, 0.3}}, {"cos", {0.7, 1.1, 0.4}}, {"rbf", {0.6}},         {"exp", {0.8, 0.5}}, {"gelu", {0}}};
+                   {"sin", {1.2, 0.9, 0.3}}, {"cos", {0.7, 1.1, 0.4}}, {"rbf", {0.6}},         {"exp", {0.8, 0.5}}, {"gelu", {0}},
+                   {"gaussian", {0.9, -0.6}}, {"hermite", {4}},         {"exp_normalized", {0.7, -1}}, {"monomial", {3}}, {"polynomial", {4, 0.3, -0.5, 0.2, 0.1}}};
 
 static const ntk_activation *find(const char *name)
 {

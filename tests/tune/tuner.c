@@ -7,10 +7,11 @@
 #include "tune.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { N = 14, D = 5, M = 2, MOST = 24 };
+enum { N = 14, D = 5, M = 2, MOST = 64 };
 
 static const char *const networks[] = {
     "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.4, \"b_std\": 0.3, \"lr\": 0.5},"
@@ -23,13 +24,22 @@ static const char *const networks[] = {
     "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 1, \"w_std\": 1.4, \"b_std\": 0.3}]}",
     "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.4, \"b_std\": 0.3},"
     "{\"op\": \"gelu\"}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 1.2}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 1}]}",
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.3, \"b_std\": 0.2}, {\"op\": \"repeat\", \"times\": 2, \"layers\": [{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 1.1, \"b_std\": 0.1, \"lr\": 0.7}]]}]}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 0.9}]}",
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"branch\", \"merge\": \"product\", \"branches\": [[{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.2, \"b_std\": 0.3}, {\"op\": \"erf\"}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 0.8}], [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.1}, {\"op\": \"gelu\"}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 0.7, \"b_std\": 0.2}], [{\"op\": \"dense\", \"units\": 8, \"w_std\": 0.6, \"b_std\": 0.1}]]}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 0.9, \"b_std\": 0.1}]}",
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"parameterization\": \"standard\", \"layers\": [{\"op\": \"branch\", \"merge\": \"concat\", \"branches\": [[{\"op\": \"dense\", \"units\": 3, \"w_std\": 1.2, \"b_std\": 0.3}], [{\"op\": \"dense\", \"units\": 5, \"w_std\": 1.1}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 2, \"w_std\": 0.7, \"b_std\": 0.2}]]}, {\"op\": \"layer_norm\", \"epsilon\": 0.1}, {\"op\": \"dense\", \"units\": 8, \"b_std\": 0.2}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 0.9, \"b_std\": 0.1}]}",
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.4, \"b_std\": 0.3}, {\"op\": \"layer_norm\"}, {\"op\": \"hermite\", \"degree\": 3}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 1.2, \"b_std\": 0.2}, {\"op\": \"gaussian\", \"a\": 0.8, \"b\": -0.4}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 0.9}, {\"op\": \"polynomial\", \"coef\": [0.1, 0.5, 0.3, 0.2]}, {\"op\": \"dense\", \"units\": 1}]}",
+    "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"layers\": [{\"op\": \"dense\", \"units\": 8, \"w_std\": 1.1, \"b_std\": 0.2}, {\"op\": \"exp_normalized\", \"gamma\": 0.6}, {\"op\": \"dense\", \"units\": 8, \"w_std\": 0.9, \"b_std\": 0.2}, {\"op\": \"monomial\", \"degree\": 3}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 0.8}]}",
 };
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
 
-/* Sample 1 is a copy of sample 0, sample 2 beside it, sample 3 opposite.  Beside is 1e-6, but where a kinked activation follows a smooth one. */
+/* Sample 1 is a copy of sample 0, sample 2 beside it, sample 3 opposite.  Beside is 1e-6, but where delta is a
+ * difference of moments (smooth activations) and a kinked one follows, or differences of the step meet it. */
 static void inputs_for(const char *json, double *x, double *y)
 {
-    double beside = json == networks[4] ? 1e-2 : 1e-6;
+    bool precise = false;
+    double beside;
+    for (int i = 0; i < 4; ++i) precise |= json == networks[i];
+    beside = precise ? 1e-6 : 1e-2;
     kit_random(1, N * D, x);
     kit_random(2, N * M, y);
     for (int k = 0; k < D; ++k) {
@@ -140,6 +150,81 @@ static void gradients_are_differences(void **state)
             for (int objective = 0; objective < 3; ++objective) check_gradient(*state, networks[network], (ntk_kind)kind, (ntk_objective)objective);
 }
 
+/* ---- random networks --------------------------------------------------------------------------------------------- */
+
+static uint32_t next(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
+static double between(uint32_t *seed, double low, double high)
+{
+    return low + (high - low) * next(seed, 1000) / 1000;
+}
+
+static void put(char *text, const char *what)
+{
+    strcat(text, what);
+}
+
+static void put_dense(uint32_t *seed, int units, char *text)
+{
+    char one[160];
+    snprintf(one, sizeof one, "{\"op\": \"dense\", \"units\": %d, \"w_std\": %.3f, \"b_std\": %.3f, \"lr\": %.3f}", units, between(seed, 0.6, 1.4), between(seed, 0.05, 0.5),
+             between(seed, 0.3, 2));
+    put(text, one);
+}
+
+/* phi and a dense layer, perhaps after a norm. */
+static void put_block(uint32_t *seed, char *text)
+{
+    static const char *const activations[] = {"\"relu\"", "\"erf\"", "\"gelu\"", "\"abs\"", "\"sin\"", "\"gaussian\", \"b\": -0.3", "\"leaky_relu\", \"alpha\": 0.2"};
+    if (next(seed, 3) == 0) put(text, "{\"op\": \"layer_norm\", \"epsilon\": 0.2}, ");
+    put(text, "{\"op\": ");
+    put(text, activations[next(seed, 7)]);
+    put(text, "}, ");
+    put_dense(seed, 8, text);
+}
+
+/* Blocks in a row, or in branches, one of which may pass its input on. */
+static void put_blocks(uint32_t *seed, int depth, char *text)
+{
+    static const char *const merges[] = {"sum", "product", "concat"};
+    if (depth == 0 || next(seed, 3) == 0) {
+        put_block(seed, text);
+        return;
+    }
+    put(text, "{\"op\": \"branch\", \"merge\": \"");
+    put(text, merges[next(seed, 3)]);
+    put(text, "\", \"branches\": [[");
+    if (next(seed, 2)) put_blocks(seed, depth - 1, text);
+    put(text, "], [");
+    put_blocks(seed, depth - 1, text);
+    put(text, "]]}, ");
+    put_dense(seed, 8, text); /* after a product nothing is Gaussian */
+}
+
+static void random_networks(void **state)
+{
+    static const char *const parameterizations[] = {"ntk", "standard", "textbook"};
+    for (uint32_t which = 0; which < 12; ++which) {
+        char text[8192] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [5], \"parameterization\": \"";
+        uint32_t seed = which + 1;
+        put(text, parameterizations[which % 3]);
+        put(text, "\", \"layers\": [");
+        put_dense(&seed, 8, text);
+        for (int i = 0; i < 2; ++i) {
+            put(text, ", ");
+            put_blocks(&seed, 2, text);
+        }
+        put(text, ", ");
+        put_dense(&seed, 1, text);
+        put(text, "]}");
+        for (int kind = 0; kind < 2; ++kind) check_gradient(*state, text, (ntk_kind)kind, (ntk_objective)(which % 2));
+    }
+}
+
 /* ---- parameters and the network ---------------------------------------------------------------------------------- */
 
 static void values_make_a_network(void **state)
@@ -184,7 +269,7 @@ static void wrong_calls(void **state)
         const char *json, *words;
     } cases[] = {
         {NETWORK("{\"op\": \"dense\", \"units\": 2}, {\"op\": \"tanh\"}, {\"op\": \"dense\", \"units\": 1}"), "layers[1]: the derivatives of tanh are not known"},
-        {NETWORK("{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[{\"op\": \"dense\", \"units\": 2}], [{\"op\": \"dense\", \"units\": 2}]]}"), "tuning follows chains"},
+        {NETWORK("{\"op\": \"dense\", \"units\": 2}, {\"op\": \"dropout\", \"keep\": 0.5}, {\"op\": \"dense\", \"units\": 1}"), "layers[1]: tuning follows dense layers, activations, layer_norm, branch and repeat; here is dropout"},
     };
     double x[N * D], y[N * M], values[MOST] = {1, 1, 1, -1}, value;
     ntk_array inputs_view = ntk_matrix_f64(x, N, D), targets = ntk_matrix_f64(y, N, M), one = ntk_matrix_f64(y, 1, M), single = ntk_matrix_f64(x, 1, D);
@@ -215,7 +300,7 @@ static void wrong_calls(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(objectives_are_those_of_the_kernel), kit_test(gradients_are_differences), kit_test(values_make_a_network),
+    const struct CMUnitTest tests[] = {kit_test(objectives_are_those_of_the_kernel), kit_test(gradients_are_differences), kit_test(random_networks), kit_test(values_make_a_network),
                                        kit_test(wrong_calls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
