@@ -3,7 +3,7 @@
  * The expectation is known for jointly Gaussian (u, v) only, so what comes before must be Gaussian.
  */
 #include "infinite.h"
-#include "pieces.h"
+#include "lookup.h"
 
 static ntk_status activation_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
 {
@@ -21,7 +21,7 @@ static ntk_status activation_plan(ntk_context *ctx, ntk_reading *reading, ntk_pl
     plan->columns = a->dual->columns_of ? a->dual->columns_of(p) : a->dual->columns;
     out->gaussian = out->zero_mean = false;
     out->root = reading->natures[s->inputs[0]].root;
-    return a->dual == &ntk_own_dual ? ntk_own_open(ctx, plan) : NTK_OK;
+    return a->dual->norms == ntk_lookup_norms ? ntk_lookup_open(ctx, reading, plan) : NTK_OK;
 }
 
 static void activation_norms(const ntk_plan *plan, int64_t n, double *table)

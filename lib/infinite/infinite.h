@@ -7,7 +7,7 @@
  *   conv.c pool.c blend.c              ops that mix positions
  *   mixture.c product.c                            the merges of branch
  *   relu.c erf.c                       one activation each: its functions and its dual
- *   own.c own_series.c own_pair.c pieces.c         activations of the program's own
+ *   lookup.h own.c lookup.c tables.c terms.c own_pair.c pieces.c   activations without a closed form, and the program's own
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle     chain_fit.c  its polynomials
  *   inner.c        cosines and distances of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
@@ -182,7 +182,7 @@ struct ntk_plan {
     const int *input_alphas;
     double k[NTK_CONSTANTS];
     ntk_taps taps;         /* of an op that mixes positions */
-    ntk_pieces *pieces;    /* of an activation of the program's own, sampled (pieces.h) */
+    struct ntk_lookup *lookup; /* of an activation without a closed form (lookup.h) */
     ntk_pairs_fn pairs[2]; /* by dtype, chosen for the processor of the context that made the reading */
 };
 

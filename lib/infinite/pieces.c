@@ -198,40 +198,73 @@ static ntk_status measure_jump(ntk_context *ctx, const ntk_layer *layer, int own
     while (f->edges[i] != f->breaks[b]) ++i;
     right = horner(f->value + i * TERMS, -1);
     left = horner(f->value + (i - 1) * TERMS, 1);
-    if (layer->own->jump[own]) {
+    if (layer->own && layer->own->jump[own]) {
         f->jumps[b] = right - left;
         f->any_jump = true;
         return NTK_OK;
     }
     if (fabs(right - left) <= 1e-10 * (fabs(right) + fabs(left)) + 10 * (f->miss[i] + f->miss[i - 1])) return NTK_OK;
     return ntk_fail_at(ctx, NTK_ERROR_ARGUMENT, layer->path, "%s goes from %.17g to %.17g at %.17g, which is declared a kink; expected it among the jumps",
-                       layer->own->name, left, right, f->breaks[b]);
+                       layer->activation->name, left, right, f->breaks[b]);
 }
 
-static ntk_status fill(ntk_context *ctx, const ntk_layer *layer, ntk_pieces *f)
+/* phi^(r) of piece i at t = -1 or 1, r = 1 ... TERMS - 1: from the polynomial of phi', by Horner's rule for derivatives. */
+static void derivatives(const ntk_pieces *f, int64_t i, double t, double out[TERMS])
+{
+    double c[TERMS], half = (f->edges[i + 1] - f->edges[i]) / 2, scale = 1;
+    memcpy(c, f->slope + i * TERMS, sizeof c);
+    for (int r = 0; r < TERMS; ++r) {
+        for (int k = TERMS - 2; k >= r; --k) c[k] += t * c[k + 1];
+        out[r] = c[r] * scale;
+        scale *= (r + 1) / half;
+    }
+}
+
+/* A callback's jumps are what the pieces on both sides of zero say: the first few, the higher ones being noise.  The tail of the series is held against the series. */
+static void measure_slopes(const double *jumps, ntk_pieces *f)
+{
+    enum { KNOWN = 9 };
+    double right[TERMS], left[TERMS];
+    int64_t i = 0;
+    if (jumps) {
+        f->n_slopes = (int)jumps[0];
+        memcpy(f->slope_jumps, jumps + 1, (size_t)f->n_slopes * sizeof *jumps);
+        return;
+    }
+    while (f->edges[i] != 0) ++i;
+    derivatives(f, i, -1, right);
+    derivatives(f, i - 1, 1, left);
+    for (f->n_slopes = 0; f->n_slopes < KNOWN; ++f->n_slopes) f->slope_jumps[f->n_slopes] = right[f->n_slopes] - left[f->n_slopes];
+}
+
+static ntk_status fill(ntk_context *ctx, const ntk_layer *layer, const double *jumps, ntk_pieces *f)
 {
     ntk_status status;
+    static const double origin[] = {0};
     double low = -NTK_PIECES_REACH, zero = 0;
-    int n_breaks = layer->own ? layer->own->n_breaks : 0;
+    int n_breaks = layer->own ? layer->own->n_breaks : jumps != NULL;
+    const double *breaks = layer->own ? layer->own->breaks : origin;
     piece middle = {.low = -1, .high = 1};
     NTK_TRY(values_of(ctx, layer, false, 1, &zero, &f->at_zero));
     NTK_TRY(sample(ctx, layer, &middle));
     f->size = middle.largest;
     for (int b = 0; b < n_breaks; ++b) {
-        double at = layer->own->breaks[b];
+        double at = breaks[b];
         if (fabs(at) >= NTK_PIECES_REACH) continue; /* nothing is seen of it */
         NTK_TRY(cut_segment(ctx, layer, low, at, f));
         f->breaks[f->n_breaks++] = low = at;
     }
     NTK_TRY(cut_segment(ctx, layer, low, NTK_PIECES_REACH, f));
     for (int b = 0, own = 0; own < n_breaks; ++own)
-        if (b < f->n_breaks && layer->own->breaks[own] == f->breaks[b]) NTK_TRY(measure_jump(ctx, layer, own, b++, f));
+        if (b < f->n_breaks && breaks[own] == f->breaks[b]) NTK_TRY(measure_jump(ctx, layer, own, b++, f));
     index_cells(f);
+    f->kink_at_zero = f->n_breaks == 1 && f->breaks[0] == 0 && !f->any_jump;
+    if (f->kink_at_zero) measure_slopes(jumps, f);
 done:
     return status;
 }
 
-ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, ntk_pieces **pieces)
+ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, const double *jumps, ntk_pieces **pieces)
 {
     ntk_status status;
     ntk_pieces *f = NULL;
@@ -245,7 +278,7 @@ ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, ntk_piece
     NTK_TRY(NTK_NEW(ctx, CELLS, &f->cells));
     f->narrowest = WIDEST;
     f->knows_slope = knows_slope(layer);
-    NTK_TRY(fill(ctx, layer, f));
+    NTK_TRY(fill(ctx, layer, jumps, f));
     *pieces = f;
     f = NULL;
 done:

@@ -7,7 +7,8 @@
 
 #include "infinite.h"
 
-#define NTK_PIECES_REACH 96    /* phi is sampled on [-96, 96]: 12.5 standard deviations at a variance of 59 */
+#define NTK_PIECES_REACH 128   /* phi is sampled on [-128, 128]: 12.5 standard deviations at a variance of 104 */
+#define NTK_PIECES_SLOPES 40   /* derivatives whose jumps at a kink may be known */
 #define NTK_PIECES_TERMS 16    /* of a polynomial */
 #define NTK_PIECES_CELL 0.0625 /* width of the cells by which a piece is found */
 
@@ -23,10 +24,14 @@ struct ntk_pieces {
     double narrowest;                      /* width of the narrowest piece between breaks that needed to be so */
     double size;                           /* of phi on [-1, 1] */
     double at_zero;                        /* phi(0) */
+    bool kink_at_zero;                     /* and no other break */
+    int n_slopes;                          /* then phi^(r)(0+) - phi^(r)(0-), r = 1, 2, ... */
+    double slope_jumps[NTK_PIECES_SLOPES];
 };
 
 /** Calls back until every piece is a polynomial to rounding, or too narrow. */
-ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, ntk_pieces **pieces);
+/** `jumps`: of a function of the table that has a kink at zero, how many jumps of its derivatives are known there, then those; none: NULL. */
+ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, const double *jumps, ntk_pieces **pieces);
 void ntk_pieces_destroy(ntk_pieces *pieces);
 
 /** phi and phi' at x, inside the reach. */
@@ -39,20 +44,8 @@ typedef struct ntk_own_pair {
 } ntk_own_pair;
 void ntk_own_expect(const ntk_pieces *f, ntk_own_pair *pair);
 
-/** Of an activation of the program's own, and of the smooth ones of tanh.c. */
-extern const ntk_dual ntk_own_dual;
-
-/** Samples the layer's function for a plan, and says how many columns it wants. */
-ntk_status ntk_own_open(ntk_context *ctx, ntk_plan *plan);
-
-/** Table columns of n samples (own_series.c). */
-void ntk_own_norms(const ntk_plan *plan, int64_t n, double *table);
-
 /** Gauss-Legendre points and weights on [0, 1]. */
 #define NTK_PIECES_POINTS 16
 void ntk_gauss_legendre(double x[NTK_PIECES_POINTS], double w[NTK_PIECES_POINTS]);
-
-/** Table columns of own.c beyond those of a smooth series: below which gap the series is not enough, then the coefficients with the jumps. */
-enum { NTK_OWN_NEAR = 5 + 1280, NTK_OWN_JUMPS }; /* NTK_NUMERIC_SERIES + NTK_NUMERIC_SMOOTH_TERMS */
 
 #endif

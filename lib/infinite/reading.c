@@ -3,7 +3,7 @@
  * state lives.  A slot is free again after the last use of its value, so a chain of any depth needs one.
  */
 #include "infinite.h"
-#include "pieces.h"
+#include "lookup.h"
 
 /* ---- slots ------------------------------------------------------------------------------------------------------ */
 
@@ -204,7 +204,7 @@ void ntk_reading_destroy(ntk_reading *reading)
     ntk_planes_destroy(reading->planes);
     for (int64_t i = 0; reading->plans && i < reading->network->n_steps; ++i) {
         ntk_taps_close(&reading->plans[i].taps);
-        ntk_pieces_destroy(reading->plans[i].pieces);
+        ntk_lookup_destroy(reading->plans[i].lookup);
     }
     ntk_free(reading->plans);
     ntk_network_destroy(reading->network);

@@ -1,11 +1,10 @@
 /*
- * Activations whose kernels have no closed form: tanh, sigmoid, silu, softplus (analytic: own.c, as if they were the
- * program's), elu and selu (a kink at zero: the Hermite series of numeric.c).  Each is written so that nothing overflows and small arguments keep their digits.
+ * Activations whose kernels have no closed form: tanh, sigmoid, silu, softplus (analytic), elu and selu (a kink
+ * at zero, and the jumps of all derivatives there).  They are looked up as a function of the program's own is (lookup.h).  Each is written so that nothing overflows and small arguments keep their digits.
  *
  *     elu(alpha) = x > 0 ? x : alpha (e^x - 1):  phi^(r)(0+) - phi^(r)(0-) = [r = 1] - alpha
  */
-#include "numeric.h"
-#include "pieces.h"
+#include "lookup.h"
 
 #include <math.h>
 
@@ -38,8 +37,8 @@ static double elu_slope(double scale, double alpha, double x)
 
 static void elu_jumps(double scale, double alpha, double *k)
 {
-    k[NTK_NUMERIC_JUMPS] = NTK_NUMERIC_MOST_JUMPS;
-    for (int r = 0; r < NTK_NUMERIC_MOST_JUMPS; ++r) k[NTK_NUMERIC_FIRST_JUMP + r] = scale * ((r == 0) - alpha);
+    k[0] = NTK_PIECES_SLOPES;
+    for (int r = 0; r < NTK_PIECES_SLOPES; ++r) k[1 + r] = scale * ((r == 0) - alpha);
 }
 
 #define FUNCTION(name, expression)                     \
@@ -72,8 +71,8 @@ static void selu_constants(const double *p, double *k)
     elu_jumps(SELU_SCALE, SELU_ALPHA, k);
 }
 
-static const ntk_dual elu_dual = {0, ntk_numeric_kinked_columns, elu_constants, ntk_numeric_norms, &ntk_numeric_kinked_pairs};
-static const ntk_dual selu_dual = {0, ntk_numeric_kinked_columns, selu_constants, ntk_numeric_norms, &ntk_numeric_kinked_pairs};
+static const ntk_dual elu_dual = {NTK_LOOKUP_COLUMNS, NULL, elu_constants, ntk_lookup_norms, &ntk_own_pairs};
+static const ntk_dual selu_dual = {NTK_LOOKUP_COLUMNS, NULL, selu_constants, ntk_lookup_norms, &ntk_own_pairs};
 
 static const ntk_key elu_keys[] = {{.name = "alpha", .type = NTK_KEY_NUMBER, .fallback = 1, .least = -INFINITY}, {0}};
 
