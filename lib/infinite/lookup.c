@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PROMISED 1e-10
-#define LEAST 1e-11 /* of the last coefficients, or more of them are wanted */
+#define LEAST 1e-12 /* what the polynomials may leave out, or more degrees are wanted */
 
 double ntk_segment_node(int i, int n)
 {
@@ -97,7 +97,7 @@ static void sample(ntk_lookup *l, int index, int i, ntk_segment *s)
 {
     ntk_terms *t = l->terms;
     int64_t at = (int64_t)i * NTK_TERMS_MOST;
-    ntk_terms_at(l->pieces, alpha_at(index, ntk_segment_node(i, s->degrees)), true, t);
+    ntk_terms_at(l->pieces, alpha_at(index, ntk_segment_node(i, s->nodes)), true, t);
     if (i > 0 && t->kinked != s->kinked) s->mixed = true;
     s->kinked = t->kinked;
     s->count = i > 0 ? NTK_MAX(s->count, t->count) : t->count;
@@ -106,35 +106,50 @@ static void sample(ntk_lookup *l, int index, int i, ntk_segment *s)
     memcpy(s->at + at, t->r, NTK_TERMS_MOST * sizeof *t->r);
 }
 
-/* What the last two degrees hold, where the series is used: powers of rho end it. */
-static double last_of(const ntk_segment *s, const double *c)
+/* What degree p holds where the series is used: powers of rho end it. */
+static double size_of(const ntk_segment *s, const double *c, int p)
 {
-    double sum = 0, all = 0;
+    double sum = 0;
     for (int t = 0; t < s->count; ++t) {
-        double power = exp(-s->near * ntk_terms_degree(s->kinked, t));
-        for (int p = 0; p < s->degrees; ++p) {
-            double value = c[(int64_t)p * NTK_TERMS_MOST + t], square = value * value * power;
-            all += square;
-            if (p >= s->degrees - 2) sum += square;
-        }
+        double value = c[(int64_t)p * NTK_TERMS_MOST + t];
+        sum += value * value * exp(-s->near * ntk_terms_degree(s->kinked, t));
     }
-    return all > 0 ? sqrt(sum / all) : 0;
+    return sqrt(sum);
 }
 
-/* What is left of the polynomials. */
-static double fit(ntk_lookup *l, int index, int degrees, ntk_segment *s)
+/* The degrees that count; 0: more nodes are wanted, as the last degrees say of the next one. */
+static int degrees_of(const ntk_segment *s, const double *c)
 {
-    s->degrees = degrees;
-    s->mixed = false;
-    for (int i = 0; i < degrees; ++i) sample(l, index, i, s);
-    memcpy(s->r, s->at, (size_t)degrees * NTK_TERMS_MOST * sizeof *s->r);
-    for (int t = 0; t < s->count; ++t) {
-        ntk_chebyshev(degrees, NTK_TERMS_MOST, s->d + t);
-        ntk_chebyshev(degrees, NTK_TERMS_MOST, s->r + t);
-        for (int i = 0; i < degrees; ++i)
-            s->slope[(int64_t)i * NTK_TERMS_MOST + t] = slope_at(degrees, NTK_TERMS_MOST, s->r + t, ntk_segment_node(i, degrees));
+    double all = size_of(s, c, 0), rest = 0, last = size_of(s, c, s->nodes - 1), before = size_of(s, c, s->nodes - 2);
+    int n = s->nodes;
+    if (last * fmin(1, last / fmax(before, 1e-300)) > LEAST * all) return 0;
+    for (; n > 2; --n) {
+        rest += size_of(s, c, n - 1);
+        if (rest > LEAST * all) break;
     }
-    return fmax(last_of(s, s->d), last_of(s, s->r));
+    return n;
+}
+
+static void fit(ntk_lookup *l, int index, int nodes, ntk_segment *s)
+{
+    s->nodes = nodes;
+    s->mixed = false;
+    for (int i = 0; i < nodes; ++i) sample(l, index, i, s);
+    memcpy(s->r, s->at, (size_t)nodes * NTK_TERMS_MOST * sizeof *s->r);
+    for (int t = 0; t < s->count; ++t) {
+        ntk_chebyshev(nodes, NTK_TERMS_MOST, s->d + t);
+        ntk_chebyshev(nodes, NTK_TERMS_MOST, s->r + t);
+        for (int i = 0; i < nodes; ++i) s->slope[(int64_t)i * NTK_TERMS_MOST + t] = slope_at(nodes, NTK_TERMS_MOST, s->r + t, ntk_segment_node(i, nodes));
+    }
+    s->degrees = NTK_MIN(degrees_of(s, s->d), degrees_of(s, s->r)) ? NTK_MAX(degrees_of(s, s->d), degrees_of(s, s->r)) : 0;
+}
+
+/* Where the most nodes are not enough, the tables say so. */
+static void fit_enough(ntk_lookup *l, int index, ntk_segment *s)
+{
+    fit(l, index, NTK_SEGMENT_NODES, s);
+    if (s->degrees == 0 && !s->mixed) fit(l, index, NTK_SEGMENT_MOST_NODES, s);
+    if (s->degrees == 0) s->degrees = s->nodes;
 }
 
 static ntk_status make_segment(ntk_lookup *l, int index, ntk_segment **segment)
@@ -149,7 +164,7 @@ static ntk_status make_segment(ntk_lookup *l, int index, ntk_segment **segment)
         NTK_TRY(NTK_NEW(&l->maker, most, &s->r));
         NTK_TRY(NTK_NEW(&l->maker, most, &s->at));
         NTK_TRY(NTK_NEW(&l->maker, most, &s->slope));
-        if (fit(l, index, NTK_SEGMENT_NODES, s) > LEAST && !s->mixed) fit(l, index, NTK_SEGMENT_MOST_NODES, s);
+        fit_enough(l, index, s);
     }
     *segment = s;
     s = NULL;

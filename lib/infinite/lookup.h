@@ -54,10 +54,11 @@ bool ntk_terms_odd(bool kinked, int t);
 /* ---- a segment of lengths (lookup.c) ----------------------------------------------------------------------------- */
 
 /** Segment s: place = 2 log2(alpha) within s - 1/2, s + 1/2, and x = 2 (place - s) in [-1, 1]. */
-enum { NTK_SEGMENT_FIRST = -80, NTK_SEGMENTS = 96, NTK_SEGMENT_NODES = 10, NTK_SEGMENT_MOST_NODES = 24, NTK_SEGMENT_NUMBER_NODES = 24 };
+enum { NTK_SEGMENT_FIRST = -80, NTK_SEGMENTS = 96, NTK_SEGMENT_NODES = 12, NTK_SEGMENT_MOST_NODES = 24, NTK_SEGMENT_NUMBER_NODES = 24 };
 
 typedef struct ntk_segment {
-    int degrees; /* of the polynomials in x, Chebyshev coefficients: [degree, count] */
+    int nodes;   /* Chebyshev nodes in x */
+    int degrees; /* of the polynomials through them that count: Chebyshev coefficients, [degree, count] */
     int count;
     bool kinked;
     bool mixed;  /* the series changes its kind within: there are numbers only */

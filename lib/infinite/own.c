@@ -21,6 +21,7 @@ enum { PIECES = NTK_LOOKUP_PIECES, POINTS = NTK_LOOKUP_POINTS, MOST = NTK_SEGMEN
 /* Of one kind, the row's length put in: polynomials in t, and the base, for the degrees of y. */
 typedef struct surface {
     int degrees;
+    int points[MOST]; /* coefficients that count */
     bool complete;
     real c[MOST][NUMBERS], near[MOST], far[MOST]; /* times the squared difference of the places; as it is */
 } surface;
@@ -36,6 +37,15 @@ static void chebyshev(int n, double x, double out[MOST])
     out[0] = 1;
     out[1] = x;
     for (int p = 2; p < n; ++p) out[p] = 2 * x * out[p - 1] - out[p - 2];
+}
+
+/* The last powers of t count for nothing where degrees are high or pieces tame. */
+static int points_of(const double *c, double scale)
+{
+    const double nothing = sizeof(real) == 8 ? 1e-16 : 1e-8;
+    int n = POINTS;
+    while (n > 1 && fabs(c[n - 1]) <= nothing * scale && fabs(c[POINTS + n - 1]) <= nothing) --n;
+    return n;
 }
 
 /* The row's length has the degrees p (by_row) or q of the table. */
@@ -60,6 +70,7 @@ static void put_row_in(const ntk_lookup_table *table, int side, int piece, bool 
             if (side) far[other] += w * base[i * NTK_BASES + NTK_BASE_OPPOSITE];
         }
     for (int q = 0; q < to->degrees; ++q) {
+        to->points[q] = points_of(c[q], fabs(c[0][0]));
         for (int k = 0; k < NUMBERS; ++k) to->c[q][k] = REAL(c[q][k]);
         to->near[q] = REAL(near[q]);
         to->far[q] = REAL(far[q]);
@@ -67,13 +78,13 @@ static void put_row_in(const ntk_lookup_table *table, int side, int piece, bool 
 }
 
 /* Both functions at t. */
-static inline void horner(const real c[NUMBERS], const vec t[VECTORS], vec dot[VECTORS], vec moment[VECTORS])
+static inline void horner(const real c[NUMBERS], int points, const vec t[VECTORS], vec dot[VECTORS], vec moment[VECTORS])
 {
     for (int v = 0; v < VECTORS; ++v) {
-        dot[v] = t[v] * c[POINTS - 1] + c[POINTS - 2];
-        moment[v] = t[v] * c[2 * POINTS - 1] + c[2 * POINTS - 2];
+        dot[v] = t[v] * 0 + c[points - 1];
+        moment[v] = t[v] * 0 + c[POINTS + points - 1];
     }
-    NTK_UNROLL for (int k = POINTS - 3; k >= 0; --k)
+    for (int k = points - 2; k >= 0; --k)
         for (int v = 0; v < VECTORS; ++v) {
             dot[v] = dot[v] * t[v] + c[k];
             moment[v] = moment[v] * t[v] + c[POINTS + k];
@@ -93,7 +104,7 @@ static void evaluate(const surface *s, bunch *b)
         }
         for (int q = 0; q < s->degrees; ++q) {
             vec f[VECTORS], g[VECTORS];
-            horner(s->c[q], t, f, g);
+            horner(s->c[q], s->points[q], t, f, g);
             for (int v = 0; v < VECTORS; ++v) {
                 vec next = 2 * y[v] * now[v] - last[v];
                 dot[v] += now[v] * f[v];

@@ -54,6 +54,16 @@ static void powers(const gathering *g, double degree, double *dot, double *momen
     }
 }
 
+/* The same of the next whole degree: sums of what is not negative. */
+static void next_powers(const gathering *g, const double *dot, const double *moment, double *next_dot, double *next_moment)
+{
+    for (int i = 0; i < NODES; ++i) {
+        double m = 1 - g->u[i] * g->u[i];
+        next_dot[i] = m * dot[i];
+        next_moment[i] = g->complete ? m * moment[i] + 1 : m * moment[i];
+    }
+}
+
 /* |x|/2 (relu.c): K. = (1 - 2t/pi)/4, K = (1 - gap')/4 with gap' = w - (2/pi) g, w = u²; less what the terms hold of it. */
 static void kink(const gathering *g, double *dot, double *moment)
 {
@@ -105,14 +115,20 @@ static void add_block(gathering *g, const ntk_lookup_table *to, int first, int c
             }
 }
 
+/* Place t of the block: a degree further than the place before. */
+static void set_values(gathering *g, int term, int t)
+{
+    int before = (t + BLOCK - 1) % BLOCK;
+    if (g->a->kinked && term == NTK_TERMS_KINKED) kink(g, g->values[t][0], g->values[t][1]);
+    else if (term == 0 || g->a->kinked) powers(g, ntk_terms_degree(g->a->kinked, term), g->values[t][0], g->values[t][1]);
+    else next_powers(g, g->values[before][0], g->values[before][1], g->values[t][0], g->values[t][1]);
+}
+
 static void gather(gathering *g, const ntk_lookup_table *to)
 {
     for (int first = 0; first < g->count; first += BLOCK) {
         int count = NTK_MIN(BLOCK, g->count - first);
-        for (int t = 0; t < count; ++t) {
-            if (g->a->kinked && first + t == NTK_TERMS_KINKED) kink(g, g->values[t][0], g->values[t][1]);
-            else powers(g, ntk_terms_degree(g->a->kinked, first + t), g->values[t][0], g->values[t][1]);
-        }
+        for (int t = 0; t < count; ++t) set_values(g, first + t, t);
         add_block(g, to, first, count);
     }
 }
@@ -139,14 +155,14 @@ static void make_base(const gathering *g, int apart, ntk_lookup_table *to)
     enum { MOST = NTK_SEGMENT_MOST_NODES };
     double values[MOST][MOST][NTK_BASES];
     int n = 0;
-    for (int i = 0; i < to->rows; ++i)
-        for (int j = 0; j < to->columns; ++j) {
-            double x = ntk_segment_node(i, to->rows), y = ntk_segment_node(j, to->columns);
-            base_at(g, i, j, apart == 0 && i == j && to->rows == to->columns ? 0 : (x - y) / 2 - apart, values[i][j]);
+    for (int i = 0; i < g->a->nodes; ++i)
+        for (int j = 0; j < g->b->nodes; ++j) {
+            double x = ntk_segment_node(i, g->a->nodes), y = ntk_segment_node(j, g->b->nodes);
+            base_at(g, i, j, apart == 0 && i == j ? 0 : (x - y) / 2 - apart, values[i][j]);
         }
     for (int k = 0; k < NTK_BASES; ++k) {
-        for (int j = 0; j < to->columns; ++j) ntk_chebyshev(to->rows, MOST * NTK_BASES, &values[0][j][k]);
-        for (int i = 0; i < to->rows; ++i) ntk_chebyshev(to->columns, NTK_BASES, &values[i][0][k]);
+        for (int j = 0; j < g->b->nodes; ++j) ntk_chebyshev(g->a->nodes, MOST * NTK_BASES, &values[0][j][k]);
+        for (int i = 0; i < g->a->nodes; ++i) ntk_chebyshev(g->b->nodes, NTK_BASES, &values[i][0][k]);
     }
     for (int p = 0; p < to->rows; ++p)
         for (int q = 0; q < NTK_MIN(to->columns, to->degrees - p); ++q) memcpy(to->base + NTK_BASES * n++, values[p][q], sizeof values[p][q]);
