@@ -1,4 +1,5 @@
 """Regression, its dynamics and Gramians, against dense linear algebra in NumPy."""
+import tempfile
 import unittest
 
 import numpy as np
@@ -122,6 +123,41 @@ class Fit(Case):
         self.assertEqual(state[0], 0.5)
         with self.assertRaisesRegex(ntk.Error, "callback of the loss returned 1"):
             ntk.Learning(self.gram, y, loss=lambda f, t: 1 / 0)
+
+    def test_learning_goes_on(self):
+        """A state saved in a file and loaded goes on to the bit as one that stayed; each loss, flow, momentum and steps."""
+        y = np.eye(2)[np.arange(8) % 2]
+        ways = [dict(loss="cross-entropy"), dict(loss="huber", momentum=0.4), dict(loss="mse", discrete=True, learning_rate=0.01)]
+        for way in ways:
+            learning = ntk.Learning(self.gram, y, **way)
+            stays = learning.state()
+            first = learning.weights_at([1.0, 4.0], stays)
+            with tempfile.TemporaryDirectory() as folder:
+                np.save(folder + "/state.npy", stays)
+                loaded = np.load(folder + "/state.npy")
+            fresh = ntk.Learning(self.gram, y, **way)
+            self.assertEqual(loaded[0], 4.0)
+            self.assertEqual(fresh.weights_at([9.0], loaded).tobytes(), learning.weights_at([9.0], stays).tobytes())
+            self.assertEqual(loaded.tobytes(), stays.tobytes())
+            self.assertFalse(np.array_equal(first[0], first[1]))
+            with self.assertRaisesRegex(ntk.Error, "the state stands at 9 already"):
+                learning.weights_at([5.0], stays)
+
+    def test_decay_to_zero(self):
+        """theta' = -eta (Jt e + w theta) in steps, by a loop."""
+        theta, w, eta = self.net.initialize(seed=3), 0.2, 0.002
+        j, jz = (np.asarray(ntk.Jacobian(self.net, theta, a)) for a in (self.x, self.z))
+        f0 = self.net.forward(theta, self.x)
+        flow = ntk.Dynamics(ntk.Gram.from_jacobian(ntk.Jacobian(self.net, theta, self.x)), self.y, f0=f0, weight_decay=w, decay_to_zero=True, theta0=theta,
+                            discrete=True, learning_rate=eta)
+        step = np.zeros(len(theta))
+        for _ in range(50):
+            step -= eta * (j.T @ (f0.ravel() + j @ step - self.y.ravel()) + w * (theta + step))
+        close(flow.parameters_at([50])[0], step, 1e-12)
+        close(flow.at([50])[0].ravel(), f0.ravel() + j @ step, 1e-12)
+        fz = self.net.forward(theta, self.z)
+        got = flow.test_at(jz @ j.T, [50], f0=fz, linear0=(jz @ theta).reshape(fz.shape))[0]
+        close(got.ravel(), fz.ravel() + jz @ step, 1e-12)
 
     def test_classification(self):
         """Labels to calibrated probabilities, from the same model; variances, draws and noise."""
