@@ -98,12 +98,23 @@ void ntk_predictor_destroy(ntk_predictor *predictor)
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
+/* The gram and the new inputs have what is wanted. */
+static ntk_status require(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, ntk_wanted wanted)
+{
+    ntk_status status;
+    bool prior = wanted != NTK_WANT_MEAN && p->rule->prior != p->rule->trained; /* else only its new entries count */
+    if (prior) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
+    NTK_TRY(ntk_test_require(ctx, p, test, wanted));
+done:
+    return status;
+}
+
 static ntk_status answer_mean(ntk_context *ctx, const ntk_predictor *p, const ntk_test *test, double time, ntk_array *mean)
 {
     ntk_status status;
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test);
-    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_MEAN));
+    NTK_TRY(require(ctx, p, test, NTK_WANT_MEAN));
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "mean", mean, p->gram->dtype, -1, rows, p->columns, p->outputs));
     NTK_TRY(ntk_allocate_raw(ctx, rows * p->columns, ntk_dtype_size(p->gram->dtype), &dense));
     NTK_TRY(ntk_test_mean(ctx, p, test, time, dense));
@@ -118,8 +129,7 @@ static ntk_status answer_covariance(ntk_context *ctx, const ntk_predictor *p, co
     ntk_status status;
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test), count;
-    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype)); /* else only its new entries count */
-    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_COVARIANCE));
+    NTK_TRY(require(ctx, p, test, NTK_WANT_COVARIANCE));
     NTK_TRY(ntk_check_output(ctx, "covariance", covariance, p->gram->dtype, NTK_SHAPE(rows, rows)));
     NTK_TRY(ntk_size_product(ctx, "the covariance", rows, rows, &count));
     NTK_TRY(ntk_allocate_raw(ctx, count, ntk_dtype_size(p->gram->dtype), &dense));
@@ -135,8 +145,7 @@ static ntk_status answer_variance(ntk_context *ctx, const ntk_predictor *p, cons
     ntk_status status;
     void *dense = NULL;
     int64_t rows = ntk_test_rows(test);
-    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
-    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_VARIANCE));
+    NTK_TRY(require(ctx, p, test, NTK_WANT_VARIANCE));
     NTK_TRY(ntk_check_output(ctx, "variance", variance, p->gram->dtype, NTK_SHAPE(rows)));
     NTK_TRY(ntk_allocate_raw(ctx, rows, ntk_dtype_size(p->gram->dtype), &dense));
     NTK_TRY(ntk_test_variance(ctx, p, test, time, dense));
@@ -154,8 +163,7 @@ static ntk_status answer_samples(ntk_context *ctx, const ntk_predictor *p, const
     size_t size = ntk_dtype_size(p->gram->dtype);
     NTK_REQUIRE(ctx, samples);
     NTK_TRY(ntk_check_array(ctx, "samples", samples));
-    if (p->rule->prior != p->rule->trained) NTK_TRY(ntk_gram_check(ctx, p->gram, p->rule->prior, p->gram->dtype));
-    NTK_TRY(ntk_test_require(ctx, p, test, NTK_WANT_COVARIANCE));
+    NTK_TRY(require(ctx, p, test, NTK_WANT_COVARIANCE));
     NTK_TRY(ntk_check_answers(ctx, ntk_check_output, "samples", samples, p->gram->dtype, samples->ndim > 0 ? samples->shape[0] : 0, rows, p->columns, p->outputs));
     NTK_TRY(ntk_size_product(ctx, "the covariance", rows, rows, &count));
     NTK_TRY(ntk_allocate_raw(ctx, rows * p->columns, size, &mean));
@@ -183,22 +191,32 @@ static double preparation(const ntk_predictor *p, const ntk_test_set *given)
     return given->x && p->gram->kernel ? p->gram->kernel->class->preparation : 0;
 }
 
+/* New inputs, checked and ready, for a time that can be reached; *before: the share of the call's work that this was.  Close them whether they opened or not. */
+static ntk_status open_set(ntk_context *ctx, const ntk_predictor *p, const ntk_test_set *test, double time, ntk_test *t, double *before)
+{
+    ntk_status status;
+    ntk_test_set given;
+    NTK_REQUIRE(ctx, test);
+    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
+    NTK_TRY(check_reach(ctx, p, time));
+    *before = preparation(p, &given);
+    NTK_TRY_PART(ctx, 0, *before, ntk_test_open(ctx, p, &given, t));
+done:
+    return status;
+}
+
 ntk_status ntk_predictor_at(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *mean,
                             ntk_array *covariance)
 {
     ntk_status status;
-    ntk_test_set given;
     ntk_test t = {0};
     double before, between; /* shares of the preparation, and with that of the mean */
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, predictor);
     NTK_REQUIRE(ctx, test);
     if (!mean && !covariance) return ntk_fail(ctx, NTK_ERROR_NULL, "mean and covariance are both NULL: nothing is asked for");
-    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
-    NTK_TRY(check_reach(ctx, predictor, time));
-    before = preparation(predictor, &given);
+    NTK_TRY(open_set(ctx, predictor, test, time, &t, &before));
     between = !covariance ? 1 : !mean ? before : (before + 1) / 2;
-    NTK_TRY_PART(ctx, 0, before, ntk_test_open(ctx, predictor, &given, &t));
     if (mean) NTK_TRY_PART(ctx, before, between, answer_mean(ctx, predictor, &t, time, mean));
     if (covariance) NTK_TRY_PART(ctx, between, 1, answer_covariance(ctx, predictor, &t, time, covariance));
 done:
@@ -209,15 +227,12 @@ done:
 ntk_status ntk_predictor_variance(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, ntk_array *variance)
 {
     ntk_status status;
-    ntk_test_set given;
     ntk_test t = {0};
+    double before;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, predictor);
-    NTK_REQUIRE(ctx, test);
-    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
-    NTK_TRY(check_reach(ctx, predictor, time));
-    NTK_TRY_PART(ctx, 0, preparation(predictor, &given), ntk_test_open(ctx, predictor, &given, &t));
-    NTK_TRY_PART(ctx, preparation(predictor, &given), 1, answer_variance(ctx, predictor, &t, time, variance));
+    NTK_TRY(open_set(ctx, predictor, test, time, &t, &before));
+    NTK_TRY_PART(ctx, before, 1, answer_variance(ctx, predictor, &t, time, variance));
 done:
     ntk_test_close(predictor, &t);
     return status;
@@ -226,15 +241,12 @@ done:
 ntk_status ntk_predictor_sample(ntk_context *ctx, const ntk_predictor *predictor, const ntk_test_set *test, double time, uint64_t seed, ntk_array *samples)
 {
     ntk_status status;
-    ntk_test_set given;
     ntk_test t = {0};
+    double before;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, predictor);
-    NTK_REQUIRE(ctx, test);
-    NTK_TRY(NTK_OPTIONS_READ(ctx, test, &given));
-    NTK_TRY(check_reach(ctx, predictor, time));
-    NTK_TRY_PART(ctx, 0, preparation(predictor, &given), ntk_test_open(ctx, predictor, &given, &t));
-    NTK_TRY_PART(ctx, preparation(predictor, &given), 1, answer_samples(ctx, predictor, &t, time, seed, samples));
+    NTK_TRY(open_set(ctx, predictor, test, time, &t, &before));
+    NTK_TRY_PART(ctx, before, 1, answer_samples(ctx, predictor, &t, time, seed, samples));
 done:
     ntk_test_close(predictor, &t);
     return status;
