@@ -18,7 +18,7 @@ static bool has_no_value(const flag_entry *f)
 /* What a user can write behind "--" in this version. */
 static bool is_flag(const flag_entry *f)
 {
-    return f->type != FLAG_LATER && f->type != FLAG_WORDS;
+    return f->type != FLAG_WORDS;
 }
 
 static int row_of(const flag_entry *flags, const char *name)
@@ -191,7 +191,6 @@ static bool is_spelled_out(const flag_entry *f, const char *word)
 static int store(arguments *a, int row)
 {
     const flag_entry *f = &a->flags[row];
-    if (f->type == FLAG_LATER) return tool_fail(EXIT_INPUT, "%s: --%s is not in this version", a->command, f->name);
     if (a->values[row]) return tool_fail(EXIT_INPUT, "%s: --%s is given twice", a->command, f->name);
     a->values[row] = optarg ? optarg : "";
     if (has_no_value(f) || types[f->type].accepts(f, a->values[row])) return 0;
@@ -211,7 +210,7 @@ static void long_options(const flag_entry *flags, struct option *options)
 {
     int i = 0;
     for (; flags[i].name; ++i) {
-        int has_value = has_no_value(&flags[i]) ? no_argument : flags[i].type == FLAG_LATER ? optional_argument : required_argument;
+        int has_value = has_no_value(&flags[i]) ? no_argument : required_argument;
         options[i] = (struct option){flags[i].name, has_value, NULL, FIRST_CODE + i};
     }
     options[i] = (struct option){0};

@@ -18,7 +18,6 @@ typedef enum flag_type {
     FLAG_COUNT,    /* 1 ... 2^31 - 1 */
     FLAG_SEED,     /* 0 ... 2^64 - 1 */
     FLAG_WORDS,    /* the arguments without a flag; not a flag itself */
-    FLAG_LATER,    /* known to the design, refused in this version */
     FLAG_TYPES
 } flag_type;
 

@@ -1,6 +1,7 @@
 /* ntk fit: the infinitely wide network, trained to the end on (x, y): f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y. */
 #include "tool.h"
 
+#include <math.h>
 #include <string.h>
 
 const flag_entry fit_flags[] = {
@@ -19,7 +20,8 @@ const flag_entry fit_flags[] = {
     {.name = "tolerance", .type = FLAG_NUMBER, .value = "T", .help = "of cg: residuals over targets (default: 1e-10, in f32 1e-4)"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "MEAN.npy", .help = "the mean on the test inputs [m, classes or outputs]"},
     {.name = "out-probabilities", .type = FLAG_OUTPUT, .value = "P.npy", .help = "of the classes [m, classes]: softmax(mean/T), T from leave-one-out"},
-    FLAGS_LATER_POSITIONS,
+    {FLAG_DROPOUT},
+    FLAGS_STRUCTURE_OF(1, "x"), FLAGS_STRUCTURE_OF(2, "x-test"),
     FLAGS_COMMON,
 };
 
@@ -29,6 +31,7 @@ typedef struct job {
     ntk_gram *gram;
     ntk_predictor *predictor;
     array x, x_test, mean, probabilities;
+    structure structure, structure_test;
     targets y;
 } job;
 
@@ -51,7 +54,12 @@ static int read_data(tool *t, job *j)
     TRY(tool_network(t, &j->network));
     TRY(tool_read_inputs(t, "x", j->network, dtype, &j->x));
     TRY(tool_read_inputs(t, "x-test", j->network, dtype, &j->x_test));
-    if (limit > 0 && limit < j->x.view.shape[0]) j->x.view.shape[0] = limit;
+    TRY(tool_read_structure(t, 1, &j->structure));
+    TRY(tool_read_structure(t, 2, &j->structure_test));
+    if (limit > 0 && limit < j->x.view.shape[0]) {
+        j->x.view.shape[0] = limit;
+        structure_limit(&j->structure, limit);
+    }
     TRY(targets_read(t, "y", dtype, limit, &j->y));
     TRY(check_rows(t, j));
     if (arguments_has(&t->arguments, "unit-norm")) {
@@ -71,10 +79,11 @@ static bool keeps_entries(const tool *t)
 static int make_gram(tool *t, job *j)
 {
     bool nngp = tool_kind(t) == NTK_KIND_NNGP;
-    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .storage = keeps_entries(t) ? NTK_STORAGE_AUTO : NTK_STORAGE_NONE};
+    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .storage = keeps_entries(t) ? NTK_STORAGE_AUTO : NTK_STORAGE_NONE,
+                                .structure = given_structure(&j->structure)};
     int failed;
     tool_start_clock(t);
-    TRY(tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, j->network, NULL, &j->kernel)));
+    TRY(tool_infinite_kernel(t, j->network, &j->kernel));
     TRY(tool_check(t, NULL, ntk_gram_create(t->context, j->kernel, &j->x.view, &options, &j->gram)));
     tool_stop_clock(t, "seconds_kernel");
 done:
@@ -100,13 +109,20 @@ done:
     return failed;
 }
 
+static ntk_status mean(tool *t, job *j)
+{
+    ntk_test_set set = {.struct_size = NTK_TEST_SET_INIT, .x = &j->x_test.view, .structure = given_structure(&j->structure_test)};
+    if (!set.structure) return ntk_predictor_mean(t->context, j->predictor, &j->x_test.view, &j->mean.view);
+    return ntk_predictor_at(t->context, j->predictor, &set, INFINITY, &j->mean.view, NULL);
+}
+
 static int predict(tool *t, job *j)
 {
     int64_t shape[2] = {j->x_test.view.shape[0], j->y.y.view.shape[1]};
     int failed;
     TRY(array_new(tool_dtype(t), 2, shape, &j->mean));
     tool_start_clock(t);
-    TRY(tool_check(t, NULL, ntk_predictor_mean(t->context, j->predictor, &j->x_test.view, &j->mean.view)));
+    TRY(tool_check(t, NULL, mean(t, j)));
     tool_stop_clock(t, "seconds_predict");
 done:
     return failed;
@@ -131,6 +147,8 @@ done:
     array_free(&j.probabilities);
     array_free(&j.mean);
     targets_free(&j.y);
+    structure_free(&j.structure);
+    structure_free(&j.structure_test);
     array_free(&j.x_test);
     array_free(&j.x);
     ntk_predictor_destroy(j.predictor);

@@ -11,7 +11,7 @@ const flag_entry kernel_flags[] = {
     FLAG_DTYPE,
     {.name = "diagonal", .type = FLAG_SWITCH, .help = "only the pairs (x, x): [n1]", .excludes = "x2"},
     {.name = "per-layer", .type = FLAG_SWITCH, .help = "the term of each parametric layer: [layers, n1, n2]"},
-    {.name = "dropout", .type = FLAG_CHOICE, .value = "training|inference", .help = "how dropout is read at infinite width (default: training)", .excludes = "empirical"},
+    {FLAG_DROPOUT, .excludes = "empirical"},
     {.name = "empirical", .type = FLAG_SWITCH, .help = "the kernel of the finite network at --params"},
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]", .required = true, .needs = "empirical"},
     {.name = "outputs", .type = FLAG_CHOICE, .value = "full|trace|diagonal", .help = "what to keep of the o x o block of a pair (default: full)", .needs = "empirical"},
@@ -98,12 +98,9 @@ static int make_monte_carlo(tool *t, parts *p)
 
 static int make_kernel(tool *t, parts *p)
 {
-    const char *path = arguments_text(&t->arguments, "network", NULL);
-    ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_FULL};
     if (arguments_has(&t->arguments, "empirical")) return make_empirical(t, p);
     if (arguments_has(&t->arguments, "monte-carlo")) return make_monte_carlo(t, p);
-    ntk_dropout_from_name(arguments_text(&t->arguments, "dropout", NULL), &options.dropout);
-    return tool_check(t, path, ntk_kernel_from_network(t->context, p->network, &options, &p->kernel));
+    return tool_infinite_kernel(t, p->network, &p->kernel);
 }
 
 /* [layers,] n1 o [, n2 o] [, o]: which of these there are follows from the flags. */

@@ -9,6 +9,7 @@ const flag_entry spectrum_flags[] = {
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a diagonal D [p] of a Jacobian (default: 1)"},
     {.name = "x1", .type = FLAG_INPUT, .value = "A", .help = "inputs [n, ...]", .required = true, .needs = "network"},
     {.name = "kind", .type = FLAG_CHOICE, .value = "ntk|nngp", .help = "the kernel of the network (default: ntk)", .needs = "network"},
+    {FLAG_DROPOUT, .needs = "network", .excludes = "params"},
     {.name = "top", .type = FLAG_COUNT, .value = "k", .help = "only the k largest; with --params by products with J, without any matrix"},
     {.name = "space", .type = FLAG_CHOICE, .value = "auto|function|parameters", .help = "where --top with --params iterates (default: the smaller)", .needs = "params"},
     {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "targets: will training fit them? (interpolates, gap, unreachable)"},
@@ -94,7 +95,7 @@ static int gram_of_network(tool *t, const ntk_spectrum_options *options, job *j)
     bool nngp = options->kind == NTK_KIND_NNGP;
     ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .structure = given_structure(&j->structure)};
     int failed;
-    TRY(tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, j->network, NULL, &j->kernel)));
+    TRY(tool_infinite_kernel(t, j->network, &j->kernel));
     TRY(tool_check(t, NULL, ntk_gram_create(t->context, j->kernel, &j->input.view, &gram_options, &j->gram)));
 done:
     return failed;

@@ -102,6 +102,24 @@ void structure_free(structure *s)
     array_free(&s->graph);
 }
 
+static void keep_first(int64_t n, array *a)
+{
+    if (a->block && a->view.ndim > 0 && a->view.shape[0] > n) a->view.shape[0] = n;
+}
+
+void structure_limit(structure *s, int64_t n)
+{
+    keep_first(n, &s->mask);
+    keep_first(n, &s->graph);
+}
+
+int tool_infinite_kernel(tool *t, const ntk_network *network, ntk_kernel **kernel)
+{
+    ntk_kernel_options options = {.struct_size = NTK_KERNEL_OPTIONS_INIT};
+    ntk_dropout_from_name(arguments_text(&t->arguments, "dropout", NULL), &options.dropout);
+    return tool_check(t, arguments_text(&t->arguments, "network", NULL), ntk_kernel_from_network(t->context, network, &options, kernel));
+}
+
 const ntk_structure *given_structure(const structure *s)
 {
     return s->view.mask || s->view.graph ? &s->view : NULL;

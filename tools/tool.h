@@ -93,7 +93,9 @@ typedef struct structure {
 } structure;
 int tool_read_structure(tool *t, int number, structure *s);
 void structure_free(structure *s);
-const ntk_structure *given_structure(const structure *s); /* NULL where neither was given */
+const ntk_structure *given_structure(const structure *s);
+void structure_limit(structure *s, int64_t n); /* what belongs to the first n samples */
+int tool_infinite_kernel(tool *t, const ntk_network *network, ntk_kernel **kernel); /* of --network, with --dropout */ /* NULL where neither was given */
 
 /* Divides every sample by its Euclidean norm; zeros stay. */
 void tool_unit_norm(array *x);
@@ -230,10 +232,11 @@ int run_tune(tool *t);
     {.name = "loss-scale", .type = FLAG_CHOICE, .value = "sum|mean", .help = "squared error 1/2 |f-y|^2, or divided by the number of targets (default: sum)"}
 #define FLAG_LEARNING_RATE \
     {.name = "learning-rate", .type = FLAG_POSITIVE, .value = "E", .help = "time is multiplied by it (default: 1)"}
-#define LATER(flag_name) {.name = flag_name, .type = FLAG_LATER}
-#define FLAGS_LATER_POSITIONS LATER("mask1"), LATER("mask2"), LATER("graph1"), LATER("graph2")
-#define FLAGS_STRUCTURE(number)                                                                                                                \
-    {.name = "mask" #number, .type = FLAG_INPUT, .value = "M", .help = "valid positions of --x" #number ", 1 or 0 [n, ...]", .needs = "x" #number}, \
-    {.name = "graph" #number, .type = FLAG_INPUT, .value = "G", .help = "adjacency of --x" #number " [n, V, V]", .needs = "x" #number}
+#define FLAGS_STRUCTURE_OF(number, x)                                                                                               \
+    {.name = "mask" #number, .type = FLAG_INPUT, .value = "M", .help = "valid positions of --" x ", 1 or 0 [n, ...]", .needs = x}, \
+    {.name = "graph" #number, .type = FLAG_INPUT, .value = "G", .help = "adjacency of --" x " [n, V, V]", .needs = x}
+#define FLAGS_STRUCTURE(number) FLAGS_STRUCTURE_OF(number, "x" #number)
+#define FLAG_DROPOUT \
+    .name = "dropout", .type = FLAG_CHOICE, .value = "training|inference", .help = "how dropout is read at infinite width (default: training)"
 
 #endif

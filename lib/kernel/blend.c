@@ -63,13 +63,17 @@ done:
 
 static ntk_status prepare_part(ntk_context *ctx, const ntk_kernel *part, const ntk_points *points, ntk_points *out)
 {
+    ntk_status status;
     if (!ntk_class_takes(part->class, points->dtype))
         return ntk_fail(ctx, NTK_ERROR_DTYPE, "x holds %s; the %s kernel in the sum takes %s", ntk_dtype_name(points->dtype), part->class->name, ntk_class_types(part->class));
     *out = *points;
     out->copy = out->prepared = NULL;
     out->sites = (ntk_sites){0};
     out->readings = NULL;
-    return ntk_points_prepare(ctx, part, out);
+    NTK_TRY(ntk_points_place(ctx, part, out));
+    NTK_TRY(ntk_points_prepare(ctx, part, out));
+done:
+    return status;
 }
 
 static void release(ntk_points *points)

@@ -210,6 +210,33 @@ done:
     return status;
 }
 
+/* A blend whose parts take inputs with this structure. */
+static ntk_status copy_blend(ntk_context *ctx, const ntk_kernel *kernel, const ntk_structure *a, const ntk_structure *b, ntk_kernel **copy)
+{
+    ntk_status status;
+    ntk_kernel *k = NULL;
+    NTK_TRY(ntk_kernel_new(ctx, kernel->class, &k));
+    NTK_TRY(NTK_NEW(ctx, kernel->count, &k->parts));
+    k->count = kernel->count;
+    k->delivers = kernel->delivers;
+    k->per_sample = kernel->per_sample;
+    k->trailing = kernel->trailing;
+    k->outputs = kernel->outputs;
+    k->tile = k->wide = kernel->tile;
+    k->network = ntk_retain(kernel->network);
+    for (int64_t i = 0; i < k->count; ++i) {
+        NTK_TRY(ntk_kernel_for(ctx, kernel->parts[i], a, b, &k->parts[i]));
+        k->tile = k->wide = NTK_MIN(k->tile, k->parts[i]->tile);
+    }
+    if (kernel->weights) NTK_TRY(NTK_NEW_RAW(ctx, k->count, &k->weights));
+    for (int64_t i = 0; k->weights && i < k->count; ++i) k->weights[i] = kernel->weights[i];
+    *copy = k;
+    k = NULL;
+done:
+    ntk_kernel_destroy(k);
+    return status;
+}
+
 static bool has_mask(const ntk_structure *s)
 {
     return s && s->struct_size >= offsetof(ntk_structure, mask) + sizeof s->mask && s->mask;
@@ -219,6 +246,7 @@ ntk_status ntk_kernel_for(ntk_context *ctx, const ntk_kernel *kernel, const ntk_
 {
     const ntk_kernel_class *class = kernel->reading && kernel->reading->spatial ? &ntk_spatial_kernel : kernel->theta ? empirical[type_of(kernel)] : kernel->class;
     *taken = NULL;
+    if ((has_mask(a) || has_mask(b)) && kernel->count > 0) return copy_blend(ctx, kernel, a, b, taken);
     if ((has_mask(a) || has_mask(b)) && (class != kernel->class || kernel->theta)) return copy_as(ctx, kernel, class, taken);
     *taken = ntk_retain(kernel);
     return NTK_OK;

@@ -38,6 +38,8 @@ typedef struct ntk_points {
     void *prepared;    /* of the class */
     ntk_sites sites;   /* masks and graphs; x of masked samples is packed (ntk_sites_pack) */
     const ntk_reading **readings; /* of the spatial class: by crop; NULL: one for all */
+    const char *name;             /* of x, and what was given with it, while it is prepared */
+    const ntk_structure *structure;
 } ntk_points;
 
 /** Where a tile of results goes: dense, row stride ld; NULL: not wanted.  layers: one plane per parametric layer. */
@@ -135,6 +137,8 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
 ntk_status ntk_kernel_for(ntk_context *ctx, const ntk_kernel *kernel, const ntk_structure *a, const ntk_structure *b, ntk_kernel **taken);
 /** The work that is per sample, of points that hold a checked x. */
 ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
+/** Masks and graphs that were given, as the kernel takes them, and x packed by them into a copy. */
+ntk_status ntk_points_place(ntk_context *ctx, const ntk_kernel *k, ntk_points *points);
 void ntk_points_close(const ntk_kernel *k, ntk_points *points);
 
 /** Samples of a diagonal at once: less than a second's work. */

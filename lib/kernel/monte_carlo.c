@@ -11,22 +11,33 @@
 #include <math.h>
 #include <string.h>
 
-/* The kernel of sample s. */
-static ntk_status draw(ntk_context *ctx, const ntk_kernel *k, int64_t s, double *theta, ntk_kernel **kernel)
+/* The kernel of sample s; of masked samples the rows of J are kept. */
+static ntk_status draw(ntk_context *ctx, const ntk_kernel *k, int64_t s, bool masked, double *theta, ntk_kernel **kernel)
 {
     ntk_status status;
-    ntk_kernel_options trace = {NTK_KERNEL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_TRACE};
+    ntk_kernel_options trace = {NTK_KERNEL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_TRACE, .algorithm = masked ? NTK_ALGORITHM_CONTRACTION : NTK_ALGORITHM_AUTO};
     ntk_array parameters = ntk_vector_f64(theta, k->network->n_parameters);
     NTK_TRY(ntk_network_initialize(ctx, k->network, k->seed + (uint64_t)s, &parameters));
     NTK_TRY(ntk_kernel_empirical(ctx, k->network, &parameters, NULL, &trace, kernel));
+    (*kernel)->keeps = masked;
 done:
     return status;
 }
 
-/* Samples [row, row + m) of a data set as one of its own. */
+/* Samples [row, row + m) of a data set as one of its own; its masks and graphs stay the whole's. */
 static ntk_points slice(const ntk_points *a, int64_t row, int64_t m)
 {
-    return (ntk_points){.dtype = a->dtype, .n = m, .d = a->d, .x = (const double *)a->x + row * a->d};
+    ntk_points p = {.dtype = a->dtype, .n = m, .d = a->d, .x = (const double *)a->x + row * a->d, .sites = a->sites};
+    p.sites.n = m;
+    if (p.sites.crop) p.sites.crop += row;
+    if (p.sites.graph) p.sites.graph += row * p.sites.nodes * p.sites.nodes;
+    return p;
+}
+
+static void close_slice(const ntk_kernel *one, ntk_points *p)
+{
+    p->sites = (ntk_sites){0};
+    ntk_points_close(one, p);
 }
 
 /* What one draw delivers: pairs of a and b, b NULL: of a with itself; or, of a diagonal, every sample with itself. */
@@ -38,8 +49,8 @@ static ntk_status evaluate(ntk_context *ctx, const ntk_kernel *one, ntk_points *
     if (diagonal) NTK_TRY(one->class->diagonal(ctx, one, a, 0, a->n, tile));
     else NTK_TRY_PART(ctx, 0.6, 1, one->class->block(ctx, one, a, 0, a->n, b ? b : a, 0, b ? b->n : a->n, tile));
 done:
-    if (b) ntk_points_close(one, b);
-    ntk_points_close(one, a);
+    if (b) close_slice(one, b);
+    close_slice(one, a);
     return status;
 }
 
@@ -91,14 +102,14 @@ static ntk_status fill(ntk_context *ctx, const ntk_kernel *k, const ntk_points *
     plane p[2] = {{0}};
     double *theta = NULL;
     int64_t width = diagonal ? 1 : n, samples = k->samples;
-    bool same = diagonal || (a == b && row == column && m == n);
+    bool masked = a->sites.n_crops > 1 || b->sites.n_crops > 1, same = diagonal || (a == b && row == column && m == n);
     NTK_TRY(NTK_NEW_RAW(ctx, k->network->n_parameters, &theta));
     NTK_TRY(open_plane(ctx, m * width, tile->ntk, tile->ntk_error, &p[0]));
     NTK_TRY(open_plane(ctx, m * width, tile->nngp, tile->nngp_error, &p[1]));
     for (int64_t s = 0; s < samples; ++s) {
         ntk_points left = slice(a, row, m), right = slice(b, column, n);
         ntk_tile values = {.ntk = p[0].value, .nngp = p[1].value, .ld = width};
-        NTK_TRY(draw(ctx, k, s, theta, &one));
+        NTK_TRY(draw(ctx, k, s, masked, theta, &one));
         NTK_TRY_PART(ctx, (double)s / (double)samples, (double)(s + 1) / (double)samples,
                      evaluate(ctx, one, &left, same ? NULL : &right, diagonal, &values));
         for (int i = 0; i < 2; ++i)

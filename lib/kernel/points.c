@@ -31,18 +31,57 @@ ntk_status ntk_points_prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points 
     return k->class->prepare ? k->class->prepare(ctx, k, points) : NTK_OK;
 }
 
-/* Only kernels of a network know positions. */
-static ntk_status open_sites(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_structure *structure, ntk_points *points)
+/* Does the network, or one of those in a blend, aggregate? */
+static bool takes_graphs(const ntk_kernel *k)
 {
-    bool takes_masks = k->class == &ntk_spatial_kernel || (contracts(k) && k->keeps);
+    bool takes = k->count == 0 && k->network && ntk_network_nodes(k->network) > 0;
+    for (int64_t i = 0; i < k->count; ++i) takes = takes || takes_graphs(k->parts[i]);
+    return takes;
+}
+
+/* The parts of a blend take what is theirs when they are prepared. */
+static ntk_status check_blend(ntk_context *ctx, const ntk_kernel *k, const char *name, const ntk_structure *structure)
+{
+    ntk_structure known;
     ntk_status status;
-    if (k->network && k->class != &ntk_monte_carlo_kernel && k->class != &ntk_blend_kernel) {
-        NTK_TRY(ntk_sites_open(ctx, k->network, name, points->n, structure, &points->sites));
+    NTK_TRY(NTK_OPTIONS_READ(ctx, structure, &known));
+    if (known.graph && !takes_graphs(k)) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the graph of %s is given, but no layer of the networks aggregates", name);
+done:
+    return status;
+}
+
+/* Only kernels of a network know positions. */
+static ntk_status open_sites(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
+{
+    bool takes_masks = k->class == &ntk_spatial_kernel || k->class == &ntk_monte_carlo_kernel || (contracts(k) && k->keeps);
+    ntk_status status;
+    if (k->count > 0) return check_blend(ctx, k, points->name, points->structure);
+    if (k->network) {
+        NTK_TRY(ntk_sites_open(ctx, k->network, points->name, points->n, points->structure, &points->sites));
         if (points->sites.n_crops <= 1 || takes_masks) return NTK_OK;
-        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s has a mask, but the gram was made without one; give options.structure to ntk_gram_create()", name);
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s has a mask, but the gram was made without one; give options.structure to ntk_gram_create()", points->name);
     }
-    if (!structure) return NTK_OK;
+    if (!points->structure) return NTK_OK;
     status = ntk_fail(ctx, NTK_ERROR_ARGUMENT, "the %s kernel takes no masks and graphs", k->class->name);
+done:
+    return status;
+}
+
+ntk_status ntk_points_place(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)
+{
+    ntk_status status;
+    ntk_structure own = {0};
+    const ntk_structure *given = points->structure;
+    NTK_TRY(NTK_OPTIONS_READ(ctx, given, &own));
+    if ((k->count > 0 || k->network) && !takes_graphs(k)) own.graph = NULL; /* of another part of the blend */
+    if (given) points->structure = own.mask || own.graph ? &own : NULL;
+    status = open_sites(ctx, k, points);
+    points->structure = given;
+    if (status != NTK_OK || points->sites.n_crops <= 1) return status;
+    NTK_TRY(ntk_allocate_raw(ctx, points->n * points->d, ntk_dtype_size(points->dtype), &points->copy));
+    memcpy(points->copy, points->x, (size_t)(points->n * points->d) * ntk_dtype_size(points->dtype));
+    ntk_sites_pack(&points->sites, points->dtype, points->copy);
+    points->x = points->copy;
 done:
     return status;
 }
@@ -56,7 +95,9 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
     points->dtype = x->dtype;
     points->n = x->shape[0];
     points->d = k->network ? ntk_network_input_size(k->network) : x->shape[1];
-    NTK_TRY(open_sites(ctx, k, name, structure, points));
+    points->name = name;
+    points->structure = structure;
+    NTK_TRY(open_sites(ctx, k, points));
     if (keep || points->sites.n_crops > 1) {
         NTK_TRY(ntk_copy_dense(ctx, x, &points->copy));
         ntk_sites_pack(&points->sites, x->dtype, points->copy);
@@ -66,6 +107,8 @@ ntk_status ntk_points_open(ntk_context *ctx, const ntk_kernel *k, const char *na
     }
     NTK_TRY(ntk_points_prepare(ctx, k, points));
 done:
+    points->name = NULL;
+    points->structure = NULL;
     if (status != NTK_OK) ntk_points_close(k, points);
     return status;
 }

@@ -142,6 +142,66 @@ class Graphs(kit.ToolTest):
         network([{"op": "aggregate"}, {"op": "slice", "stop": 4}, {"op": "aggregate"}] + END, (T, C))
         self.ntk(*command, "--graph1", "a.npy", code=2, saying="layers[2]: aggregate meets 4 nodes, the one before it 6")
 
+    def test_monte_carlo(self):
+        save("m.npy", np.arange(T) < np.array(LENGTHS)[:, None])
+        given = ["--network", "net.json", "--x1", "x.npy", "--graph1", "a.npy", "--mask1", "m.npy"]
+        mean = self.result("kernel", "--monte-carlo", "2", "--seed", "7", *given)
+        draws = []
+        for seed in (7, 8):
+            self.ntk("network", "init", "--network", "net.json", "--seed", seed, "--out", "p.npy")
+            draws.append(self.result("kernel", "--empirical", "--params", "p.npy", "--outputs", "trace", *given))
+        self.close(mean, (draws[0] + draws[1]) / 2, 1e-14)
+
+
+class Fits(kit.ToolTest):
+    """ntk fit and spectrum with what comes with the data, against linear algebra on the kernels of ntk kernel."""
+
+    def setUp(self):
+        super().setUp()
+        for number, (name, n) in enumerate((("train", 5), ("test", 3))):
+            save(name + "-x.npy", kit.random(31 + number, n, T, C))
+            save(name + "-g.npy", kit.random(41 + number, n, T, T))
+            save(name + "-m.npy", np.arange(T) < np.array((4, 6, 2, 3, 5))[:n, None])
+        save("y.npy", kit.random(51, 5, 2))
+
+    def fitted(self, given_train, given_test, kernel, limit=5):
+        fit = ["fit", "--network", "net.json", "--x", "train-x.npy", "--x-test", "test-x.npy", "--y", "y.npy", "--ridge", "0.1", *kernel]
+        if limit < 5:
+            fit += ["--limit", limit]
+        command = ["kernel", "--network", "net.json", *kernel]
+        mean = self.result(*fit, *given_train, *given_test)
+        k = self.result(*command, "--x1", "train-x.npy", *given_train)[:limit, :limit]
+        swap = [flag.replace("2", "1") if flag[:2] == "--" else flag for flag in given_test], [flag.replace("1", "2") if flag[:2] == "--" else flag for flag in given_train]
+        cross = self.result(*command, "--x1", "test-x.npy", "--x2", "train-x.npy", *swap[0], *swap[1])[:, :limit]
+        self.close(mean, cross @ np.linalg.solve(k + 0.1 * np.eye(limit), np.load("y.npy")[:limit]), 1e-11)
+
+    def test_masks(self):
+        network(SEQUENCE, (T, C))
+        for limit in (5, 4):
+            self.fitted(["--mask1", "train-m.npy"], ["--mask2", "test-m.npy"], [], limit)
+
+    def test_graphs(self):
+        network(GRAPH, (T, C))
+        for limit in (5, 4):
+            self.fitted(["--mask1", "train-m.npy", "--graph1", "train-g.npy"], ["--mask2", "test-m.npy", "--graph2", "test-g.npy"], ["--kind", "nngp"], limit)
+        command = ["fit", "--network", "net.json", "--x", "train-x.npy", "--x-test", "test-x.npy", "--y", "y.npy"]
+        self.ntk(*command, code=2, saying="layers[2]: aggregate needs the graph of x")
+        self.ntk(*command, "--graph1", "train-g.npy", code=2, saying="layers[2]: aggregate needs the graph of x")
+        self.ntk(*command, "--graph1", "train-g.npy", "--graph2", "train-g.npy", code=2, saying="the graph of x has shape [5, 6, 6]")
+
+    def test_dropout(self):
+        network(CONV + [{"op": "dropout", "keep": 0.6}] + END, (T, C))
+        fits = []
+        for mode in ("training", "inference"):
+            self.fitted([], [], ["--dropout", mode])
+            fits.append(np.load("r.npy"))
+            k = self.result("kernel", "--network", "net.json", "--x1", "train-x.npy", "--dropout", mode)
+            values = self.result("spectrum", "--network", "net.json", "--x1", "train-x.npy", "--dropout", mode)
+            self.close(values, np.linalg.eigvalsh(k)[::-1].copy(), 1e-13)
+            fits.append(values)
+        self.assertGreater(np.abs(fits[1] - fits[3]).max(), 1e-3)  # they are two
+        self.ntk("fit", "--network", "net.json", "--x", "train-x.npy", "--x-test", "test-x.npy", "--y", "y.npy", "--dropout", "both", code=2, saying="--dropout 'both'")
+
 
 if __name__ == "__main__":
     kit.main()

@@ -8,9 +8,6 @@ import kit
 from kit import network, save
 
 COMMANDS = ["kernel", "network show", "network init", "network forward", "network jacobian", "fit", "predict", "spectrum", "dynamics", "gramian", "compare", "train", "doctor"]
-REFUSED = {
-    "fit": ["--mask1", "--graph2"],
-}
 
 
 class Usage(kit.ToolTest):
@@ -34,12 +31,6 @@ class Usage(kit.ToolTest):
         self.ntk("kernel", "--netw=x", code=2, saying="unknown flag --netw;")
         self.ntk("kernel", "-x", code=2, saying="unknown flag")
         self.ntk("doctor", "stray", code=2, saying="unexpected argument 'stray'")
-
-    def test_not_in_this_version(self):
-        for command, flags in REFUSED.items():
-            for flag in flags:
-                self.ntk(*command.split(), flag, "1", code=2, saying=flag + " is not in this version")
-                self.ntk(*command.split(), flag + "=1", code=2, saying=flag + " is not in this version")
 
     def test_values(self):
         for flag, value in [("ridge", "-1"), ("ridge", "nan"), ("ridge", "inf"), ("ridge", "1x"), ("ridge", ""), ("time", "-1"), ("time", "nan"),
