@@ -3,6 +3,8 @@
 An array of float64 or float32 is handed over as it lies.  Anything else that holds real numbers (lists, integers, foreign byte order) is
 converted to float64, which is the one copy that is ever made; results are written straight into the caller's `out`.
 """
+import ctypes
+
 import numpy as np
 
 from . import _abi
@@ -33,6 +35,21 @@ def view(array):
         a.shape[i] = array.shape[i]
         a.strides[i] = array.strides[i] // array.itemsize if array.size else 1  # NumPy's are 0 where there is nothing
     return a
+
+
+def structure(mask=None, graph=None):
+    """The ntk_structure of what comes with a data set: mask [n, positions...] of valid positions, graph [n, V, V]; None if neither is given."""
+    if mask is None and graph is None:
+        return None
+    arrays = {name: numbers(a) for name, a in (("mask", mask), ("graph", graph)) if a is not None}
+    s = _abi.DataStructure(**{name: _abi.ARRAY(view(a)) for name, a in arrays.items()})
+    s.alive = arrays
+    return s
+
+
+def pointer_to(s):
+    """A pointer for a member of another structure: NULL for None."""
+    return None if s is None else ctypes.pointer(s)
 
 
 def result(out, shape, dtype=np.float64):

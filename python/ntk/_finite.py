@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from . import _abi
-from ._arrays import numbers, result, view
+from ._arrays import numbers, result, structure, view
 from ._context import Handle, call, current
 
 
@@ -60,9 +60,14 @@ class Network(Handle):
     def _outputs_of(self, x):
         return len(x), self.outputs
 
-    def forward(self, theta, x, out=None):
-        """f(theta, x) [n, o]."""
-        return self._pass("forward", (theta, x), self._outputs_of, out)
+    def forward(self, theta, x, out=None, mask=None, graph=None):
+        """f(theta, x) [n, o]; mask and graph as of Kernel."""
+        if mask is None and graph is None:
+            return self._pass("forward", (theta, x), self._outputs_of, out)
+        theta, x = numbers(theta), numbers(x)
+        out = result(out, self._outputs_of(x), theta.dtype)
+        call("network_forward_with", self, view(theta), view(x), structure(mask, graph), view(out))
+        return out
 
     def jvp(self, theta, x, v, out=None):
         """J v [n, o]."""
@@ -142,14 +147,14 @@ def _rows(function):
 
 
 class Jacobian(Handle):
-    """J of a network at theta on x, as an operator, in the type of theta: vectors, rows and grams have its dtype."""
+    """J of a network at theta on x, as an operator, in the type of theta: vectors, rows and grams have its dtype; mask and graph as of Kernel."""
 
     noun = "jacobian"
     dtype = np.dtype(np.float64)
 
-    def __init__(self, network, theta, x):
+    def __init__(self, network, theta, x, mask=None, graph=None):
         theta, x = numbers(theta), numbers(x)
-        super().__init__("jacobian_from_network", network, view(theta), view(x), keeps=(network,))
+        super().__init__("jacobian_with", network, view(theta), view(x), structure(mask, graph), keeps=(network,))
         self.dtype = theta.dtype
 
     @classmethod

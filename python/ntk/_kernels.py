@@ -4,7 +4,7 @@ import ctypes
 import numpy as np
 
 from . import _abi
-from ._arrays import numbers, result, view
+from ._arrays import numbers, pointer_to, result, structure, view
 from ._context import Handle, call, current, enumerator
 
 
@@ -31,16 +31,21 @@ def _thunk(function):
 
 
 class Kernel(Handle):
-    """A function of two inputs.  Kernel(network) is the infinite-width kernel."""
+    """A function of two inputs.  Kernel(network) is the infinite-width kernel; dropout: "training" or "inference".
+
+    Where inputs have positions, a mask [n, positions...] says which are valid (1: a box from the first corner); networks that aggregate
+    take a graph [n, V, V] with every data set.
+    """
 
     noun = "kernel"
     outputs, width, layers = "trace", 1, 0  # one number per pair
 
-    def __init__(self, network):
-        super().__init__("kernel_from_network", network, None, keeps=(network,))
+    def __init__(self, network, dropout="training"):
+        options = _abi.KernelOptions(dropout=enumerator("dropout", dropout))
+        super().__init__("kernel_from_network", network, options, keeps=(network,))
         self.layers = network.layers
 
-    infinite = classmethod(lambda cls, network: cls(network))
+    infinite = classmethod(lambda cls, network, dropout="training": cls(network, dropout))
 
     @classmethod
     def empirical(cls, network, theta, optimizer=None, outputs="full", algorithm="auto"):
@@ -86,7 +91,7 @@ class Kernel(Handle):
             return tuple(n * self.width for n in counts)
         return counts + (self.width,) if self.outputs == "diagonal" else counts
 
-    def _request(self, x, shape, want, out):
+    def _request(self, x, shape, want, out, structures=(None, None)):
         """The arrays that are wanted, by name, and the ntk_request of them."""
         names = (want,) if isinstance(want, str) else tuple(want)
         given = out if isinstance(out, dict) else {names[0]: out}
@@ -96,23 +101,26 @@ class Kernel(Handle):
                 raise ValueError(f"{name!r} is no kind of kernel: {', '.join(KINDS)}")
             arrays[name] = result(given.get(name), (self.layers, *shape) if name == "layers" else shape, x.dtype)
         views = {name: view(array) for name, array in arrays.items()}
-        return arrays, _abi.Request(**{name: _abi.ARRAY(v) for name, v in views.items()})
+        request = _abi.Request(**{name: _abi.ARRAY(v) for name, v in views.items()})
+        request.structure1, request.structure2 = map(pointer_to, structures)
+        return arrays, request
 
     @staticmethod
     def _answer(arrays, want):
         return arrays[want] if isinstance(want, str) else arrays
 
-    def __call__(self, x1, x2=None, want="ntk", out=None):
+    def __call__(self, x1, x2=None, want="ntk", out=None, mask1=None, graph1=None, mask2=None, graph2=None):
         """The kernel of all pairs; x2 None: x1 with itself.  want: "ntk", "nngp" or "layers", or several of them, then a dict comes back."""
         x1, x2 = numbers(x1), None if x2 is None else numbers(x2)
-        arrays, request = self._request(x1, self._shape(len(x1), len(x1 if x2 is None else x2)), want, out)
+        arrays, request = self._request(x1, self._shape(len(x1), len(x1 if x2 is None else x2)), want, out,
+                                        (structure(mask1, graph1), structure(mask2, graph2)))
         call("kernel_eval", self, view(x1), view(x2), request)
         return self._answer(arrays, want)
 
-    def diagonal(self, x, want="ntk", out=None):
+    def diagonal(self, x, want="ntk", out=None, mask=None, graph=None):
         """The kernel of every sample with itself."""
         x = numbers(x)
-        arrays, request = self._request(x, self._shape(len(x)), want, out)
+        arrays, request = self._request(x, self._shape(len(x)), want, out, (structure(mask, graph), None))
         call("kernel_diagonal", self, view(x), request)
         return self._answer(arrays, want)
 
@@ -127,13 +135,14 @@ class Kernel(Handle):
 
 
 class Gram(Handle):
-    """A kernel on one data set, as a symmetric operator K."""
+    """A kernel on one data set, as a symmetric operator K; mask and graph, as of Kernel, are kept with x."""
 
     noun = "gram"
 
-    def __init__(self, kernel, x, kinds=("ntk",), storage="auto"):
+    def __init__(self, kernel, x, kinds=("ntk",), storage="auto", mask=None, graph=None):
         x, kinds = numbers(x), (kinds,) if isinstance(kinds, str) else tuple(kinds)
-        options = _abi.GramOptions(nngp="nngp" in kinds, no_ntk="ntk" not in kinds, storage=enumerator("storage", storage))
+        options = _abi.GramOptions(nngp="nngp" in kinds, no_ntk="ntk" not in kinds, storage=enumerator("storage", storage),
+                                   structure=pointer_to(structure(mask, graph)))
         super().__init__("gram_create", kernel, view(x), options, keeps=(kernel,))
         self.dtype, self._rows_per_sample = x.dtype, kernel.width if kernel.outputs == "full" else 1
 

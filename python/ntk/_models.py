@@ -6,7 +6,7 @@ import traceback
 import numpy as np
 
 from . import _abi
-from ._arrays import numbers, result, view
+from ._arrays import numbers, pointer_to, result, structure, view
 from ._context import Handle, call, enumerator
 from ._kernels import _columns
 
@@ -181,34 +181,36 @@ class Predictor(_Targets, Handle):
         super().__init__("predictor_create", gram, view(y), options, keeps=(gram,))
         self._remember(gram, y)
 
-    def at(self, x=None, time=math.inf, mean=True, covariance=False, f0=None, blocks=None):
+    def at(self, x=None, time=math.inf, mean=True, covariance=False, f0=None, blocks=None, mask=None, graph=None):
         """(mean, covariance) at a time, None for what is not asked for; mean and covariance may be arrays to write into.
 
-        New inputs x, or `blocks` of the caller's own kernel: a dict with ntk, nngp [m, N] and ntk_test, nngp_test [m, m].
+        New inputs x, with masks and graphs as of Kernel, or `blocks` of the caller's own kernel: a dict with ntk, nngp [m, N] and
+        ntk_test, nngp_test [m, m].
         """
-        test, rows, _alive = self._test_set(x, f0, blocks)
+        test, rows, _alive = self._test_set(x, f0, blocks, mask, graph)
         m = _wanted(mean, self._answer_shape(rows), self._gram.dtype)
         c = _wanted(covariance, (rows, rows), self._gram.dtype)
         call("predictor_at", self, test, time, view(m), view(c))
         return m, c
 
-    def _test_set(self, x, f0, blocks):
+    def _test_set(self, x, f0, blocks, mask=None, graph=None):
         """The ntk_test_set, its number of rows, and the arrays that it points at."""
         arrays = {name: numbers(a) for name, a in {"x": x, "f0": f0, **(blocks or {})}.items() if a is not None}
         first = next((arrays[name] for name in ("x", "ntk", "nngp") if name in arrays), np.empty(0))
         rows = len(first) * (self._gram._rows_per_sample if "x" in arrays else 1)
-        return _abi.TestSet(**{name: _pointer(a) for name, a in arrays.items()}), rows, arrays
+        test = _abi.TestSet(**{name: _pointer(a) for name, a in arrays.items()}, structure=pointer_to(structure(mask, graph)))
+        return test, rows, arrays
 
-    def variance(self, x=None, time=math.inf, blocks=None, out=None):
+    def variance(self, x=None, time=math.inf, blocks=None, out=None, mask=None, graph=None):
         """The diagonal of the covariance alone: any number of inputs."""
-        test, rows, _alive = self._test_set(x, None, blocks)
+        test, rows, _alive = self._test_set(x, None, blocks, mask, graph)
         out = result(out, rows, self._gram.dtype)
         call("predictor_variance", self, test, time, view(out))
         return out
 
-    def sample(self, x=None, draws=1, seed=0, time=math.inf, f0=None, blocks=None, out=None):
+    def sample(self, x=None, draws=1, seed=0, time=math.inf, f0=None, blocks=None, out=None, mask=None, graph=None):
         """Functions drawn from the posterior: [draws] + shape of the mean."""
-        test, rows, _alive = self._test_set(x, f0, blocks)
+        test, rows, _alive = self._test_set(x, f0, blocks, mask, graph)
         out = result(out, (draws, *self._answer_shape(rows)), self._gram.dtype)
         call("predictor_sample", self, test, time, seed, view(out))
         return out
@@ -220,11 +222,11 @@ class Predictor(_Targets, Handle):
         call("predictor_leave_one_out", self, view(y), view(mean), view(variance))
         return mean, variance
 
-    def mean(self, x, time=math.inf, out=None):
-        return self.at(x, time, mean=True if out is None else out)[0]
+    def mean(self, x, time=math.inf, out=None, mask=None, graph=None):
+        return self.at(x, time, mean=True if out is None else out, mask=mask, graph=graph)[0]
 
-    def covariance(self, x, time=math.inf, out=None):
-        return self.at(x, time, mean=False, covariance=True if out is None else out)[1]
+    def covariance(self, x, time=math.inf, out=None, mask=None, graph=None):
+        return self.at(x, time, mean=False, covariance=True if out is None else out, mask=mask, graph=graph)[1]
 
 
 def _wanted(want, shape, dtype):

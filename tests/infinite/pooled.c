@@ -16,10 +16,11 @@ enum { T = 8, C = 2, SIZE = T * C };
     "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [8, 2], \"layers\": [" CONV(padding) "," RELU "," POOL "," CONV(padding) "," RELU "," \
     CONV(padding) "," RELU ", {\"op\": \"global_avg_pool\"}, {\"op\": \"dense\", \"units\": 1, \"w_std\": 1.2, \"b_std\": 0.1}]}"
 
-static void naive_layer(naive_field *f)
+static void naive_layer(bool circular, naive_field *f)
 {
     static naive_matrix taps[3];
     naive_same(f->n[0], 3, 1, taps);
+    if (circular) taps[0][0][f->n[0] - 1] = taps[2][f->n[0] - 1][0] = 1;
     naive_mix(f, 3, (naive_real)1 / 3, f->n[0], taps, f->n[0], taps);
     naive_affine(f, (naive_real)1.4 * 1.4, (naive_real)0.3 * 0.3);
     naive_relu(f);
@@ -33,14 +34,14 @@ static void naive_halve(naive_field *f)
     naive_mix(f, 1, 1, T / 2, &w, T / 2, &w);
 }
 
-static naive_kernels naive(const double *x, const double *y)
+static naive_kernels naive(bool circular, const double *x, const double *y)
 {
     static naive_field f;
     naive_input(T, x, T, y, C, false, &f);
-    naive_layer(&f);
+    naive_layer(circular, &f);
     naive_halve(&f);
-    naive_layer(&f);
-    naive_layer(&f);
+    naive_layer(circular, &f);
+    naive_layer(circular, &f);
     return naive_readout(&f, 1.2 * 1.2, 0.1 * 0.1);
 }
 
@@ -67,9 +68,10 @@ static naive_kernels kernels_of(ntk_context *ctx, const char *json, ntk_dtype dt
 
 /*
  * The sum of a window's differences can be anything from 0 to the sum of their lengths, and nothing carries more of it than four covariances do: a
- * squared distance e² is known to eps, so the angle to eps/e; and never to less than its bound, e.  At e = sqrt(eps) both are sqrt(eps).
+ * squared distance e² is known to eps, so the angle to eps/e; and never to less than its bound, e.  At e = sqrt(eps) both are sqrt(eps).  Planes
+ * (zero padding) know no bound but sqrt(eps).
  */
-static void near_images(void **state)
+static void near(ntk_context *ctx, bool circular)
 {
     static const struct { ntk_dtype dtype; double eps, floor; } types[] = {{NTK_F64, 0x1p-52, 4e-15}, {NTK_F32, 0x1p-23, 1e-6}};
     double x[SIZE], e[SIZE], y[SIZE];
@@ -79,16 +81,22 @@ static void near_images(void **state)
     for (int t = 0; t < 2; ++t)
         for (double step = 1; step > 1e-17; step /= 4) {
             naive_kernels want, one, got;
-            double error, bound = types[t].floor + fmin(types[t].eps / step, step) / 2;
+            double error, bound = types[t].floor + fmin(types[t].eps / step, circular ? step : sqrt(types[t].eps)) / 2;
             for (int i = 0; i < SIZE; ++i) y[i] = x[i] + step * e[i];
             for (int i = 0; t && i < SIZE; ++i) y[i] = ldexp(rint(ldexp(y[i], 22)), -22); /* singles */
-            want = naive(x, y);
-            one = naive(x, x);
-            got = kernels_of(*state, NET("same"), types[t].dtype, x, y);
+            want = naive(circular, x, y);
+            one = naive(circular, x, x);
+            got = kernels_of(ctx, circular ? NET("circular") : NET("same"), types[t].dtype, x, y);
             error = fabs(got.ntk - want.ntk) / one.ntk;
-            if (error > bound) fail_msg("%s, step %g: error %.2g, bound %.2g", ntk_dtype_name(types[t].dtype), step, error, bound);
+            if (error > bound) fail_msg("%s, %s, step %g: error %.2g, bound %.2g", ntk_dtype_name(types[t].dtype), circular ? "general" : "planes", step, error, bound);
             kit_near(got.nngp, want.nngp, one.nngp * types[t].floor);
         }
+}
+
+static void near_images(void **state)
+{
+    near(*state, true);
+    near(*state, false);
 }
 
 /* Patches of a background are equal: distances of 0, wherever they meet. */
@@ -102,9 +110,12 @@ static void backgrounds(void **state)
         if (i >= 2 * C) x[i] = i % C ? 0.7 : 0.3;
         if (i < SIZE - 2 * C) y[i] = i % C ? 0.7 : 0.3;
     }
-    want = naive(x, y);
-    kit_near(kernels_of(*state, NET("same"), NTK_F64, x, y).ntk, want.ntk, 4e-15 * want.ntk);
-    kit_near(kernels_of(*state, NET("same"), NTK_F32, x, y).ntk, want.ntk, 1e-6 * want.ntk);
+    for (int circular = 0; circular < 2; ++circular) {
+        const char *json = circular ? NET("circular") : NET("same");
+        want = naive(circular, x, y);
+        kit_near(kernels_of(*state, json, NTK_F64, x, y).ntk, want.ntk, 4e-15 * want.ntk);
+        kit_near(kernels_of(*state, json, NTK_F32, x, y).ntk, want.ntk, 1e-6 * want.ntk);
+    }
 }
 
 /* Moved by the stride of the pool, each by its own multiple of it, circular images stay what they are. */
