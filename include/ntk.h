@@ -554,13 +554,14 @@ typedef struct ntk_activation_options {
 
 /**
  * Appends a layer y = phi(x), elementwise, phi the caller's own.  Both readings take it: finite networks call phi and phi' on all numbers of
- * a layer at once, from the caller's thread; the infinite-width kernel samples phi when ntk_kernel_from_network() makes it, from -96 to
- * 96, and never again.  K = E[phi(u) phi(v)] and E[phi'(u) phi'(v)] (phi' without the jumps) are good to 1e-10 of the geometric mean of their
+ * a layer at once, from the caller's thread; the infinite-width kernel samples phi when ntk_kernel_from_network() makes it, from -128
+ * to 128, and never again.  K = E[phi(u) phi(v)] and E[phi'(u) phi'(v)] (phi' without the jumps) are good to 1e-10 of the geometric mean of their
  * values at (u, u) and (v, v), for variances of u and v up to 25; beyond, or where the estimate of the error says otherwise, evaluation is
  * refused with OVERFLOW.  A network with such a layer cannot be written as JSON (ntk_network_format(): UNSUPPORTED).
  *
- * Cost: a Hermite series of the terms that |rho| asks for, its coefficients once per length, and where
- * phi has kinks or jumps and |rho| > 0.97 a double integral of some 20,000 points per entry (docs/accuracy.md).
+ * Cost: some 100 to 200 products per entry, whatever the lengths, from tables that the kernel keeps: 1 to 10 ms and 0.2 MB (smooth phi, or one kink
+ * at zero) for every two half octaves of lengths that meet.  Where phi has other kinks or jumps: tables four times as large, and near |rho| = 1
+ * (gap 1 - |rho| below 0.02 to 0.06) a double integral of some 20,000 points per entry (docs/accuracy.md).
  * Errors: ARGUMENT (no value; kinks or jumps that are not finite, or twice the same; more than 16); later, of ntk_kernel_from_network(), CALLBACK
  * (the callback reported a failure), NOT_FINITE (it gave a NaN or an infinity), ARGUMENT (phi jumps at a declared kink).
  */

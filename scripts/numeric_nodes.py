@@ -9,7 +9,7 @@ What stands beside the integral is expressed by the last ENDS terms before the t
 exactly for cubic F.  The integral is cut into octaves x0 2^j ... x0 2^(j+1), each done by interpolation in the Gauss-Legendre points
 rounded to eighths, so that powers of rho come from square roots and products alone (NODES: in eighths; WEIGHTS).
 The coefficients of sign(z)/2 are e(k) = phi(0) He_{k-1}(0)/sqrt(k!) for odd k, here without their sign and with the square root of
-their weight, in the order of the terms (numeric.c).
+their weight, in the order of the terms (terms.c).
 """
 import mpmath as mp
 

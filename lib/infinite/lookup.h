@@ -84,6 +84,8 @@ typedef struct ntk_lookup_table {
     bool complete;              /* the series do at every gap: distances; else 1 - rho' whole, not over u² */
     bool good[2][NTK_LOOKUP_PIECES];
     double error[2][NTK_LOOKUP_PIECES];
+    int base_degrees, base_rows, base_columns; /* more: a quotient by the difference of the places wants all that the nodes give */
+    double base_error;
     double *base;               /* [index of (p, q), NTK_BASES] */
     double *c;                  /* [side, piece, index of (p, q), NTK_LOOKUP_FUNCTIONS, NTK_LOOKUP_POINTS] */
 } ntk_lookup_table;

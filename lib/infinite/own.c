@@ -20,7 +20,7 @@ enum { PIECES = NTK_LOOKUP_PIECES, POINTS = NTK_LOOKUP_POINTS, MOST = NTK_SEGMEN
 
 /* Of one kind, the row's length put in: polynomials in t, and the base, for the degrees of y. */
 typedef struct surface {
-    int degrees;
+    int degrees, bases;
     int points[MOST]; /* coefficients that count */
     bool complete;
     real c[MOST][NUMBERS], near[MOST], far[MOST]; /* times the squared difference of the places; as it is */
@@ -51,9 +51,9 @@ static int points_of(const double *c, double scale)
 /* The row's length has the degrees p (by_row) or q of the table. */
 static void put_row_in(const ntk_lookup_table *table, int side, int piece, bool by_row, double x, surface *to)
 {
-    double t[MOST], c[MOST][NUMBERS], near[MOST] = {0}, far[MOST] = {0};
+    double t[MOST], c[MOST][NUMBERS];
     int64_t all = 0, i = 0;
-    const double *from, *base = table->base;
+    const double *from;
     chebyshev(MOST, x, t);
     to->degrees = by_row ? table->columns : table->rows;
     to->complete = table->complete;
@@ -66,12 +66,25 @@ static void put_row_in(const ntk_lookup_table *table, int side, int piece, bool 
             double w = t[by_row ? p : q];
             int other = by_row ? q : p;
             for (int k = 0; k < NUMBERS; ++k) c[other][k] += w * from[i * NUMBERS + k];
-            near[other] += w * base[i * NTK_BASES + (side ? NTK_BASE_ODD : NTK_BASE_ALL)];
-            if (side) far[other] += w * base[i * NTK_BASES + NTK_BASE_OPPOSITE];
         }
     for (int q = 0; q < to->degrees; ++q) {
         to->points[q] = points_of(c[q], fabs(c[0][0]));
         for (int k = 0; k < NUMBERS; ++k) to->c[q][k] = REAL(c[q][k]);
+    }
+}
+
+static void put_row_in_base(const ntk_lookup_table *table, int side, bool by_row, double x, surface *to)
+{
+    double t[MOST], near[MOST] = {0}, far[MOST] = {0};
+    const double *base = table->base;
+    chebyshev(MOST, x, t);
+    to->bases = by_row ? table->base_columns : table->base_rows;
+    for (int p = 0; p < table->base_rows; ++p)
+        for (int q = 0; q < NTK_MIN(table->base_columns, table->base_degrees - p); ++q, base += NTK_BASES) {
+            near[by_row ? q : p] += t[by_row ? p : q] * base[side ? NTK_BASE_ODD : NTK_BASE_ALL];
+            if (side) far[by_row ? q : p] += t[by_row ? p : q] * base[NTK_BASE_OPPOSITE];
+        }
+    for (int q = 0; q < to->bases; ++q) {
         to->near[q] = REAL(near[q]);
         to->far[q] = REAL(far[q]);
     }
@@ -102,13 +115,17 @@ static void evaluate(const surface *s, bunch *b)
             last[v] = y[v];
             dot[v] = moment[v] = near[v] = far[v] = y[v] * 0;
         }
-        for (int q = 0; q < s->degrees; ++q) {
+        for (int q = 0; q < s->bases; ++q) {
             vec f[VECTORS], g[VECTORS];
-            horner(s->c[q], s->points[q], t, f, g);
+            if (q < s->degrees) {
+                horner(s->c[q], s->points[q], t, f, g);
+                for (int v = 0; v < VECTORS; ++v) {
+                    dot[v] += now[v] * f[v];
+                    moment[v] += now[v] * g[v];
+                }
+            }
             for (int v = 0; v < VECTORS; ++v) {
                 vec next = 2 * y[v] * now[v] - last[v];
-                dot[v] += now[v] * f[v];
-                moment[v] += now[v] * g[v];
                 near[v] += now[v] * s->near[q];
                 far[v] += now[v] * s->far[q];
                 last[v] = now[v];
@@ -208,6 +225,7 @@ static void by_table(pairs *p, const ntk_lookup_table *table, int segment, int s
     surface s;
     bunch b;
     put_row_in(table, side, piece, p->segment <= segment, 2 * ((double)place - p->segment - NTK_SEGMENT_FIRST), &s);
+    put_row_in_base(table, side, p->segment <= segment, 2 * ((double)place - p->segment - NTK_SEGMENT_FIRST), &s);
     b.count = (count + NTK_LANES - 1) & -NTK_LANES;
     for (int i = 0; i < b.count; ++i) {
         int j = order[i < count ? i : count - 1];

@@ -183,6 +183,11 @@ void ntk_pieces_at(const ntk_pieces *f, double x, double *value, double *slope)
 {
     int64_t i = f->cells[(int64_t)((x + NTK_PIECES_REACH) * (1 / NTK_PIECES_CELL))];
     double t;
+    if (f->known && fabs(x) < NTK_PIECES_EXACT) {
+        *value = f->known->activation->value(ntk_layer_parameters(f->known), x);
+        *slope = f->known->activation->derivative(ntk_layer_parameters(f->known), x);
+        return;
+    }
     while (x >= f->edges[i + 1] && i + 1 < f->count) ++i;
     while (x < f->edges[i] && i > 0) --i; /* x + reach was rounded across an edge */
     t = (2 * x - f->edges[i] - f->edges[i + 1]) / (f->edges[i + 1] - f->edges[i]);
@@ -278,6 +283,7 @@ ntk_status ntk_pieces_create(ntk_context *ctx, const ntk_layer *layer, const dou
     NTK_TRY(NTK_NEW(ctx, CELLS, &f->cells));
     f->narrowest = WIDEST;
     f->knows_slope = knows_slope(layer);
+    f->known = layer->own ? NULL : layer;
     NTK_TRY(fill(ctx, layer, jumps, f));
     *pieces = f;
     f = NULL;

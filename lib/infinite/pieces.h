@@ -10,6 +10,7 @@
 #define NTK_PIECES_REACH 128   /* phi is sampled on [-128, 128]: 12.5 standard deviations at a variance of 104 */
 #define NTK_PIECES_SLOPES 40   /* derivatives whose jumps at a kink may be known */
 #define NTK_PIECES_TERMS 16    /* of a polynomial */
+#define NTK_PIECES_EXACT (1.0 / 64) /* below, functions of the table are asked themselves: polynomials are good to 1e-15 of the piece, not of phi(x) */
 #define NTK_PIECES_CELL 0.0625 /* width of the cells by which a piece is found */
 
 struct ntk_pieces {
@@ -24,6 +25,7 @@ struct ntk_pieces {
     double narrowest;                      /* width of the narrowest piece between breaks that needed to be so */
     double size;                           /* of phi on [-1, 1] */
     double at_zero;                        /* phi(0) */
+    const ntk_layer *known;                /* of a function of the table; it outlives this.  Else NULL */
     bool kink_at_zero;                     /* and no other break */
     int n_slopes;                          /* then phi^(r)(0+) - phi^(r)(0-), r = 1, 2, ... */
     double slope_jumps[NTK_PIECES_SLOPES];

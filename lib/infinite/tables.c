@@ -29,10 +29,10 @@ typedef struct gathering {
     double *sums;
 } gathering;
 
-static int pairs_of(const ntk_lookup_table *t)
+static int pairs_of(int rows, int columns, int degrees)
 {
     int n = 0;
-    for (int p = 0; p < t->rows; ++p) n += NTK_MIN(t->columns, t->degrees - p);
+    for (int p = 0; p < rows; ++p) n += NTK_MIN(columns, degrees - p);
     return n;
 }
 
@@ -164,8 +164,11 @@ static void make_base(const gathering *g, int apart, ntk_lookup_table *to)
         for (int j = 0; j < g->b->nodes; ++j) ntk_chebyshev(g->a->nodes, MOST * NTK_BASES, &values[0][j][k]);
         for (int i = 0; i < g->a->nodes; ++i) ntk_chebyshev(g->b->nodes, NTK_BASES, &values[i][0][k]);
     }
-    for (int p = 0; p < to->rows; ++p)
-        for (int q = 0; q < NTK_MIN(to->columns, to->degrees - p); ++q) memcpy(to->base + NTK_BASES * n++, values[p][q], sizeof values[p][q]);
+    for (int p = 0; p < to->base_rows; ++p)
+        for (int q = 0; q < NTK_MIN(to->base_columns, to->base_degrees - p); ++q) {
+            memcpy(to->base + NTK_BASES * n++, values[p][q], sizeof values[p][q]);
+            if (p + q == to->base_degrees - 1) to->base_error += (fabs(values[p][q][NTK_BASE_ALL]) * (apart + 1) * (apart + 1) + fabs(values[p][q][NTK_BASE_OPPOSITE])) / 16;
+        }
 }
 
 /* ---- polynomials ------------------------------------------------------------------------------------------------- */
@@ -206,8 +209,8 @@ static double fit(const gathering *g, const double *sum, int side, int piece, in
 
 static void fit_piece(const gathering *g, int side, int piece, const double scale[FUNCTIONS], ntk_lookup_table *to)
 {
-    int n = 0, all = pairs_of(to);
-    double high = (piece + 1.0) / PIECES, low = (double)piece / PIECES, error = 0;
+    int n = 0, all = pairs_of(to->rows, to->columns, to->degrees);
+    double high = (piece + 1.0) / PIECES, low = (double)piece / PIECES, error = to->base_error;
     double *c = to->c + (int64_t)(side * PIECES + piece) * all * FUNCTIONS * POINTS;
     for (int p = 0; p < to->rows; ++p)
         for (int q = 0; q < NTK_MIN(to->columns, to->degrees - p); ++q, ++n)
@@ -226,9 +229,9 @@ static ntk_status fill(ntk_context *ctx, gathering *g, int apart, ntk_lookup_tab
 {
     ntk_status status;
     double scale[FUNCTIONS] = {g->a->numbers[NTK_LOOKUP_DOT][0] * g->b->numbers[NTK_LOOKUP_DOT][0] + 1e-300, 1};
-    int all = pairs_of(to);
+    int all = pairs_of(to->rows, to->columns, to->degrees), bases = pairs_of(to->base_rows, to->base_columns, to->base_degrees);
     NTK_TRY(NTK_NEW(ctx, (int64_t)all * 2 * FUNCTIONS * NODES, &g->sums));
-    NTK_TRY(NTK_NEW(ctx, all * NTK_BASES, &to->base));
+    NTK_TRY(NTK_NEW(ctx, bases * NTK_BASES, &to->base));
     NTK_TRY(NTK_NEW(ctx, (int64_t)2 * PIECES * all * FUNCTIONS * POINTS, &to->c));
     set_nodes(g);
     gather(g, to);
@@ -263,6 +266,9 @@ ntk_status ntk_lookup_make(ntk_context *ctx, const ntk_segment *const ends[2], c
         t->rows = a->degrees;
         t->columns = b->degrees;
         t->degrees = NTK_MAX(a->degrees, b->degrees);
+        t->base_rows = a->nodes;
+        t->base_columns = b->nodes;
+        t->base_degrees = NTK_MAX(a->nodes, b->nodes);
         NTK_TRY(fill(ctx, g, index[1] - index[0], t));
     }
     *table = t;

@@ -247,6 +247,7 @@ static bool kinked_series(line *l, const ntk_pieces *f, double alpha, ntk_terms 
 static double error_of(const ntk_pieces *f, double alpha, const line *l)
 {
     double value = 0, slope = 0;
+    if (f->known && alpha * REACH < NTK_PIECES_EXACT) return 2 * NTK_TERMS_NOTHING;
     for (int64_t i = 0; i < f->count; ++i) {
         double low = f->edges[i] / alpha, high = f->edges[i + 1] / alpha, nearest = low > 0 ? low : high < 0 ? -high : 0;
         double mass = nearest > 13 ? 0 : fmin(high - low, 1) * exp(-nearest * nearest / 2);
