@@ -1398,8 +1398,8 @@ NTK_API ntk_status ntk_dynamics_parameters_at(ntk_context *ctx, const ntk_dynami
 /** The loss at times[0 ... n_times-1]: out [times], in the loss scale of the options.  Cost per time: N c flop. */
 NTK_API ntk_status ntk_dynamics_loss_at(ntk_context *ctx, const ntk_dynamics *dynamics, const double *times, int64_t n_times, ntk_array *out);
 
-/** ntk_dynamics_test_at() for weights that decay towards 0, with linear0 = J* theta(0) [m, c] of the new inputs.  Errors: ARGUMENT without
- *  options.decay_to_zero. */
+/** ntk_dynamics_test_at() for weights that decay towards 0: f [times, m, c] at times[0 ... n_times-1], from k_test = K* [m, N], f0 [m, c] (NULL: 0) and
+ *  linear0 = J* theta(0) [m, c] of the new inputs.  Errors: ARGUMENT without options.decay_to_zero.  Cost per time: 2 N (N + m) c flop. */
 NTK_API ntk_status ntk_dynamics_test_decayed_at(ntk_context *ctx, const ntk_dynamics *dynamics, const ntk_array *k_test, const ntk_array *f0, const ntk_array *linear0, const double *times, int64_t n_times, ntk_array *f);
 
 /** The share of the error of each mode that is left at times[0 ... n_times-1]: out [times, N], eigenvalues from the largest.  1 in the null space.  Steps without
