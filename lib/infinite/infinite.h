@@ -9,10 +9,10 @@
  *   relu.c erf.c                       one activation each: its functions and its dual
  *   lookup.h own.c lookup.c tables.c terms.c own_pair.c pieces.c   activations without a closed form, and the program's own
  *   chain.c        a bias-free homogeneous chain collapsed to one function of the angle     chain_fit.c  its polynomials
- *   inner.c        cosines and distances of few inputs, without the BLAS
+ *   inner.c        gaps and distances of few inputs, without the BLAS
  *   start.c        the first state of a pair from x·x', and from |x̂ - x̂'|² where the product loses digits
  *   take.c         results into the caller's memory, checked on the way
- *   turn.c         what is symmetric, a second time
+ *   place.c        a block of results to its places, of what is symmetric to both
  *   tile.c         runs the program over a tile of pairs, in parallel
  *   taps.c         ops that mix positions: which inputs every output reads
  *   spatial.c spread.c   inputs with positions: every pair of positions of two samples through the program
@@ -258,6 +258,9 @@ typedef struct ntk_results {
 ntk_status ntk_reading_tile(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *rows, const ntk_side *columns,
                             int64_t diagonal, const ntk_results *out);
 
+/** Rows of a tile that are worth what a tile costs: more of them where pairs are cheap. */
+int64_t ntk_reading_tile_rows(const ntk_reading *r, int64_t d);
+
 /** Bytes of the scratch of a tile of m x n pairs, and about the flop of a pair. */
 double ntk_reading_tile_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, int64_t m, int64_t n);
 double ntk_reading_diagonal_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t n);
@@ -361,28 +364,35 @@ typedef struct ntk_plane_sides {
 ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
                            int64_t diagonal, bool each, const ntk_results *out);
 
-/* ---- the other triangle (turn.c) --------------------------------------------------------------------------------- */
+/* ---- a block of results to its places (place.c) ------------------------------------------------------------------- */
 
-/** to [columns, rows] = fromᵀ; both in one matrix of row stride ld, apart. */
-typedef struct ntk_turn {
-    int64_t rows, columns, ld;
-    const void *from;
+#define NTK_BLOCK_LD (NTK_RUN + 16) /* numbers from row to row of a block: of a power of two, columns would meet in the same sets of the cache */
+
+/** lay: to [rows, columns] = from; turn: to [columns, rows] = fromᵀ; `to` has rows of ld numbers. */
+typedef struct ntk_place {
+    int64_t rows, columns; /* rows <= NTK_INNER_ROWS, columns <= NTK_RUN */
+    const void *from;      /* [rows, NTK_BLOCK_LD] */
     void *to;
-} ntk_turn;
-typedef void (*ntk_turn_fn)(const ntk_turn *t);
-extern const ntk_turn_fn ntk_turn_variants[2][NTK_CPU_COUNT];
+    int64_t ld;
+    bool stream;           /* past the caches: the whole is larger than they are; a fence must follow */
+} ntk_place;
+typedef void (*ntk_place_fn)(const ntk_place *p);
+extern const ntk_place_fn ntk_lay_variants[2][NTK_CPU_COUNT], ntk_turn_variants[2][NTK_CPU_COUNT];
 
-/* ---- cosines of few inputs (inner.c) ----------------------------------------------------------------------------- */
+/* ---- gaps of few inputs (inner.c) ----------------------------------------------------------------------------- */
 
 #define NTK_INNER_BLOCK 6 /* rows of a register block */
 #define NTK_INNER_ROWS 96 /* rows at once; a multiple of them */
+#define NTK_INNER_PANELS (NTK_RUN / 4) /* 4: columns of the narrowest panel */
 typedef struct ntk_inner {
     int64_t d, row_count, count; /* count <= NTK_RUN columns */
     const void *rows, *columns;  /* samples, [., d] */
     const double *row_inverse, *column_inverse; /* 1/|x| */
     void *packed;                /* [NTK_RUN / width][d][width], zeroed once: the columns, normalised and turned by inner_pack */
     void *units;                 /* [NTK_INNER_ROWS, d]: room for the rows, normalised */
-    void *out;                   /* [NTK_INNER_ROWS, NTK_RUN] */
+    void *out;                   /* [NTK_INNER_ROWS, NTK_BLOCK_LD]: signed gaps */
+    double near;                 /* gaps below it ... */
+    bool (*below)[NTK_INNER_ROWS / NTK_INNER_BLOCK]; /* ... occur in these register blocks: [NTK_INNER_PANELS] */
 } ntk_inner;
 #define NTK_INNER_DEPTH 128 /* inputs summed before their sum is added to the others */
 typedef void (*ntk_inner_fn)(const ntk_inner *inner);
@@ -391,15 +401,14 @@ extern const ntk_inner_fn ntk_inner_variants[2][NTK_CPU_COUNT], ntk_inner_pack_v
 /* ---- the first state (start.c) ---------------------------------------------------------------------------------- */
 
 /**
- * The signed gaps of a block, in place of its cosines: gap = 1 - |rho| with the sign of rho, which says all, for rho = ±(1 - gap).
- * Where a cosine is not good enough the gap comes from the vectors.
+ * The signed gaps of a block: gap = 1 - |rho| with the sign of rho, which says all, for rho = ±(1 - gap).  Where a cosine is not good
+ * enough the gap comes from the vectors.
  */
 typedef struct ntk_gaps {
-    const ntk_inner *block;  /* out: cosines in, signed gaps out */
-    const void *products;    /* x·x' of the BLAS [rows, product_ld] from which the cosines are made; NULL: they are there */
+    const ntk_inner *block;  /* its gaps below `near` are taken from the vectors */
+    const void *products;    /* x·x' of the BLAS [rows, product_ld] from which all gaps are made; NULL: inner.c has made them */
     int64_t product_ld;
-    double near;             /* gaps below it are taken from the vectors */
-    bool exact;              /* and then to full relative precision, whatever it costs */
+    bool exact;              /* and those near to full relative precision, whatever it costs */
     int64_t itself;          /* the column that is the same sample as row 0, or NTK_ALL_PAIRS */
 } ntk_gaps;
 typedef void (*ntk_gaps_fn)(const ntk_gaps *g);

@@ -10,6 +10,9 @@
  * a subtraction more.  Every pair is summed in the same order wherever it lies: k upwards within a slice, from 0, then slices upwards.  For near
  * inputs, whose terms have one sign, that leaves an error of about sqrt(d/DEPTH) eps / 4, where one long sum has sqrt(d) eps / 4 (Higham
  * 2002, §4.2).  Distances are one long sum: their error is relative.
+ *
+ * The last slice leaves the signed gaps copysign(1 - |rho|, rho) in the place of the cosines, while they are in registers, and says of each register
+ * block whether one of them is so small that start.c has to look.
  */
 #include "hot.h"
 
@@ -30,6 +33,14 @@
 #define WIDTH (VECTORS * BYTES / (int)sizeof(real)) /* columns at once; divides NTK_RUN */
 
 typedef real vector __attribute__((vector_size(BYTES), aligned(sizeof(real)), may_alias));
+
+#if defined(NTK_HOT_F32)
+typedef int32_t whole __attribute__((vector_size(BYTES), may_alias));
+#define SIGN INT32_MIN
+#else
+typedef int64_t whole __attribute__((vector_size(BYTES), may_alias));
+#define SIGN INT64_MIN
+#endif
 
 /* SIDE inputs of SIDE columns at a time: both sides of the turn in whole cache lines. */
 #define SIDE 16
@@ -66,40 +77,81 @@ static inline void rows_at(const ntk_inner *p, int64_t i, int64_t from, const re
     for (int r = 0; r < ROWS; ++r) x[r] = (const real *)p->units + NTK_MIN(i + r, p->row_count - 1) * p->d + from;
 }
 
-/* out [ROWS, WIDTH] (+)= x panel, over one slice. */
-static inline void block(int64_t depth, const real *const x[ROWS], const real *panel, bool first, real *out)
+static inline void multiply(int64_t depth, const real *const x[ROWS], const real *panel, vector sum[ROWS][VECTORS])
 {
-    vector sum[ROWS][VECTORS] = {0};
     for (int64_t k = 0; k < depth; ++k) {
         const vector *p = (const vector *)(const void *)(panel + k * WIDTH);
         NTK_UNROLL for (int r = 0; r < ROWS; ++r)
             NTK_UNROLL for (int v = 0; v < VECTORS; ++v) sum[r][v] += x[r][k] * p[v];
     }
+}
+
+static bool any_sign(whole w)
+{
+    bool any = false;
+    for (int l = 0; l < BYTES / (int)sizeof(real); ++l) any |= w[l] < 0;
+    return any;
+}
+
+/* out [ROWS, WIDTH] (+)= x panel, over one slice. */
+static inline void block(int64_t depth, const real *const x[ROWS], const real *panel, bool first, real *out)
+{
+    vector sum[ROWS][VECTORS] = {0};
+    multiply(depth, x, panel, sum);
     NTK_UNROLL for (int r = 0; r < ROWS; ++r)
         NTK_UNROLL for (int v = 0; v < VECTORS; ++v) {
-            vector *to = (vector *)(void *)(out + r * NTK_RUN) + v;
+            vector *to = (vector *)(void *)(out + r * NTK_BLOCK_LD) + v;
             if (first) *to = sum[r][v];
             else *to += sum[r][v];
         }
 }
 
+/* The same over the last slice, to signed gaps; is one below `near`? */
+static inline bool last_block(int64_t depth, const real *const x[ROWS], const real *panel, bool first, real near, real *out)
+{
+    vector sum[ROWS][VECTORS] = {0};
+    whole below = {0};
+    multiply(depth, x, panel, sum);
+    NTK_UNROLL for (int r = 0; r < ROWS; ++r)
+        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) {
+            vector *to = (vector *)(void *)(out + r * NTK_BLOCK_LD) + v, rho = sum[r][v], gap;
+            if (!first) rho += *to;
+            gap = 1 - (vector)((whole)rho & ~SIGN);
+            below |= (whole)(gap - near);
+            *to = (vector)(((whole)gap & ~SIGN) | ((whole)rho & SIGN));
+        }
+    return any_sign(below);
+}
+
 static void slice(const ntk_inner *p, int64_t from, int64_t depth)
 {
-    const real *packed = p->packed;
+    const real *packed = p->packed, *x[ROWS];
     real *out = p->out;
     for (int64_t j = 0; j < p->count; j += WIDTH)
         for (int64_t i = 0; i < p->row_count; i += ROWS) {
-            const real *x[ROWS];
             rows_at(p, i, from, x);
-            block(depth, x, packed + j * p->d + from * WIDTH, from == 0, out + i * NTK_RUN + j);
+            block(depth, x, packed + j * p->d + from * WIDTH, from == 0, out + i * NTK_BLOCK_LD + j);
+        }
+}
+
+static void last_slice(const ntk_inner *p, int64_t from, int64_t depth)
+{
+    const real *packed = p->packed, *x[ROWS];
+    real *out = p->out;
+    for (int64_t j = 0; j < p->count; j += WIDTH)
+        for (int64_t i = 0; i < p->row_count; i += ROWS) {
+            rows_at(p, i, from, x);
+            p->below[j / WIDTH][i / ROWS] = last_block(depth, x, packed + j * p->d + from * WIDTH, from == 0, REAL(p->near), out + i * NTK_BLOCK_LD + j);
         }
 }
 
 void NTK_HOT_NAME(inner)(const ntk_inner *p);
 void NTK_HOT_NAME(inner)(const ntk_inner *p)
 {
+    int64_t from = 0;
     normalise_rows(p);
-    for (int64_t from = 0; from < p->d; from += DEPTH) slice(p, from, NTK_MIN(p->d - from, DEPTH));
+    for (; from + DEPTH < p->d; from += DEPTH) slice(p, from, DEPTH);
+    last_slice(p, from, p->d - from);
 }
 
 /* out [ROWS, WIDTH] = ½ |x - panel|², with `opposite` ½ |x + panel|². */
@@ -115,7 +167,7 @@ static inline void distances(int64_t d, const real *const x[ROWS], const real *p
             }
     }
     NTK_UNROLL for (int r = 0; r < ROWS; ++r)
-        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) ((vector *)(void *)(out + r * NTK_RUN))[v] = REAL(0.5) * sum[r][v];
+        NTK_UNROLL for (int v = 0; v < VECTORS; ++v) ((vector *)(void *)(out + r * NTK_BLOCK_LD))[v] = REAL(0.5) * sum[r][v];
 }
 
 void NTK_HOT_NAME(inner_distances)(const ntk_inner *p, int64_t i, int64_t j, bool opposite, void *out);

@@ -41,6 +41,13 @@ static real half_square_distance(int64_t d, const real *x, double scale, const r
     return REAL(0.5) * total;
 }
 
+static int64_t count_below(int64_t count, real near, const real *s)
+{
+    int below = 0;
+    for (int64_t j = 0; j < count; ++j) below += ntk_abs(s[j]) < near;
+    return below;
+}
+
 /* Cosines to signed gaps; how many of them lie below the threshold.  A cosine rounded beyond 1 keeps its sign and gets a small gap. */
 static int64_t to_gaps(int64_t count, real near, real *s)
 {
@@ -114,7 +121,7 @@ static void refine(const ntk_gaps *g, int64_t i, int64_t j, int64_t end, real *s
     for (; j < end; ++j) {
         const real *x = (const real *)b->rows + i * b->d, *y = (const real *)b->columns + j * b->d;
         double sign = signbit(s[j]) ? -1 : 1;
-        if (!(ntk_abs(s[j]) < REAL(g->near))) continue;
+        if (!(ntk_abs(s[j]) < REAL(g->block->near))) continue;
         s[j] = REAL(sign) * (g->exact ? exact_gap(b->d, x, b->row_inverse[i], y, b->column_inverse[j])
                                       : half_square_distance(b->d, x, b->row_inverse[i], y, sign * b->column_inverse[j]));
     }
@@ -129,11 +136,11 @@ static void take_distances(int64_t width, real near, const real *distances, bool
 /* The same for a register block at (i, j) at once, where most of its pairs are near. */
 static void refine_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width, const bool occurs[2])
 {
-    real distances[NTK_INNER_BLOCK * NTK_RUN], *s = (real *)g->block->out + i * NTK_RUN + j;
+    real distances[NTK_INNER_BLOCK * NTK_BLOCK_LD], *s = (real *)g->block->out + i * NTK_BLOCK_LD + j;
     for (int opposite = 0; opposite < 2; ++opposite) {
         if (!occurs[opposite]) continue;
         NTK_HOT_NAME(inner_distances)(g->block, i, j, opposite, distances);
-        for (int r = 0; r < NTK_INNER_BLOCK; ++r) take_distances(width, REAL(g->near), distances + r * NTK_RUN, opposite, s + r * NTK_RUN);
+        for (int r = 0; r < NTK_INNER_BLOCK; ++r) take_distances(width, REAL(g->block->near), distances + r * NTK_BLOCK_LD, opposite, s + r * NTK_BLOCK_LD);
     }
 }
 
@@ -143,18 +150,18 @@ static void find_signs(int64_t width, real near, const real *s, bool occurs[2])
         if (ntk_abs(s[j]) < near) occurs[signbit(s[j]) != 0] = true;
 }
 
-static void gaps_of_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width)
+/* A register block in which small gaps occur. */
+static void refine_some(const ntk_gaps *g, int64_t i, int64_t j, int64_t width)
 {
-    real *s = (real *)g->block->out + i * NTK_RUN + j, near = REAL(g->near);
+    real *s = (real *)g->block->out + i * NTK_BLOCK_LD + j, near = REAL(g->block->near);
     int64_t below = 0, end = NTK_MIN(j + width, g->block->count);
     bool occurs[2] = {false, false};
-    for (int r = 0; r < NTK_INNER_BLOCK; ++r) below += to_gaps(width, near, s + r * NTK_RUN);
-    if (below == 0) return;
+    for (int r = 0; r < NTK_INNER_BLOCK; ++r) below += count_below(width, near, s + r * NTK_BLOCK_LD);
     if (g->exact || below * DENSE < NTK_INNER_BLOCK * width) {
-        for (int64_t r = 0; r < NTK_MIN(NTK_INNER_BLOCK, g->block->row_count - i); ++r) refine(g, i + r, j, end, s + r * NTK_RUN - j);
+        for (int64_t r = 0; r < NTK_MIN(NTK_INNER_BLOCK, g->block->row_count - i); ++r) refine(g, i + r, j, end, s + r * NTK_BLOCK_LD - j);
         return;
     }
-    for (int r = 0; r < NTK_INNER_BLOCK; ++r) find_signs(width, near, s + r * NTK_RUN, occurs);
+    for (int r = 0; r < NTK_INNER_BLOCK; ++r) find_signs(width, near, s + r * NTK_BLOCK_LD, occurs);
     refine_block(g, i, j, width, occurs);
 }
 
@@ -162,10 +169,10 @@ static void gaps_of_block(const ntk_gaps *g, int64_t i, int64_t j, int64_t width
 static void gaps_of_row(const ntk_gaps *g, int64_t i)
 {
     const real *products = (const real *)g->products + i * g->product_ld;
-    real *s = (real *)g->block->out + i * NTK_RUN;
+    real *s = (real *)g->block->out + i * NTK_BLOCK_LD;
     double inverse = g->block->row_inverse[i];
     for (int64_t j = 0; j < g->block->count; ++j) s[j] = REAL((double)products[j] * inverse * g->block->column_inverse[j]);
-    if (to_gaps(g->block->count, REAL(g->near), s) > 0) refine(g, i, 0, g->block->count, s);
+    if (to_gaps(g->block->count, REAL(g->block->near), s) > 0) refine(g, i, 0, g->block->count, s);
 }
 
 /* A sample and itself: exactly 0, whatever was rounded. */
@@ -174,7 +181,7 @@ static void set_itself(const ntk_gaps *g)
     real *s = g->block->out;
     for (int64_t i = 0; i < g->block->row_count; ++i) {
         int64_t j = g->itself + i;
-        if (g->itself != NTK_ALL_PAIRS && j >= 0 && j < g->block->count) s[i * NTK_RUN + j] = g->block->row_inverse[i] == 0 ? 1 : 0;
+        if (g->itself != NTK_ALL_PAIRS && j >= 0 && j < g->block->count) s[i * NTK_BLOCK_LD + j] = g->block->row_inverse[i] == 0 ? 1 : 0;
     }
 }
 
@@ -184,7 +191,8 @@ void NTK_HOT_NAME(gaps)(const ntk_gaps *g)
     int64_t width = NTK_HOT_NAME(inner_width)(), rows = g->block->row_count;
     for (int64_t i = 0; g->products && i < rows; ++i) gaps_of_row(g, i);
     for (int64_t i = 0; !g->products && i < rows; i += NTK_INNER_BLOCK)
-        for (int64_t j = 0; j < g->block->count; j += width) gaps_of_block(g, i, j, width);
+        for (int64_t j = 0; j < g->block->count; j += width)
+            if (g->block->below[j / width][i / NTK_INNER_BLOCK]) refine_some(g, i, j, width);
     set_itself(g);
 }
 

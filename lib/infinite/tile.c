@@ -1,10 +1,10 @@
 /*
  * Runs a reading over a tile of pairs.
  *
- *   1  x·x' of all pairs: of many inputs by the BLAS, into the place of the results; of fewer inputs the cosines, block by block in step 3
+ *   1  x·x' of all pairs: of many inputs by the BLAS, into the place of the results; of fewer inputs block by block in step 3
  *   2  per side: alpha at every step and what else the plans want per sample (the tables)
- *   3  block by block, in parallel: cosines become gaps (start.c), runs of NTK_RUN pairs go through the whole program while they are in the
- *      cache, or through the polynomials of a chain (chain.c), and what is symmetric is written a second time from there (turn.c)
+ *   3  block by block, in parallel: gaps (inner.c, start.c), runs of NTK_RUN pairs go through the whole program while they are in the
+ *      cache, or through the polynomials of a chain (chain.c), and a block of results goes to its places (place.c)
  *
  * Tables are made in double and rounded once to the type of the run.
  */
@@ -59,6 +59,7 @@ typedef struct tile_job {
     int64_t product_ld;
     double near; /* start.c */
     bool exact;
+    bool stream; /* results go past the caches */
     char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
     atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
@@ -74,10 +75,23 @@ static char *slot_of(const tile_job *j, char *slots, int slot)
     return slots + (int64_t)slot * 3 * NTK_RUN * (int64_t)j->size;
 }
 
-/* The gaps of a block stand behind the slots; then room of inner.c: the rows, normalised, and the packed columns. */
+#define BLOCK_NUMBERS (NTK_INNER_ROWS * (int64_t)NTK_BLOCK_LD)
+
+/* The gaps of a block stand behind the slots; then a second block; then room of inner.c: the rows, normalised, and the packed columns. */
 static char *gaps_of(const tile_job *j, char *slots)
 {
     return slot_of(j, slots, j->r->slots + 1);
+}
+
+/* Results of a block: of one kind in the place of the gaps, which each row needs no more once it has them; NNGPs beside NTKs in the second block. */
+static char *results_of(const tile_job *j, char *slots, bool ntk)
+{
+    return at(gaps_of(j, slots), !ntk && j->out->ntk ? BLOCK_NUMBERS : 0, j->size);
+}
+
+static int64_t row_in_block(int64_t i)
+{
+    return i % NTK_INNER_ROWS * NTK_BLOCK_LD;
 }
 
 /* The pair of row i with itself in the run at `first`, or a number that is none of it. */
@@ -90,7 +104,7 @@ static void start_run(const tile_job *j, int64_t i, int64_t count, char *slots)
 {
     ntk_start s = {
         .count = count,
-        .gaps = at(gaps_of(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size),
+        .gaps = at(gaps_of(j, slots), row_in_block(i), j->size),
         .rho = slots,
         .gap = at(slots, NTK_RUN, j->size),
         .theta = at(slots, 2 * NTK_RUN, j->size),
@@ -103,7 +117,7 @@ static void run_program(const tile_job *j, const ntk_run *run)
     for (int64_t i = 0; i < j->r->network->n_steps; ++i) j->r->plans[i].pairs[j->dtype](&j->r->plans[i], run);
 }
 
-/* Numbers of one result to their place; the first that is not finite is remembered. */
+/* Numbers of one result; the first that is not finite is remembered. */
 static void take(tile_job *j, const ntk_take *t, int64_t i, int64_t first)
 {
     if (ntk_take_variants[j->dtype][j->r->cpu](t)) return;
@@ -115,16 +129,15 @@ static void take_results(tile_job *j, const ntk_run *run, int64_t i, int64_t fir
     const ntk_results *out = j->out;
     int result = j->r->network->result, slot = j->r->natures[result].slot;
     char *state = slot_of(j, run->slots, slot);
-    int64_t where = i * out->ld + first;
     ntk_take theta = {.count = count, .values = at(state, 2 * NTK_RUN, j->size)}, rho = {.count = count, .values = state};
     if (out->ntk) {
-        theta.out = at(out->ntk, where, j->size);
+        theta.out = at(results_of(j, run->slots, true), row_in_block(i), j->size);
         take(j, &theta, i, first);
     }
     if (out->nngp) {
         rho.alpha = at(run->row, result * run->row_stride, j->size);
         rho.beta = at(run->column, result * run->column_stride, j->size);
-        rho.out = at(out->nngp, where, j->size);
+        rho.out = at(results_of(j, run->slots, false), row_in_block(i), j->size);
         take(j, &rho, i, first);
     }
 }
@@ -158,14 +171,14 @@ static void one_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
 /* A row of a chain, kind by kind: the NNGP by the lengths of the result, the NTK by those of the input, where the tables begin. */
 static void chain_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *slots)
 {
-    void *const planes[2] = {j->out->nngp, j->out->ntk};
-    ntk_chain_row row = {.count = count, .gaps = at(gaps_of(j, slots), i % NTK_INNER_ROWS * NTK_RUN, j->size)};
+    const void *planes[2] = {j->out->nngp, j->out->ntk};
+    ntk_chain_row row = {.count = count, .gaps = at(gaps_of(j, slots), row_in_block(i), j->size)};
     for (row.what = 0; row.what < 2; ++row.what) {
         int64_t column = row.what == 0 ? j->r->network->result : 0;
         if (!planes[row.what]) continue;
         row.alpha = at(j->row_table, column * j->rows->n + i, j->size);
         row.beta = at(j->column_table, column * j->columns->n + first, j->size);
-        row.out = at(planes[row.what], i * j->out->ld + first, j->size);
+        row.out = at(results_of(j, slots, row.what == 1), row_in_block(i), j->size);
         if (ntk_chain_variants[j->dtype][j->r->cpu](j->r->chain, &row)) continue;
         atomic_store(&j->bad, i * j->columns->n + first + ntk_find_not_finite(j->dtype, row.out, count));
     }
@@ -179,7 +192,9 @@ static void any_run(tile_job *j, int64_t i, int64_t first, int64_t count, char *
 
 /* ---- the tile -------------------------------------------------------------------------------------------------- */
 
-static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t first, char *slots)
+typedef bool near_blocks[NTK_INNER_PANELS][NTK_INNER_ROWS / NTK_INNER_BLOCK];
+
+static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t first, char *slots, near_blocks below)
 {
     return (ntk_inner){
         .d = j->d,
@@ -190,22 +205,11 @@ static ntk_inner inner_of(const tile_job *j, int64_t row, int64_t rows, int64_t 
         .row_inverse = j->rows->inverse + row,
         .column_inverse = j->columns->inverse + first,
         .out = gaps_of(j, slots),
-        .units = at(gaps_of(j, slots), NTK_INNER_ROWS * NTK_RUN, j->size),
-        .packed = at(gaps_of(j, slots), NTK_INNER_ROWS * (NTK_RUN + j->d), j->size),
+        .near = j->near,
+        .below = below,
+        .units = at(gaps_of(j, slots), 2 * BLOCK_NUMBERS, j->size),
+        .packed = at(gaps_of(j, slots), 2 * BLOCK_NUMBERS + NTK_INNER_ROWS * j->d, j->size),
     };
-}
-
-/* Rows [row, row + rows) of the run at `first`, to their places above the diagonal. */
-static void mirror(const tile_job *j, void *plane, int64_t row, int64_t rows, int64_t first)
-{
-    int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first), ld = j->out->ld;
-    if (!plane || !j->out->mirror) return;
-    if (first + count <= row + j->diagonal) {
-        ntk_turn turn = {rows, count, ld, at(plane, row * ld + first, j->size), at(plane, (first - j->diagonal) * ld + row + j->diagonal, j->size)};
-        ntk_turn_variants[j->dtype][j->r->cpu](&turn);
-    } else {
-        ntk_mirror_block(j->dtype, plane, ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
-    }
 }
 
 /* Columns of the run that row i has. */
@@ -213,6 +217,35 @@ static int64_t run_length(const tile_job *j, int64_t i, int64_t first)
 {
     int64_t n = j->diagonal == NTK_ALL_PAIRS ? j->columns->n : NTK_MIN(j->columns->n, i + j->diagonal + 1);
     return NTK_MIN((int64_t)NTK_RUN, n - first);
+}
+
+/* Do rows from `row` on have all pairs of the run, and none of them a mirror image among them? */
+static bool is_whole(const tile_job *j, int64_t row, int64_t first)
+{
+    return j->diagonal == NTK_ALL_PAIRS || NTK_MIN(first + NTK_RUN, j->columns->n) <= row + j->diagonal;
+}
+
+/* A row of results to its place, while the next one is computed. */
+static void lay_row(const tile_job *j, char *slots, int64_t i, int64_t first, int64_t count, bool stream)
+{
+    void *planes[2] = {j->out->nngp, j->out->ntk};
+    for (int ntk = 0; ntk < 2; ++ntk) {
+        ntk_place place = {1, count, at(results_of(j, slots, ntk), row_in_block(i), j->size), at(planes[ntk], i * j->out->ld + first, j->size), j->out->ld, stream};
+        if (planes[ntk]) ntk_lay_variants[j->dtype][j->r->cpu](&place);
+    }
+}
+
+/* Rows [row, row + rows) of the run at `first`, a second time above the diagonal. */
+static void mirror_block(const tile_job *j, char *slots, int64_t row, int64_t rows, int64_t first)
+{
+    void *planes[2] = {j->out->nngp, j->out->ntk};
+    int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first), ld = j->out->ld;
+    for (int ntk = 0; ntk < 2; ++ntk) {
+        ntk_place place = {rows, count, results_of(j, slots, ntk), at(planes[ntk], (first - j->diagonal) * ld + row + j->diagonal, j->size), ld, j->stream};
+        if (!planes[ntk]) continue;
+        if (is_whole(j, row, first)) ntk_turn_variants[j->dtype][j->r->cpu](&place);
+        else ntk_mirror_block(j->dtype, planes[ntk], ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
+    }
 }
 
 static ntk_status job_result(ntk_context *ctx, const tile_job *j)
@@ -227,18 +260,22 @@ static ntk_status job_result(ntk_context *ctx, const tile_job *j)
 static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, char *slots)
 {
     int64_t rows = NTK_MIN((int64_t)NTK_INNER_ROWS, j->rows->n - row);
-    ntk_inner inner = inner_of(j, row, rows, first, slots);
+    near_blocks below;
+    ntk_inner inner = inner_of(j, row, rows, first, slots, below);
     ntk_gaps gaps = {.block = &inner, .products = j->products ? at(j->products, row * j->product_ld + first, j->size) : NULL, .product_ld = j->product_ld,
-                     .near = j->near, .exact = j->exact, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
+                     .exact = j->exact, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
     if (run_length(j, row + rows - 1, first) <= 0) return;
     if (!j->products && !*packed) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
     if (!j->products) ntk_inner_variants[j->dtype][j->r->cpu](&inner);
     *packed = true;
     ntk_gaps_variants[j->dtype][j->r->cpu](&gaps);
-    for (int64_t i = row; i < row + rows; ++i)
-        if (run_length(j, i, first) > 0) any_run(j, i, first, run_length(j, i, first), slots);
-    mirror(j, j->out->ntk, row, rows, first);
-    mirror(j, j->out->nngp, row, rows, first);
+    for (int64_t i = row; i < row + rows; ++i) {
+        int64_t count = run_length(j, i, first);
+        if (count <= 0) continue;
+        any_run(j, i, first, count, slots);
+        lay_row(j, slots, i, first, count, j->stream && is_whole(j, row, first));
+    }
+    if (j->out->mirror) mirror_block(j, slots, row, rows, first);
 }
 
 static int64_t row_blocks(const tile_job *j)
@@ -255,6 +292,7 @@ static void some_blocks(void *user, int64_t begin, int64_t end, int worker)
         packed = packed && b % row_blocks(j) != 0;
         one_block(j, b % row_blocks(j) * NTK_INNER_ROWS, b / row_blocks(j) * NTK_RUN, &packed, slots);
     }
+    atomic_thread_fence(memory_order_seq_cst); /* streamed lines are in no order with other stores until then */
 }
 
 /* Few chunks pack little, many balance better. */
@@ -272,10 +310,12 @@ static void some_samples(void *user, int64_t begin, int64_t end, int worker)
     char *slots = j->scratch + worker * j->scratch_size, *gaps = gaps_of(j, slots);
     for (int64_t i = begin; i < end; ++i) {
         double gap = j->rows->inverse[i] == 0;
-        char *place = at(gaps, i % NTK_INNER_ROWS * NTK_RUN, j->size);
+        char *place = at(gaps, row_in_block(i), j->size);
         if (j->dtype == NTK_F64) memcpy(place, &gap, sizeof gap);
         else memcpy(place, &(float){(float)gap}, sizeof(float));
         any_run(j, i, i, 1, slots);
+        if (j->out->ntk) memcpy(at(j->out->ntk, i, j->size), at(results_of(j, slots, true), row_in_block(i), j->size), j->size);
+        if (j->out->nngp) memcpy(at(j->out->nngp, i, j->size), at(results_of(j, slots, false), row_in_block(i), j->size), j->size);
     }
 }
 
@@ -290,7 +330,7 @@ static double near_of(const tile_job *j)
 
 static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
 {
-    return ((r->slots + 1) * 3 + NTK_INNER_ROWS) * NTK_RUN + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
+    return (r->slots + 1) * 3 * NTK_RUN + 2 * BLOCK_NUMBERS + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
 }
 
 static bool jumps_at(const ntk_layer *layer)
@@ -311,11 +351,14 @@ static bool wants_exact_gaps(const ntk_reading *r)
     return jumps > 0 && activations > 1;
 }
 
+#define CACHED_BYTES 8e6 /* a matrix of ld² numbers that is larger leaves the caches before anyone reads it */
+
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
     j->near = near_of(j);
     j->exact = wants_exact_gaps(j->r);
+    j->stream = (double)j->out->ld * (double)j->out->ld * (double)j->size > CACHED_BYTES;
     j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
@@ -339,6 +382,11 @@ static void close_job(tile_job *j)
  * columns no longer fit the cache.
  */
 #define FEW_INPUTS 1024
+
+int64_t ntk_reading_tile_rows(const ntk_reading *r, int64_t d)
+{
+    return r->chain && d <= FEW_INPUTS ? 1024 : 512;
+}
 
 double ntk_reading_tile_bytes(const ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, int64_t m, int64_t n)
 {

@@ -50,6 +50,7 @@ ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *network,
     NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(ntk_kernel_new(ctx, &ntk_infinite_kernel, &k));
     NTK_TRY(ntk_reading_create(ctx, network, o.dropout, &k->reading));
+    k->tile = ntk_reading_tile_rows(k->reading, ntk_network_input_size(network));
     k->wide = wide_tile(k->reading);
     if (k->reading->spatial) k->class = &ntk_spatial_kernel;
     if (k->reading->spatial) k->tile = k->wide = SPATIAL_TILE;

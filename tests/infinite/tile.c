@@ -139,10 +139,38 @@ static void single_precision_overflow_is_an_error(void **state)
     close_fixture(f);
 }
 
+/* So large that results go past the caches: as an ordinary matrix of two data sets, and symmetric. */
+static void large_results(void **state)
+{
+    enum { LARGE = 1043 };
+    fixture *f = open_fixture(*state);
+    double *x = malloc(LARGE * D * sizeof *x), *k = calloc(LARGE * LARGE, sizeof *k), *whole = calloc(LARGE * LARGE, sizeof *whole), *g = calloc(LARGE * LARGE, sizeof *g);
+    ntk_array ax = ntk_matrix_f64(x, LARGE, D), ak = ntk_matrix_f64(k, LARGE, LARGE), aw = ntk_matrix_f64(whole, LARGE, LARGE), ag = ntk_matrix_f64(g, LARGE, LARGE);
+    ntk_request symmetric = {NTK_REQUEST_INIT, .ntk = &ak, .nngp = &ag}, both = {NTK_REQUEST_INIT, .ntk = &aw};
+    assert_true(x && k && whole && g);
+    kit_random(5, LARGE * D, x);
+    kit_ok(*state, ntk_kernel_eval(*state, f->kernel, &ax, NULL, &symmetric));
+    kit_ok(*state, ntk_kernel_eval(*state, f->kernel, &ax, &ax, &both));
+    for (int i = 0; i < LARGE; ++i)
+        for (int j = 0; j < LARGE; ++j) {
+            kit_near(k[i * LARGE + j], whole[i * LARGE + j], 1e-14);
+            assert_true(k[i * LARGE + j] == k[j * LARGE + i] && g[i * LARGE + j] == g[j * LARGE + i]);
+        }
+    for (int i = 0; i < N; i += 100) { /* alone */
+        ntk_array a = ntk_matrix_f64(x + i * D, 1, D), b = ntk_matrix_f64(x + (LARGE - 1) * D, 1, D), one = ntk_matrix_f64(whole, 1, 1), nngp = ntk_matrix_f64(whole + 1, 1, 1);
+        ntk_request r = {NTK_REQUEST_INIT, .ntk = &one, .nngp = &nngp};
+        kit_ok(*state, ntk_kernel_eval(*state, f->kernel, &a, &b, &r));
+        kit_near(k[i * LARGE + LARGE - 1], whole[0], 1e-14);
+        kit_near(g[i * LARGE + LARGE - 1], whole[1], 1e-14);
+    }
+    free(g), free(whole), free(k), free(x);
+    close_fixture(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(a_pair_does_not_depend_on_its_neighbours), kit_test(the_diagonal_alone), kit_test(layers_add_up_to_the_kernel),
+        kit_test(a_pair_does_not_depend_on_its_neighbours), kit_test(large_results), kit_test(the_diagonal_alone), kit_test(layers_add_up_to_the_kernel),
         kit_test(instruction_sets_agree), kit_test(threads_do_not_change_a_bit), kit_test(single_precision_overflow_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
