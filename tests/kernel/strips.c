@@ -1,4 +1,5 @@
-/* Kernels and grams by strips of J against loops over the rows of J: every rule of outputs, each layer, one set and two, with and without D. */
+/* Kernels and grams by strips of J against loops over the rows of J: every rule of outputs, each layer, one set and two, with and without D; in f64
+ * and, at the same numbers, in f32. */
 #include "kernel.h"
 #include "kit.h"
 
@@ -23,7 +24,37 @@ typedef struct model {
     ntk_optimizer *optimizer;
     int64_t p, d;
     double *theta, *x, *j; /* x [M], and J D^-1/2 on it [M o, p] */
+    float *narrow_theta, *narrow_x; /* the same numbers */
 } model;
+
+/* The two functions in f32 (lib/core/real.h). */
+ntk_status ntk_strips_block_f32(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b, int64_t column,
+                                int64_t n, const ntk_tile *tile);
+ntk_status ntk_strips_diagonal_f32(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
+
+/* Sums of at most 150 products of chains of a few steps: 1e-13, and 200 u of the largest. */
+static const double bounds[] = {[NTK_F64] = 1e-13, [NTK_F32] = 200 * 0x1p-24};
+
+/* Rounds to floats and copies them. */
+static float *narrow(int64_t count, double *values)
+{
+    float *f = calloc((size_t)count + 1, sizeof *f);
+    assert_non_null(f);
+    for (int64_t i = 0; i < count; ++i) values[i] = f[i] = (float)values[i];
+    return f;
+}
+
+/* Results that lie as floats become doubles in place. */
+static void widen(ntk_dtype dtype, int64_t count, double *values)
+{
+    const float *f = (const float *)(const void *)values;
+    double *wide = calloc((size_t)count + 1, sizeof *wide);
+    if (dtype == NTK_F32) {
+        for (int64_t i = 0; i < count; ++i) wide[i] = (double)f[i];
+        memcpy(values, wide, (size_t)count * sizeof *wide);
+    }
+    free(wide);
+}
 
 static double *numbers(uint64_t seed, int64_t count)
 {
@@ -46,6 +77,8 @@ static void open_model(ntk_context *ctx, const char *json, bool with_d, model *w
     ndim = ntk_network_input(w->network, shape + 1);
     w->theta = numbers(1, w->p);
     w->x = numbers(2, M * w->d);
+    w->narrow_theta = narrow(w->p, w->theta);
+    w->narrow_x = narrow(M * w->d, w->x);
     w->j = numbers(3, M * O * w->p);
     d = numbers(4, w->p);
     for (int64_t i = 0; i < w->p; ++i) d[i] = 0.5 + d[i] * d[i];
@@ -68,6 +101,8 @@ static void close_model(model *w)
     free(w->j);
     free(w->x);
     free(w->theta);
+    free(w->narrow_x);
+    free(w->narrow_theta);
 }
 
 /* The block of samples [row, row + m) and [column, column + n) by loops, of one layer (-1: all), into the shape of `outputs`. */
@@ -92,53 +127,62 @@ static void naive(const model *w, ntk_outputs outputs, int64_t layer, int64_t ro
                 }
 }
 
-static ntk_kernel *kernel_of(ntk_context *ctx, const model *w, ntk_outputs outputs)
+static ntk_kernel *kernel_of(ntk_context *ctx, const model *w, ntk_dtype dtype, ntk_outputs outputs)
 {
     ntk_kernel *k;
-    ntk_array theta = ntk_vector_f64(w->theta, w->p);
+    ntk_array theta = ntk_array_dense(dtype == NTK_F64 ? (void *)w->theta : (void *)w->narrow_theta, dtype, 1, &w->p);
     kit_ok(ctx, ntk_kernel_empirical(ctx, w->network, &theta, w->optimizer, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = outputs, .algorithm = NTK_ALGORITHM_CONTRACTION}, &k));
     return k;
 }
 
-/* A block and its layers; sums of at most 150 products: 1e-13 of the largest. */
-static void check_block(ntk_context *ctx, const model *w, ntk_outputs outputs, int64_t row, int64_t m, int64_t column, int64_t n)
+static ntk_points points_of(const model *w, ntk_dtype dtype)
+{
+    return (ntk_points){.dtype = dtype, .n = M, .d = w->d, .x = dtype == NTK_F64 ? (void *)w->x : (void *)w->narrow_x};
+}
+
+/* A block and its layers. */
+static void check_block(ntk_context *ctx, const model *w, ntk_dtype dtype, ntk_outputs outputs, int64_t row, int64_t m, int64_t column, int64_t n)
 {
     enum { MOST = M * M * O * O, LAYERS = 3 };
     static double sum[MOST], layers[LAYERS * MOST], want[MOST];
-    ntk_kernel *k = kernel_of(ctx, w, outputs);
-    ntk_points points = {.dtype = NTK_F64, .n = M, .d = w->d, .x = w->x};
+    ntk_kernel *k = kernel_of(ctx, w, dtype, outputs);
+    ntk_points points = points_of(w, dtype);
     int64_t width = outputs == NTK_OUTPUTS_TRACE ? n : n * O, count = outputs == NTK_OUTPUTS_FULL ? m * n * O * O : m * width;
     for (int with_layers = 0; with_layers < 2; ++with_layers) {
         ntk_tile tile = {.ntk = sum, .layers = with_layers ? layers : NULL, .ld = width, .layer_stride = MOST};
         kit_random(5, MOST, sum);
         kit_random(6, LAYERS * MOST, layers);
-        kit_ok(ctx, ntk_strips_block(ctx, k, &points, row, m, &points, column, n, &tile));
+        kit_ok(ctx, (dtype == NTK_F64 ? ntk_strips_block : ntk_strips_block_f32)(ctx, k, &points, row, m, &points, column, n, &tile));
+        widen(dtype, count, sum);
+        if (with_layers) widen(dtype, LAYERS * MOST, layers);
         naive(w, outputs, -1, row, m, column, n, want);
-        kit_close(count, sum, want, 1e-13);
+        kit_close(count, sum, want, bounds[dtype]);
         for (int l = 0; with_layers && l < LAYERS; ++l) {
             naive(w, outputs, l, row, m, column, n, want);
-            kit_close(count, layers + l * MOST, want, 1e-13);
+            kit_close(count, layers + l * MOST, want, bounds[dtype]);
         }
     }
     ntk_kernel_destroy(k);
 }
 
-static void check_diagonal(ntk_context *ctx, const model *w, ntk_outputs outputs)
+static void check_diagonal(ntk_context *ctx, const model *w, ntk_dtype dtype, ntk_outputs outputs)
 {
     enum { LAYERS = 3 };
     double sum[M * O], layers[LAYERS * M * O], k[M * M * O * O];
-    ntk_kernel *kernel = kernel_of(ctx, w, outputs);
-    ntk_points points = {.dtype = NTK_F64, .n = M, .d = w->d, .x = w->x};
+    ntk_kernel *kernel = kernel_of(ctx, w, dtype, outputs);
+    ntk_points points = points_of(w, dtype);
     int64_t each = outputs == NTK_OUTPUTS_TRACE ? 1 : O;
     ntk_tile tile = {.ntk = sum, .layers = layers, .ld = each, .layer_stride = M * O};
-    kit_ok(ctx, ntk_strips_diagonal(ctx, kernel, &points, 1, M - 1, &tile));
+    kit_ok(ctx, (dtype == NTK_F64 ? ntk_strips_diagonal : ntk_strips_diagonal_f32)(ctx, kernel, &points, 1, M - 1, &tile));
+    widen(dtype, (M - 1) * each, sum);
+    widen(dtype, LAYERS * M * O, layers);
     for (int l = -1; l < LAYERS; ++l) {
         double want[M * O];
         naive(w, outputs, l, 0, M, 0, M, k);
         for (int64_t i = 0; i < M - 1; ++i)
             for (int64_t q = 0; q < each; ++q)
                 want[i * each + q] = outputs == NTK_OUTPUTS_FULL ? k[((i + 1) * O + q) * M * O + (i + 1) * O + q] : k[((i + 1) * M + i + 1) * each + q];
-        kit_close((M - 1) * each, l < 0 ? sum : layers + l * M * O, want, 1e-13);
+        kit_close((M - 1) * each, l < 0 ? sum : layers + l * M * O, want, bounds[dtype]);
     }
     ntk_kernel_destroy(kernel);
 }
@@ -150,12 +194,13 @@ static void check_model(ntk_context *ctx, const char *json, bool with_d, uint64_
     model w;
     open_model(ctx, json, with_d, &w);
     ctx->options.memory_limit = limit;
-    for (int i = 0; i < 3; ++i) {
-        check_block(ctx, &w, all[i], 0, M, 0, M);
-        check_block(ctx, &w, all[i], 2, 3, 2, 3);
-        check_block(ctx, &w, all[i], 2, M - 2, 0, 2);
-        check_block(ctx, &w, all[i], 0, 2, 0, M);
-        check_diagonal(ctx, &w, all[i]);
+    for (int i = 0; i < 6; ++i) {
+        ntk_dtype dtype = i / 3 ? NTK_F32 : NTK_F64;
+        check_block(ctx, &w, dtype, all[i % 3], 0, M, 0, M);
+        check_block(ctx, &w, dtype, all[i % 3], 2, 3, 2, 3);
+        check_block(ctx, &w, dtype, all[i % 3], 2, M - 2, 0, 2);
+        check_block(ctx, &w, dtype, all[i % 3], 0, 2, 0, M);
+        check_diagonal(ctx, &w, dtype, all[i % 3]);
     }
     ctx->options.memory_limit = 0;
     close_model(&w);
