@@ -10,42 +10,51 @@
  * network-format.md; Adam does not see the size of a gradient, so there r scales its step.  A layer with r = 0 stays.
  */
 #include "train.h"
+#include "real.h"
 
 #include <math.h>
 
-static void descend(ntk_trainer *t, int64_t begin, int64_t end, double rate)
+/* The arrays of a trainer in their type.  Each number is computed in f64 and rounded once. */
+typedef struct state {
+    real *theta, *first, *second;
+    const real *g;
+} state;
+
+static void descend(const ntk_trainer *t, const state *s, int64_t begin, int64_t end, double rate)
 {
-    for (int64_t j = begin; j < end; ++j) t->theta[j] -= rate * t->g[j] / ntk_optimizer_d(t->optimizer, j);
+    for (int64_t j = begin; j < end; ++j) s->theta[j] = (real)(s->theta[j] - rate * s->g[j] / ntk_optimizer_d(t->optimizer, j));
 }
 
-static void descend_with_momentum(ntk_trainer *t, int64_t begin, int64_t end, double rate)
+static void descend_with_momentum(const ntk_trainer *t, const state *s, int64_t begin, int64_t end, double rate)
 {
     for (int64_t j = begin; j < end; ++j) {
-        t->first[j] = t->beta1 * t->first[j] + t->g[j];
-        t->theta[j] -= rate * t->first[j] / ntk_optimizer_d(t->optimizer, j);
+        s->first[j] = (real)(t->beta1 * s->first[j] + s->g[j]);
+        s->theta[j] = (real)(s->theta[j] - rate * s->first[j] / ntk_optimizer_d(t->optimizer, j));
     }
 }
 
-static void descend_by_adam(ntk_trainer *t, int64_t begin, int64_t end, double rate)
+static void descend_by_adam(const ntk_trainer *t, const state *s, int64_t begin, int64_t end, double rate)
 {
     double weight1 = ntk_adam_weight(t->beta1, t->steps + 1), weight2 = ntk_adam_weight(t->beta2, t->steps + 1);
     for (int64_t j = begin; j < end; ++j) {
-        t->first[j] = t->beta1 * t->first[j] + (1 - t->beta1) * t->g[j];
-        t->second[j] = t->beta2 * t->second[j] + (1 - t->beta2) * (t->g[j] * t->g[j]);
-        t->theta[j] -= rate * (t->first[j] / weight1) / (sqrt(t->second[j] / weight2) + t->epsilon);
+        double g = s->g[j];
+        s->first[j] = (real)(t->beta1 * s->first[j] + (1 - t->beta1) * g);
+        s->second[j] = (real)(t->beta2 * s->second[j] + (1 - t->beta2) * (g * g));
+        s->theta[j] = (real)(s->theta[j] - rate * (s->first[j] / weight1) / (sqrt(s->second[j] / weight2) + t->epsilon));
     }
 }
 
-typedef void (*descent)(ntk_trainer *t, int64_t begin, int64_t end, double rate);
+typedef void (*descent)(const ntk_trainer *t, const state *s, int64_t begin, int64_t end, double rate);
 static const descent descents[] = {descend, descend_with_momentum, descend_by_adam}; /* by ntk_descent */
 
 ntk_status ntk_trainer_step(ntk_context *ctx, ntk_trainer *t)
 {
     ntk_status status;
+    state now = {t->theta, t->first, t->second, t->g};
     NTK_TRY(ntk_trainer_evaluate(ctx, t));
     for (int64_t i = 0; i < t->network->n_steps; ++i) {
         const ntk_step *s = &t->network->steps[i];
-        if (s->parametric >= 0 && s->rate > 0) descents[t->descent](t, s->offset, s->offset + s->n_parameters, t->rate * s->rate);
+        if (s->parametric >= 0 && s->rate > 0) descents[t->descent](t, &now, s->offset, s->offset + s->n_parameters, t->rate * s->rate);
     }
     ++t->steps;
     t->evaluated = false;

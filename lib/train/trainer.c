@@ -12,6 +12,9 @@
 #define BETA2 0.999
 #define EPSILON 1e-8
 
+typedef ntk_status (*work)(ntk_context *ctx, ntk_trainer *t);
+static const work evaluations[2] = NTK_BOTH(ntk_trainer_evaluate), steps_by_type[2] = NTK_BOTH(ntk_trainer_step);
+
 /* ---- options --------------------------------------------------------------------------------------------------- */
 
 static bool keeps_first(ntk_descent d)
@@ -57,26 +60,47 @@ static ntk_status read_options(ntk_context *ctx, const ntk_trainer_options *opti
     t->descent = o.descent;
     t->divisor = ntk_loss_divisor(o.loss, o.loss_scale, t->n, t->o);
     t->optimizer = ntk_retain(o.optimizer);
-    if (o.linearised) NTK_TRY(NTK_NEW_RAW(ctx, t->p, &t->start));
+    if (o.linearised) NTK_TRY(ntk_allocate_raw(ctx, t->p, ntk_dtype_size(t->dtype), &t->start));
 done:
     return status;
 }
 
 /* ---- the handle ------------------------------------------------------------------------------------------------ */
 
+/* A dense copy in f64 of an array of either type. */
+static ntk_status copy_wide(ntk_context *ctx, const ntk_array *a, double **copy)
+{
+    ntk_status status;
+    int64_t count = ntk_array_size(a);
+    void *dense = NULL;
+    *copy = NULL;
+    NTK_TRY(ntk_copy_dense(ctx, a, &dense));
+    if (a->dtype == NTK_F64) {
+        *copy = dense;
+        return NTK_OK;
+    }
+    NTK_TRY(NTK_NEW_RAW(ctx, count, copy));
+    for (int64_t i = 0; i < count; ++i) (*copy)[i] = (double)((const float *)dense)[i];
+done:
+    ntk_free(dense);
+    return status;
+}
+
 static ntk_status copy_data(ntk_context *ctx, const ntk_array *theta, const ntk_array *x, const ntk_array *y, ntk_trainer *t)
 {
     ntk_status status;
     NTK_TRY(ntk_finite_check_network(ctx, t->network));
-    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_F64, NTK_SHAPE(t->p)));
+    NTK_TRY(ntk_check_real(ctx, "theta", theta));
+    t->dtype = theta->dtype;
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, t->dtype, NTK_SHAPE(t->p)));
     NTK_TRY(ntk_check_finite(ctx, "theta", theta));
-    NTK_TRY(ntk_network_check_input(ctx, t->network, "x", x, NTK_F64));
+    NTK_TRY(ntk_network_check_input(ctx, t->network, "x", x, t->dtype));
     t->n = x->shape[0];
-    NTK_TRY(ntk_check_shape(ctx, "y", y, NTK_F64, NTK_SHAPE(t->n, t->o)));
+    NTK_TRY(ntk_check_shape(ctx, "y", y, t->dtype, NTK_SHAPE(t->n, t->o)));
     NTK_TRY(ntk_check_finite(ctx, "y", y));
-    NTK_TRY(ntk_copy_dense(ctx, theta, (void **)&t->theta));
-    NTK_TRY(ntk_copy_dense(ctx, x, (void **)&t->x));
-    NTK_TRY(ntk_copy_dense(ctx, y, (void **)&t->y));
+    NTK_TRY(ntk_copy_dense(ctx, theta, &t->theta));
+    NTK_TRY(ntk_copy_dense(ctx, x, &t->x));
+    NTK_TRY(copy_wide(ctx, y, &t->y));
 done:
     return status;
 }
@@ -84,11 +108,12 @@ done:
 static ntk_status reserve(ntk_context *ctx, ntk_trainer *t)
 {
     ntk_status status;
-    if (keeps_first(t->descent)) NTK_TRY(NTK_NEW(ctx, t->p, &t->first));
-    if (keeps_second(t->descent)) NTK_TRY(NTK_NEW(ctx, t->p, &t->second));
-    if (t->start) memcpy(t->start, t->theta, (size_t)t->p * sizeof *t->theta);
-    NTK_TRY(NTK_NEW_RAW(ctx, t->n * t->o, &t->f));
-    NTK_TRY(NTK_NEW_RAW(ctx, t->p, &t->g));
+    size_t size = ntk_dtype_size(t->dtype);
+    if (keeps_first(t->descent)) NTK_TRY(ntk_allocate(ctx, t->p, size, &t->first));
+    if (keeps_second(t->descent)) NTK_TRY(ntk_allocate(ctx, t->p, size, &t->second));
+    if (t->start) memcpy(t->start, t->theta, (size_t)t->p * size);
+    NTK_TRY(ntk_allocate_raw(ctx, t->n * t->o, size, &t->f));
+    NTK_TRY(ntk_allocate_raw(ctx, t->p, size, &t->g));
 done:
     return status;
 }
@@ -137,7 +162,7 @@ ntk_status ntk_trainer_run(ntk_context *ctx, ntk_trainer *trainer, int64_t steps
     NTK_REQUIRE(ctx, trainer);
     if (steps < 0) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "steps is %lld; expected a number >= 0", (long long)steps);
     for (int64_t k = 0; k < steps; ++k)
-        NTK_TRY_PART(ctx, (double)k / (double)steps, (double)(k + 1) / (double)steps, ntk_trainer_step(ctx, trainer));
+        NTK_TRY_PART(ctx, (double)k / (double)steps, (double)(k + 1) / (double)steps, steps_by_type[trainer->dtype](ctx, trainer));
 done:
     return status;
 }
@@ -150,20 +175,22 @@ int64_t ntk_trainer_steps(const ntk_trainer *trainer)
 }
 
 /* A moment that comes in: needed exactly where the descent keeps it. */
-static ntk_status check_moment(ntk_context *ctx, const char *name, const ntk_array *moment, const double *kept, int64_t p)
+static ntk_status check_moment(ntk_context *ctx, const char *name, const ntk_array *moment, ntk_dtype dtype, const void *kept, int64_t p)
 {
     ntk_status status;
     if (!kept && moment) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s is given; this descent keeps none", name);
     if (!kept) return NTK_OK;
-    NTK_TRY(ntk_check_shape(ctx, name, moment, NTK_F64, NTK_SHAPE(p)));
+    NTK_TRY(ntk_check_shape(ctx, name, moment, dtype, NTK_SHAPE(p)));
     NTK_TRY(ntk_check_finite(ctx, name, moment));
 done:
     return status;
 }
 
-static void take_vector(const ntk_array *from, double *to)
+static void take_vector(const ntk_array *from, void *to)
 {
-    for (int64_t j = 0; to && j < from->shape[0]; ++j) to[j] = ((const double *)from->data)[j * from->strides[0]];
+    int64_t size = to ? (int64_t)ntk_dtype_size(from->dtype) : 0;
+    for (int64_t j = 0; to && j < from->shape[0]; ++j)
+        memcpy((char *)to + j * size, (const char *)from->data + j * from->strides[0] * size, (size_t)size);
 }
 
 ntk_status ntk_trainer_resume(ntk_context *ctx, ntk_trainer *trainer, int64_t steps, const ntk_array *theta, const ntk_array *first,
@@ -174,12 +201,12 @@ ntk_status ntk_trainer_resume(ntk_context *ctx, ntk_trainer *trainer, int64_t st
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, trainer);
     if (steps < 0) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "steps is %lld; expected a number >= 0", (long long)steps);
-    NTK_TRY(ntk_check_shape(ctx, "theta", theta, NTK_F64, NTK_SHAPE(trainer->p)));
+    NTK_TRY(ntk_check_shape(ctx, "theta", theta, trainer->dtype, NTK_SHAPE(trainer->p)));
     NTK_TRY(ntk_check_finite(ctx, "theta", theta));
-    NTK_TRY(check_moment(ctx, "first", first, trainer->first, trainer->p));
-    NTK_TRY(check_moment(ctx, "second", second, trainer->second, trainer->p));
+    NTK_TRY(check_moment(ctx, "first", first, trainer->dtype, trainer->first, trainer->p));
+    NTK_TRY(check_moment(ctx, "second", second, trainer->dtype, trainer->second, trainer->p));
     if (trainer->second) {
-        NTK_TRY(ntk_copy_dense(ctx, second, (void **)&v));
+        NTK_TRY(copy_wide(ctx, second, &v));
         NTK_TRY(ntk_check_second_moment(ctx, trainer->p, v));
     }
     take_vector(theta, trainer->theta);
@@ -197,17 +224,17 @@ ntk_status ntk_trainer_get_parameters(ntk_context *ctx, const ntk_trainer *train
     ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, trainer);
-    NTK_TRY(ntk_check_output(ctx, "theta", theta, NTK_F64, NTK_SHAPE(trainer->p)));
+    NTK_TRY(ntk_check_output(ctx, "theta", theta, trainer->dtype, NTK_SHAPE(trainer->p)));
     ntk_store(theta, trainer->theta);
 done:
     return status;
 }
 
-static ntk_status check_wanted(ntk_context *ctx, const char *name, const ntk_array *moment, const double *kept, int64_t p)
+static ntk_status check_wanted(ntk_context *ctx, const char *name, const ntk_array *moment, ntk_dtype dtype, const void *kept, int64_t p)
 {
     if (!moment) return NTK_OK;
     if (!kept) return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "%s is asked for; this descent keeps none", name);
-    return ntk_check_output(ctx, name, moment, NTK_F64, NTK_SHAPE(p));
+    return ntk_check_output(ctx, name, moment, dtype, NTK_SHAPE(p));
 }
 
 ntk_status ntk_trainer_get_moments(ntk_context *ctx, const ntk_trainer *trainer, ntk_array *first, ntk_array *second)
@@ -215,8 +242,8 @@ ntk_status ntk_trainer_get_moments(ntk_context *ctx, const ntk_trainer *trainer,
     ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, trainer);
-    NTK_TRY(check_wanted(ctx, "first", first, trainer->first, trainer->p));
-    NTK_TRY(check_wanted(ctx, "second", second, trainer->second, trainer->p));
+    NTK_TRY(check_wanted(ctx, "first", first, trainer->dtype, trainer->first, trainer->p));
+    NTK_TRY(check_wanted(ctx, "second", second, trainer->dtype, trainer->second, trainer->p));
     if (first) ntk_store(first, trainer->first);
     if (second) ntk_store(second, trainer->second);
 done:
@@ -228,8 +255,8 @@ ntk_status ntk_trainer_get_outputs(ntk_context *ctx, ntk_trainer *trainer, ntk_a
     ntk_status status;
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, trainer);
-    NTK_TRY(ntk_check_output(ctx, "f", f, NTK_F64, NTK_SHAPE(trainer->n, trainer->o)));
-    NTK_TRY_PART(ctx, 0, 1, ntk_trainer_evaluate(ctx, trainer));
+    NTK_TRY(ntk_check_output(ctx, "f", f, trainer->dtype, NTK_SHAPE(trainer->n, trainer->o)));
+    NTK_TRY_PART(ctx, 0, 1, evaluations[trainer->dtype](ctx, trainer));
     ntk_store(f, trainer->f);
 done:
     return status;
@@ -241,7 +268,7 @@ ntk_status ntk_trainer_get_loss(ntk_context *ctx, ntk_trainer *trainer, double *
     NTK_ENTER(ctx);
     NTK_REQUIRE(ctx, trainer);
     NTK_REQUIRE(ctx, loss);
-    NTK_TRY_PART(ctx, 0, 1, ntk_trainer_evaluate(ctx, trainer));
+    NTK_TRY_PART(ctx, 0, 1, evaluations[trainer->dtype](ctx, trainer));
     *loss = trainer->value;
 done:
     return status;
