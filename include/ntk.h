@@ -1734,6 +1734,8 @@ typedef struct ntk_trainer_options {
  *     momentum  m <- beta1 m + g,  theta <- theta - eta r D⁻¹ m                                      (Polyak 1964)
  *     adam      m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g²,
  *               theta <- theta - eta r (m/(1 - beta1^t)) / (sqrt(v/(1 - beta2^t)) + epsilon)         (Kingma & Ba 2015)
+ * Works in f64 and f32: x, y, moments, outputs and gradient have the type of theta (else DTYPE); in f32 losses are computed, and each number of a
+ * step is, in f64, then rounded.
  * Errors: ARGUMENT (y as ntk_loss says), UNSUPPORTED (an op without a finite reading).
  * Memory: x, y and up to 5 p numbers.
  */

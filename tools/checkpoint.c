@@ -3,6 +3,8 @@
  *
  *     format, two halves of a fingerprint, runs;  for each run: steps, records, planes kept, theta, moments;  then losses and planes
  *
+ * all in f64, which holds the numbers of a run in f32 as they are.
+ *
  * The fingerprint is a hash of all that a run follows from (network, data, start, options): a file of another run is refused.  The number of
  * steps to go is no part of it, so that a run can be made longer; the last record, if it is none of every K steps, is then made again.
  */
@@ -28,7 +30,7 @@ static uint64_t hash_array(uint64_t hash, const array *a)
     int64_t count = 0;
     hash = hash_bytes(hash, &a->view.ndim, sizeof a->view.ndim);
     if (!a->block || !shape_product(a->view.ndim, a->view.shape, &count)) return hash;
-    return hash_bytes(hash, a->view.data, (size_t)count * sizeof(double));
+    return hash_bytes(hash, a->view.data, (size_t)count * ntk_dtype_size(a->view.dtype));
 }
 
 static int hash_network(tool *t, const training *j, uint64_t *hash)
@@ -77,39 +79,58 @@ static int64_t planes_of(const run *u, int64_t records)
     return records < u->path.view.shape[0] ? records : u->path.view.shape[0];
 }
 
-/* theta and moments as views of a block. */
+/* theta and moments in the type of the run. */
 typedef struct state {
-    ntk_array theta, first, second;
+    array part[3];
     ntk_array *m, *v;
 } state;
 
-static void state_open(const training *j, double *at, state *s)
+static int state_open(const training *j, state *s)
 {
-    int64_t p = j->theta.view.shape[0];
-    s->theta = ntk_vector_f64(at, p);
-    s->first = ntk_vector_f64(at + p, p);
-    s->second = ntk_vector_f64(at + 2 * p, p);
-    s->m = moments_of(j) > 0 ? &s->first : NULL;
-    s->v = moments_of(j) > 1 ? &s->second : NULL;
+    int failed = 0;
+    for (int i = 0; i < 3; ++i) s->part[i] = (array){0};
+    for (int i = 0; i <= moments_of(j); ++i) TRY(array_new(j->theta.view.dtype, 1, j->theta.view.shape, &s->part[i]));
+    s->m = moments_of(j) > 0 ? &s->part[1].view : NULL;
+    s->v = moments_of(j) > 1 ? &s->part[2].view : NULL;
+done:
+    return failed;
+}
+
+static void state_close(state *s)
+{
+    for (int i = 0; i < 3; ++i) array_free(&s->part[i]);
+}
+
+/* The first `count` numbers of a, to or from f64. */
+static void put_numbers(const ntk_array *a, int64_t count, double *to)
+{
+    for (int64_t i = 0; i < count; ++i) to[i] = array_get(a, i);
+}
+
+static void take_numbers(const double *from, const ntk_array *a, int64_t count)
+{
+    for (int64_t i = 0; i < count; ++i) array_set(a, i, from[i]);
 }
 
 static int put_run(tool *t, const training *j, const run *u, double **at)
 {
     int64_t p = j->theta.view.shape[0], planes = planes_of(u, u->recorded), size = u->path.view.strides[0];
-    state s;
+    state s = {0};
     int failed;
     (*at)[0] = (double)ntk_trainer_steps(u->trainer);
     (*at)[1] = (double)u->recorded;
     (*at)[2] = (double)planes;
-    state_open(j, *at + RUN_HEAD, &s);
-    TRY(tool_check(t, NULL, ntk_trainer_get_parameters(t->context, u->trainer, &s.theta)));
+    TRY(state_open(j, &s));
+    TRY(tool_check(t, NULL, ntk_trainer_get_parameters(t->context, u->trainer, &s.part[0].view)));
     TRY(tool_check(t, NULL, ntk_trainer_get_moments(t->context, u->trainer, s.m, s.v)));
-    *at += RUN_HEAD + (1 + moments_of(j)) * p;
+    *at += RUN_HEAD;
+    for (int i = 0; i <= moments_of(j); ++i, *at += p) put_numbers(&s.part[i].view, p, *at);
     memcpy(*at, u->loss.view.data, (size_t)u->recorded * sizeof **at);
     *at += u->recorded;
-    memcpy(*at, u->path.view.data, (size_t)(planes * size) * sizeof **at);
+    put_numbers(&u->path.view, planes * size, *at);
     *at += planes * size;
 done:
+    state_close(&s);
     return failed;
 }
 
@@ -162,7 +183,7 @@ static int64_t records_that_stay(const training *j, int64_t records, int64_t ste
 static int take_run(tool *t, const char *path, training *j, run *u, const double **at, const double *end)
 {
     int64_t p = j->theta.view.shape[0], size = u->path.view.strides[0], steps, records, planes;
-    state s;
+    state s = {0};
     int failed;
     if (end - *at < RUN_HEAD) return refuse(path, "ends too early");
     steps = whole((*at)[0], INT64_C(1) << 53);
@@ -172,16 +193,17 @@ static int take_run(tool *t, const char *path, training *j, run *u, const double
     if (end - *at < numbers_of(j, records, planes)) return refuse(path, "ends too early");
     if (steps > j->steps) return refuse(path, "has gone further than --steps");
     if (planes < records && u->path.view.shape[0] > 1) return refuse(path, "kept no outputs along the way");
-    state_open(j, (double *)(uintptr_t)*at + RUN_HEAD, &s);
-    TRY(tool_check(t, path, ntk_trainer_resume(t->context, u->trainer, steps, &s.theta, s.m, s.v)));
-    *at += RUN_HEAD + (1 + moments_of(j)) * p;
+    TRY(state_open(j, &s));
+    *at += RUN_HEAD;
+    for (int i = 0; i <= moments_of(j); ++i, *at += p) take_numbers(*at, &s.part[i].view, p);
+    TRY(tool_check(t, path, ntk_trainer_resume(t->context, u->trainer, steps, &s.part[0].view, s.m, s.v)));
     u->recorded = records_that_stay(j, records, steps);
     memcpy(u->loss.view.data, *at, (size_t)u->recorded * sizeof **at);
     *at += records;
-    if (planes > 0) memcpy(u->path.view.data, u->path.view.shape[0] > 1 ? *at : *at + (planes - 1) * size,
-                           (size_t)(planes_of(u, u->recorded) * size) * sizeof **at);
+    if (planes > 0) take_numbers(u->path.view.shape[0] > 1 ? *at : *at + (planes - 1) * size, &u->path.view, planes_of(u, u->recorded) * size);
     *at += planes * size;
 done:
+    state_close(&s);
     return failed;
 }
 

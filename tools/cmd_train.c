@@ -21,6 +21,7 @@ const flag_entry train_flags[] = {
     {.name = "epsilon", .type = FLAG_POSITIVE, .value = "E", .help = "of adam (default: 1e-8)"},
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a frozen diagonal D [p]: steps along the gradient over D; not with adam"},
     FLAG_REGRESSION,
+    FLAG_DTYPE,
     {.name = "x-test", .type = FLAG_INPUT, .value = "XT", .help = "test inputs", .needs = "y-test"},
     {.name = "y-test", .type = FLAG_INPUT, .value = "YT", .help = "their targets: reports the score", .needs = "x-test"},
     {.name = "every", .type = FLAG_COUNT, .value = "K", .help = "outputs along the way after every K steps, and the last (default: 1)"},
@@ -35,13 +36,14 @@ const flag_entry train_flags[] = {
 
 static int read_data(tool *t, training *j)
 {
+    ntk_dtype dtype = tool_dtype(t);
     int failed;
     TRY(tool_network(t, &j->network));
-    TRY(tool_read_vector(t, "params", &j->theta));
-    TRY(tool_read_inputs(t, "x", j->network, NTK_F64, &j->x));
-    TRY(targets_read(t, "y", NTK_F64, 0, &j->y));
+    TRY(tool_read_vector_of(t, "params", dtype, &j->theta));
+    TRY(tool_read_inputs(t, "x", j->network, dtype, &j->x));
+    TRY(targets_read(t, "y", dtype, 0, &j->y));
     TRY(tool_read_vector(t, "optimizer-d", &j->d));
-    TRY(tool_read_inputs(t, "x-test", j->network, NTK_F64, &j->x_test));
+    TRY(tool_read_inputs(t, "x-test", j->network, dtype, &j->x_test));
     if (j->y.y.view.shape[1] != ntk_network_outputs(j->network))
         failed = tool_fail(EXIT_INPUT, "train: --y %s has %lld %s; the network has %lld outputs", j->y.y.path, (long long)j->y.y.view.shape[1],
                            j->y.classes ? "classes" : "targets per sample", (long long)ntk_network_outputs(j->network));
@@ -53,8 +55,7 @@ done:
 static void make_distributions(training *j)
 {
     int64_t c = j->y.y.view.shape[1], count = c * j->y.y.view.shape[0];
-    double *y = j->y.y.view.data;
-    for (int64_t i = 0; j->y.classes && i < count; ++i) y[i] = y[i] > 0 ? 1 : 0;
+    for (int64_t i = 0; j->y.classes && i < count; ++i) array_set(&j->y.y.view, i, array_get(&j->y.y.view, i) > 0 ? 1 : 0);
 }
 
 static int make_options(tool *t, training *j)
@@ -98,7 +99,7 @@ static int make_runs(tool *t, training *j)
         bool keep = k > 0 || arguments_has(&t->arguments, kept[k]);
         TRY(tool_check(t, NULL, ntk_trainer_create(t->context, j->network, &j->theta.view, &j->x.view, &j->y.y.view, k ? &linearised : &j->options,
                                                    &j->run[k].trainer)));
-        TRY(array_new(NTK_F64, 3, (int64_t[]){keep ? j->records : 1, j->x.view.shape[0], j->y.y.view.shape[1]}, &j->run[k].path));
+        TRY(array_new(tool_dtype(t), 3, (int64_t[]){keep ? j->records : 1, j->x.view.shape[0], j->y.y.view.shape[1]}, &j->run[k].path));
         TRY(array_new(NTK_F64, 1, (int64_t[]){j->records}, &j->run[k].loss));
     }
 done:
@@ -110,7 +111,8 @@ static int advance(tool *t, training *j, int k, int64_t r)
 {
     run *u = &j->run[k];
     int64_t target = training_step(j, r), plane = u->path.view.shape[0] > 1 ? r : 0;
-    ntk_array f = ntk_matrix_f64((double *)u->path.view.data + plane * u->path.view.strides[0], u->path.view.shape[1], u->path.view.shape[2]);
+    size_t bytes = (size_t)(plane * u->path.view.strides[0]) * ntk_dtype_size(u->path.view.dtype);
+    ntk_array f = ntk_array_dense((char *)u->path.view.data + bytes, u->path.view.dtype, 2, u->path.view.shape + 1);
     double share = 1 / (double)(j->records * j->runs), from = (double)(r * j->runs + k) * share;
     int failed;
     tool_part(t, from, from + share);
@@ -140,13 +142,13 @@ static int run_all(tool *t, training *j)
 /* |f - linearised f| at the end, over the way that the latter has gone. */
 static double distance_of_ends(const training *j)
 {
-    int64_t size = j->run[1].path.view.strides[0];
-    const double *first = j->run[1].path.view.data, *linear = first + (j->records - 1) * size;
-    const double *real = (const double *)j->run[0].path.view.data + (j->run[0].path.view.shape[0] - 1) * size;
+    const ntk_array *linearised = &j->run[1].path.view, *network = &j->run[0].path.view;
+    int64_t size = linearised->strides[0], last = (j->records - 1) * size, end = (network->shape[0] - 1) * size;
     double apart = 0, way = 0;
     for (int64_t i = 0; i < size; ++i) {
-        apart += (real[i] - linear[i]) * (real[i] - linear[i]);
-        way += (linear[i] - first[i]) * (linear[i] - first[i]);
+        double linear = array_get(linearised, last + i), real = array_get(network, end + i), first = array_get(linearised, i);
+        apart += (real - linear) * (real - linear);
+        way += (linear - first) * (linear - first);
     }
     return sqrt(apart / way);
 }
@@ -169,7 +171,7 @@ static int score(tool *t, training *j)
     array f = {0};
     int failed = 0;
     if (!given(&j->x_test)) return 0;
-    TRY(array_new(NTK_F64, 2, (int64_t[]){j->x_test.view.shape[0], j->y.y.view.shape[1]}, &f));
+    TRY(array_new(tool_dtype(t), 2, (int64_t[]){j->x_test.view.shape[0], j->y.y.view.shape[1]}, &f));
     TRY(tool_check(t, NULL, ntk_network_forward(t->context, j->network, &j->end.view, &j->x_test.view, &f.view)));
     TRY(targets_score(t, "y-test", &j->y, &f));
 done:
@@ -180,13 +182,12 @@ done:
 static int save_moment(tool *t, training *j)
 {
     array v = {0};
-    double *values, beta2 = j->options.beta2 > 0 ? j->options.beta2 : 0.999;
+    double beta2 = j->options.beta2 > 0 ? j->options.beta2 : 0.999;
     int failed = 0;
     if (!arguments_has(&t->arguments, "out-second-moment")) return 0;
-    TRY(array_new(NTK_F64, 1, (int64_t[]){j->theta.view.shape[0]}, &v));
+    TRY(array_new(tool_dtype(t), 1, (int64_t[]){j->theta.view.shape[0]}, &v));
     TRY(tool_check(t, NULL, ntk_trainer_get_moments(t->context, j->run[0].trainer, NULL, &v.view)));
-    values = v.view.data;
-    for (int64_t i = 0; i < v.view.shape[0]; ++i) values[i] /= -expm1((double)j->steps * log1p(beta2 - 1));
+    for (int64_t i = 0; i < v.view.shape[0]; ++i) array_set(&v.view, i, array_get(&v.view, i) / -expm1((double)j->steps * log1p(beta2 - 1)));
     TRY(tool_save(t, "out-second-moment", &v));
 done:
     array_free(&v);
@@ -233,7 +234,7 @@ static int train(tool *t, training *j)
     if (!failed) failed = kept;
     if (failed) return failed;
     tool_stop_clock(t, NULL);
-    TRY(array_new(NTK_F64, 1, (int64_t[]){j->theta.view.shape[0]}, &j->end));
+    TRY(array_new(tool_dtype(t), 1, (int64_t[]){j->theta.view.shape[0]}, &j->end));
     TRY(tool_check(t, NULL, ntk_trainer_get_parameters(t->context, j->run[0].trainer, &j->end.view)));
 done:
     return failed;

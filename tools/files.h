@@ -102,6 +102,10 @@ int array_read(const char *path, ntk_dtype dtype, finiteness allowed, array *a);
 int array_new(ntk_dtype dtype, int ndim, const int64_t *shape, array *a);
 void array_free(array *a);
 
+/** Number i, in the order of memory, of a dense array of floats. */
+double array_get(const ntk_array *a, int64_t i);
+void array_set(const ntk_array *a, int64_t i, double value);
+
 /* "[3, 4]" */
 typedef struct shape_text {
     char text[200];

@@ -116,9 +116,15 @@ done:
     return failed;
 }
 
-static double entry(const ntk_array *a, int64_t i)
+double array_get(const ntk_array *a, int64_t i)
 {
     return a->dtype == NTK_F64 ? ((const double *)a->data)[i] : (double)((const float *)a->data)[i];
+}
+
+void array_set(const ntk_array *a, int64_t i, double value)
+{
+    if (a->dtype == NTK_F64) ((double *)a->data)[i] = value;
+    else ((float *)a->data)[i] = (float)value;
 }
 
 static int check_values(const array *a, finiteness allowed)
@@ -126,7 +132,7 @@ static int check_values(const array *a, finiteness allowed)
     int64_t count = 0;
     shape_product(a->view.ndim, a->view.shape, &count);
     for (int64_t i = 0; i < count; ++i) {
-        double value = entry(&a->view, i);
+        double value = array_get(&a->view, i);
         if (isnan(value) || (isinf(value) && allowed == FINITE_ONLY))
             return tool_fail(EXIT_INPUT, "%s: value %lld of shape %s is not a finite %s", a->path, (long long)i,
                              shape_string(a->view.ndim, a->view.shape).text, ntk_dtype_name(a->view.dtype));

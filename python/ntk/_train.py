@@ -11,7 +11,7 @@ from ._context import Handle, call, enumerator
 class Trainer(Handle):
     """A network trained with all samples in every step: descent "gd", "momentum" or "adam"; loss "mse", "cross-entropy", "logistic" or "huber".
 
-    linearised: the network linear in its parameters around theta, f(theta0) + J(theta0) (theta - theta0).
+    It works in the type of theta, float64 or float32; x and y have it too.  linearised: the network linear in its parameters around theta, f(theta0) + J(theta0) (theta - theta0).
     """
 
     noun = "trainer"
@@ -26,7 +26,7 @@ class Trainer(Handle):
                                       beta1=beta1, beta2=beta2, epsilon=epsilon, delta=delta,
                                       optimizer=None if optimizer is None else optimizer._as_parameter_)
         super().__init__("trainer_create", network, view(theta), view(x), view(y), options, keeps=(network, optimizer))
-        self._shape, self._descent = y.shape, descent
+        self._shape, self._descent, self.dtype = y.shape, descent, theta.dtype
 
     steps = property(lambda self: self._get("steps"))
 
@@ -44,20 +44,20 @@ class Trainer(Handle):
 
     def parameters(self, out=None):
         """theta [p]."""
-        out = result(out, self._keeps[0].parameters)
+        out = result(out, self._keeps[0].parameters, self.dtype)
         call("trainer_get_parameters", self, view(out))
         return out
 
     def moments(self):
         """What the descent keeps: (), (m,) or (m, v)."""
         count = {"gd": 0, "momentum": 1, "adam": 2}[self._descent]
-        kept = tuple(np.empty(self._keeps[0].parameters) for _ in range(count))
+        kept = tuple(np.empty(self._keeps[0].parameters, self.dtype) for _ in range(count))
         call("trainer_get_moments", self, *(*map(view, kept), None, None)[:2])
         return kept
 
     def outputs(self, out=None):
         """f [n, o] on the training inputs."""
-        out = result(out, self._shape)
+        out = result(out, self._shape, self.dtype)
         call("trainer_get_outputs", self, view(out))
         return out
 

@@ -29,6 +29,16 @@ class Training(Case):
         again.resume(7, trainer.parameters(), trainer.moments()).run(2)
         close(again.parameters(), trainer.run(2).parameters(), 0)
 
+    def test_single_precision(self):
+        theta, x, y = (a.astype(np.float32) for a in (self.theta, self.x, self.y))
+        for descent in ("gd", "momentum", "adam"):
+            single = ntk.Trainer(self.net, theta, x, y, descent=descent, learning_rate=0.01, epsilon=1e-3).run(5)
+            wide = ntk.Trainer(self.net, *(a.astype(float) for a in (theta, x, y)), descent=descent, learning_rate=0.01, epsilon=1e-3).run(5)
+            for got, want in ((single.parameters(), wide.parameters()), (single.outputs(), wide.outputs()), *zip(single.moments(), wide.moments())):
+                self.assertEqual(got.dtype, np.float32)
+                close(got.astype(float), want, 5 * 100 * 2.0**-24)
+        self.fails("ERROR_DTYPE", "y holds f64; expected f32", ntk.Trainer, self.net, theta, x, self.y)
+
     def test_linearised_with_frozen_d(self):
         optimizer = ntk.Optimizer.diagonal(np.linspace(1, 2, self.net.parameters))
         linear = ntk.Trainer(self.net, self.theta, self.x, self.y, learning_rate=1e-3, linearised=True, optimizer=optimizer).run(5)

@@ -122,6 +122,26 @@ class Train(kit.ToolTest):
     def results(self):
         return [np.load(name) for name in ("p2.npy", "f.npy", "g.npy")]
 
+    def test_single_precision(self):
+        """Every descent in f32 beside f64: 12 steps of about 100 u each; and made longer, to the same bits."""
+        for descent in ("gd", "momentum", "adam"):
+            args = self.base + ["--optimizer", descent, "--learning-rate", 0.02, "--out-trajectory", "f.npy", "--out-linearised", "g.npy", "--every", 5]
+            wide = self.result(*args, "--steps", 12), np.load("f.npy"), np.load("g.npy")
+            single = self.result(*args, "--steps", 12, "--dtype", "f32"), np.load("f.npy"), np.load("g.npy")
+            for a, b in zip(single, wide):
+                self.assertEqual(a.dtype, np.float32)
+                # the sign of a tiny gradient decides Adam's first steps: parameters are close where gradients are not near 0
+                self.close(a.astype(float), b, 12 * 100 * 2.0**-24 if descent != "adam" else 1e-3)
+            for steps in (7, 12):
+                self.result(*args, "--steps", steps, "--dtype", "f32", "--checkpoint", descent + ".npy")
+            self.same(np.load("f.npy"), single[1])
+            self.same(np.load("g.npy"), single[2])
+            self.ntk(*args, "--steps", 12, "--out", "p2.npy", "--checkpoint", descent + ".npy", code=2, saying="belongs to another run")
+        args = self.base + ["--optimizer", "adam", "--learning-rate", 0.02, "--steps", 5, "--loss", "cross-entropy", "--dtype", "f32", "--out-second-moment", "v.npy",
+                            "--x-test", "x.npy", "--y-test", "y.npy", "--out", "p2.npy"]
+        self.assertIn("accuracy", json.loads(self.ntk(*args, "--json")))
+        self.assertEqual(np.load("v.npy").dtype, np.float32)
+
     def test_longer(self):
         """7 and then 7 more steps, every 4: as 14 at once; a checkpoint of another run is refused."""
         args = self.base + ["--optimizer", "adam", "--learning-rate", 0.02, "--every", 4, "--out", "p2.npy", "--out-trajectory", "f.npy"]
