@@ -12,7 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NAIVE_MOST = 24 }; /* positions of a sample */
+#ifndef NAIVE_POSITIONS
+#define NAIVE_POSITIONS 24 /* of a sample, at most */
+#endif
+enum { NAIVE_MOST = NAIVE_POSITIONS };
 
 #ifdef NAIVE_QUAD /* 113 bits: where the textbook loses half of the digits a double's worth is left */
 #include <quadmath.h>
