@@ -1,7 +1,8 @@
 /*
  * What other implementations of these kernels get wrong, as tests that pass here: a diagonal of rectified monomials that is not a number,
  * polynomials of a zero input that are not, half of the digits of a diagonal of a deep chain, and indefinite grams in single precision;
- * weights scaled by the number of outputs; branches that share what they read, added as if they were independent.
+ * weights scaled by the number of outputs; a rate of dropout that means what is kept; branches that share what they read, added as if they were
+ * independent.
  */
 #include "infinite/pairs.h"
 
@@ -86,6 +87,23 @@ static void weights_scale_by_their_inputs(void **state)
     for (int i = 0; i < 4; ++i) kit_near(kernels_of(*state, D, parameterizations[i / 2], layers[i % 2], x, x).nngp / q, 1, 4e-15);
 }
 
+/* `keep` is the probability to keep, by that name alone: a sample with itself grows by 1/keep, 1.25 for 0.8, not by 1/0.2. */
+static void dropout_says_what_is_kept(void **state)
+{
+    double q = (x[0] * x[0] + x[1] * x[1] + x[2] * x[2]) / D, k;
+    ntk_array ax = ntk_matrix_f64(x, 1, D), ak = ntk_vector_f64(&k, 1);
+    ntk_kernel *kernel = NULL;
+    ntk_network *net = NULL;
+    kit_ok(*state, read_kernel(*state, D, "ntk", "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"dropout\", \"keep\": 0.8}, {\"op\": \"dense\", \"units\": 1}", &kernel));
+    kit_ok(*state, ntk_kernel_diagonal(*state, kernel, &ax, &(ntk_request){NTK_REQUEST_INIT, .nngp = &ak}));
+    kit_near(k / q, 1.25, 4e-15);
+    ntk_kernel_destroy(kernel);
+    kit_fails(*state, ntk_network_parse(*state, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [{\"op\": \"dense\", \"units\": 8}, "
+                                                "{\"op\": \"dropout\", \"rate\": 0.2}]}", &net), NTK_ERROR_NETWORK, "layers[1]: ");
+    kit_fails(*state, ntk_network_parse(*state, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3], \"layers\": [{\"op\": \"dense\", \"units\": 8}, "
+                                                "{\"op\": \"dropout\", \"keep\": 0}]}", &net), NTK_ERROR_NETWORK, "layers[1]: keep");
+}
+
 /* Weights of their own: kernels add.  Branches that share what they read and have none, f + f or f + relu(f), are not
  * independent, and adding their kernels would be wrong: a sentence. */
 static void branches_that_share_weights(void **state)
@@ -112,7 +130,7 @@ static void branches_that_share_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {kit_test(a_diagonal_of_rectified_monomials), kit_test(a_polynomial_of_zero), kit_test(a_deep_diagonal),
-                                       kit_test(a_single_precision_gram_is_definite), kit_test(weights_scale_by_their_inputs),
+                                       kit_test(a_single_precision_gram_is_definite), kit_test(weights_scale_by_their_inputs), kit_test(dropout_says_what_is_kept),
                                        kit_test(branches_that_share_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
