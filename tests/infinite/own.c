@@ -272,6 +272,37 @@ static void finite_networks_call_back(void **state)
     ntk_network_destroy(known);
 }
 
+/* Random networks and training see a callback of tanh as they see tanh. */
+static void monte_carlo_and_training_call_back(void **state)
+{
+    ntk_network *net[2] = {finite_network(*state, hyperbolic, hyperbolic_slope), NULL};
+    double x[6], k[2][9], theta[80], trained[2][80], y[24];
+    ntk_array ax = ntk_matrix_f64(x, 3, 2), at = ntk_vector_f64(theta, 80), ay = ntk_matrix_f64(y, 3, 8);
+    kit_ok(*state, build(*state, NULL, "tanh", "tanh", &net[1]));
+    kit_random(3, 6, x);
+    kit_random(4, 80, theta);
+    kit_random(5, 24, y);
+    for (int i = 0; i < 2; ++i) {
+        ntk_monte_carlo_options draws = {NTK_MONTE_CARLO_OPTIONS_INIT, .samples = 5, .seed = 7};
+        ntk_trainer_options options = {NTK_TRAINER_OPTIONS_INIT, .learning_rate = 0.01};
+        ntk_array ak = ntk_matrix_f64(k[i], 3, 3), to = ntk_vector_f64(trained[i], 80);
+        ntk_request r = {NTK_REQUEST_INIT, .ntk = &ak};
+        ntk_kernel *kernel = NULL;
+        ntk_trainer *trainer = NULL;
+        kit_ok(*state, ntk_kernel_monte_carlo(*state, net[i], &draws, &kernel));
+        kit_ok(*state, ntk_kernel_eval(*state, kernel, &ax, NULL, &r));
+        kit_ok(*state, ntk_trainer_create(*state, net[i], &at, &ax, &ay, &options, &trainer));
+        kit_ok(*state, ntk_trainer_run(*state, trainer, 20));
+        kit_ok(*state, ntk_trainer_get_parameters(*state, trainer, &to));
+        ntk_trainer_destroy(trainer);
+        ntk_kernel_destroy(kernel);
+    }
+    kit_close(9, k[0], k[1], 1e-13);
+    kit_close(80, trained[0], trained[1], 1e-13);
+    assert_true(fabs(trained[0][0] - theta[0]) > 1e-6);
+    for (int i = 0; i < 2; ++i) ntk_network_destroy(net[i]);
+}
+
 /* ---- what may go wrong ------------------------------------------------------------------------------------------ */
 
 static int fails_later(void *user, int64_t n, const double *x, double *y)
@@ -372,7 +403,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         kit_test(the_known_ones_come_out), kit_test(distances_come_out), kit_test(kernels_are_double_integrals), kit_test(on_every_instruction_set),
-        kit_test(single_precision_too), kit_test(finite_networks_call_back), kit_test(what_a_callback_does_wrong_is_said), kit_test(bad_options_are_said),
+        kit_test(single_precision_too), kit_test(finite_networks_call_back), kit_test(monte_carlo_and_training_call_back),
+        kit_test(what_a_callback_does_wrong_is_said), kit_test(bad_options_are_said),
         kit_test(what_is_not_declared_is_refused), kit_test(json_is_refused_and_so_is_a_missing_slope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
