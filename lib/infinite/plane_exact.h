@@ -33,7 +33,7 @@ static inline distances pixel_distances(const walk *w, const level *v, int64_t y
 static inline distances cell_distances(const walk *w, int64_t l, const level *before, int64_t y, int64_t x, int part, vector a, vector b)
 {
     int64_t cell = cell_at(w->p, y, x), at = cell * LANES + part * WIDTH;
-    vector g = (a - b) * (a - b);
+    vector g = apart((a - b) * (a - b));
     if (l == 0) return pixel_distances(w, before, y, x, part);
     if (w->in.exact[cell]) return (distances){load(w->in.miss + at), load(w->in.both + at)};
     return (distances){larger(REAL(0.5) * (load(w->in.near + at) - g), all(0)), larger(REAL(0.5) * (load(w->in.far + at) - g), all(0))};

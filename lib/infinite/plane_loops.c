@@ -145,24 +145,30 @@ walk NTK_HOT_NAME(plane_walk)(const ntk_planes *p, const ntk_plane_job *job)
     return w;
 }
 
-/* The same in other units: u / U, v / V with near - g times their factors; only with biases, and seldom. */
+/* The same in other units: u / U, v / V with near - g times their factors; only with biases, and seldom.  Lanes without a change keep their bits. */
 static void change_units(const walk *w, int64_t l, const level *v)
 {
     int64_t height = side_out(w, l, 0), width = side_out(w, l, 1);
     for (int part = 0; part < LANES / WIDTH; ++part) {
-        vector factor = v->to * v->from[part];
+        vector factor = v->to * v->from[part], by = v->from[part] - 1, changed = by * by + (v->to - 1) * (v->to - 1);
         for (int64_t y = 0; y < height; ++y)
             for (int64_t cell = cell_at(w->p, y, 0); cell < cell_at(w->p, y, width); ++cell) {
                 int64_t at = cell * LANES + part * WIDTH;
-                vector a = all(v->a[cell]), b = load(v->b + at), g = (a - b) * (a - b), d = v->to * a - v->from[part] * b;
+                vector a = all(v->a[cell]), b = load(v->b + at), g = apart((a - b) * (a - b)), d = v->to * a - v->from[part] * b;
                 vector miss = larger(REAL(0.5) * (load(w->out.near + at) - g), all(0));
                 if (w->out.exact[cell]) miss = load(w->out.miss + at);
                 miss *= factor;
-                keep(w->out.near + at, 2 * miss + d * d);
+                keep(w->out.near + at, choose_less(all(0), changed, 2 * miss + d * d, load(w->out.near + at)));
                 keep(w->out.miss + at, miss);
                 keep(w->out.carried + at, factor * load(w->out.carried + at));
             }
     }
+}
+
+/* All cells have their miss now, whatever the other lanes did. */
+static void mark_exact(const walk *w, int64_t l)
+{
+    for (int64_t y = 0; y < side_out(w, l, 0); ++y) memset(w->out.exact + cell_at(w->p, y, 0), 1, (size_t)side_out(w, l, 1));
 }
 
 static bool units_change(const walk *w, int64_t l)
@@ -182,7 +188,10 @@ void NTK_HOT_NAME(plane_section)(walk *w, int64_t first, int64_t end)
         plane in = w->in;
         if (w->p->layers[l].plain) NTK_HOT_NAME(plane_plain)(w, l, &before, &v);
         else NTK_HOT_NAME(plane_general)(w, l, &before, &v);
-        if (w->p->layers[l].plain && units_change(w, l)) change_units(w, l, &v);
+        if (w->p->layers[l].plain && units_change(w, l)) {
+            change_units(w, l, &v);
+            mark_exact(w, l);
+        }
         if (l + 1 < end) fill_rim(w, l + 1, &v, &w->out);
         w->in = w->out;
         w->out = in;

@@ -67,15 +67,15 @@ static double biased_unit(const ntk_planes *p, int64_t l, double largest_norm)
     return l + 1 == p->count || (p->layers[l].plain && now > 0.25 && now < 4) ? 1 : power_of_two(now);
 }
 
-/* Of a pool: E[u'²] = W Q - ½ c² V, with V behind the norms already. */
+/* Of a pool: alpha'² = A² - c² V, with V behind the norms already. */
 static void pool_norms(const ntk_plane_layer *l, double factor, const double *in, double *work, double *out)
 {
     int64_t n = l->out[0] * l->out[1];
-    double *squares = work, *columns = work + l->in[0] * l->in[1];
-    for (int64_t i = 0; i < l->in[0] * l->in[1]; ++i) squares[i] = factor * in[i] * (factor * in[i]);
-    sum_axis(l, 0, l->in[1], l->in[1], 1, 1, squares, columns);
+    double *columns = work + l->in[0] * l->in[1];
+    for (int64_t i = 0; i < l->in[0] * l->in[1]; ++i) work[i] = factor * in[i];
+    sum_axis(l, 0, l->in[1], l->in[1], 1, 1, work, columns);
     sum_axis(l, 1, l->out[0], 1, l->in[1], l->out[1], columns, out);
-    for (int64_t i = 0; i < n; ++i) out[i] = sqrt(NTK_MAX(0, l->tap[i] * (l->total[i] * out[i] - l->tap[i] * out[n + i] / 2)));
+    for (int64_t i = 0; i < n; ++i) out[i] = l->tap[i] * sqrt(NTK_MAX(0, out[i] * out[i] - out[n + i]));
 }
 
 /* Of what a worker needs for V; it begins, as all of its memory, where a vector may. */

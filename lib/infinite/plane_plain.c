@@ -195,7 +195,7 @@ typedef struct suspect {
 static suspect suspect_of(const walk *w, int64_t l, const plain_constants *k, const level *v, int64_t cell, int64_t x, int part)
 {
     vector b = load(v->b + cell * LANES + part * WIDTH), d = v->a[cell] - b;
-    suspect s = {k->mean * load(w->window[0] + x * LANES + part * WIDTH) + k->less[part], d * d, v->twice[cell] * b, all(0)};
+    suspect s = {k->mean * load(w->window[0] + x * LANES + part * WIDTH) + k->less[part], apart(d * d), v->twice[cell] * b, all(0)};
     s.margin = plain_margin(w, l, s.y - s.g, s.g, s.two_ab);
     return s;
 }

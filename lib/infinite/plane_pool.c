@@ -14,6 +14,8 @@
 
 #include "plane_walk.h"
 
+#include <float.h>
+
 typedef struct pools {
     walk w;
     real *rings; /* of all pools */
@@ -126,9 +128,29 @@ static range range_of(const ring *r, int axis, int64_t offset)
     return (range){NTK_MAX(-r->reach[axis], floor_of(offset - wide + step - 1, step)), NTK_MIN(r->reach[axis], floor_of(offset + wide, step))};
 }
 
+/* near and far of the plane at hand to miss and both, in their place. */
+static void straighten(const walk *w, int64_t l, bool signs)
+{
+    level v = level_of(w, l);
+    for (int64_t y = 0; y < side_in(w, l, 0); ++y)
+        for (int64_t cell = cell_at(w->p, y, 0); cell < cell_at(w->p, y, side_in(w, l, 1)); ++cell)
+            for (int part = 0; part < LANES; part += WIDTH) {
+                int64_t at = cell * LANES + part;
+                vector e = v.to * v.a[cell] - v.from[part / WIDTH] * load(v.b + at), g = apart(e * e);
+                vector miss = larger(REAL(0.5) * (load(w->in.near + at) - g), all(0));
+                if (w->in.exact[cell]) miss = load(w->in.miss + at);
+                keep(w->in.near + at, miss);
+                if (!signs) continue;
+                miss = larger(REAL(0.5) * (load(w->in.far + at) - g), all(0));
+                if (w->in.exact[cell]) miss = load(w->in.both + at);
+                keep(w->in.far + at, miss);
+            }
+}
+
 static void add_plane(const pools *d, int64_t s)
 {
     ring r = ring_of(d, s);
+    straighten(&d->w, r.section->end, r.signs);
     range y = range_of(&r, 0, d->w.job->offset[0]), x = range_of(&r, 1, d->w.job->offset[1]);
     for (int64_t jy = y.first; jy <= y.last; ++jy)
         for (int64_t jx = x.first; jx <= x.last; ++jx) add_to(&d->w, &r, jy, jx);
@@ -136,34 +158,41 @@ static void add_plane(const pools *d, int64_t s)
 
 /* ---- from the sums to the next section --------------------------------------------------------------------------- */
 
-/* What a cell's sums are taken to near, far and carried with: c c', c/c', W, W'. */
+/* What a cell's sums are taken to near, far and carried with: c and c'. */
 typedef struct cell_weights {
-    real both, ratio, other, total, total_block;
+    real row, block;
 } cell_weights;
 
 static cell_weights weights_at(const ring *r, const int64_t to[2], int64_t y, int64_t x)
 {
     int64_t row = (y + NTK_MAX(0, -to[0])) * r->pool->out[1] + x + NTK_MAX(0, -to[1]), block = row + to[0] * r->pool->out[1] + to[1];
-    double c = r->pool->tap[row], d = r->pool->tap[block];
-    return (cell_weights){REAL(c * d), REAL(c / d), REAL(d / c), REAL(r->pool->total[row]), REAL(r->pool->total[block])};
+    return (cell_weights){REAL(r->pool->tap[row]), REAL(r->pool->tap[block])};
 }
 
-/* (W - W')(Q - Q') = W Q + W' Q' - W Q' - W' Q, from E[u²] = W Q - ½ c² V; 0 where windows have the same weight. */
-static inline vector edge_of(const cell_weights *k, vector a, vector b, vector own, vector own_block)
+/* A of a norm and V, in units of c; V = 0 gives the norm. */
+static inline vector straight(vector norm, vector own)
 {
-    vector q = (a * a + k->both * k->ratio * own) * (1 / k->total), p = (b * b + k->both * k->other * own_block) * (1 / k->total_block);
-    return (k->total - k->total_block) * (q - p);
+    return root(norm * norm + own);
 }
 
+/* All in units of c and c' of equal weights; else A, V with theirs. */
 static inline void load_cell(const walk *w, const ring *r, const level *v, const cell_weights *k, int64_t cell, int part, const real *sums)
 {
     int64_t at = cell * LANES + part, size = cells_of(r) * LANES;
+    real both = k->row * k->block, ratio = k->row / k->block, other = k->block / k->row;
     vector a = all(v->a[cell]), b = load(v->b + at), own = all(v->twice[cell]), own_block = load(v->inverse + at), g = (a - b) * (a - b);
-    vector less = k->ratio * own, less_block = k->other * own_block, edge = all(0);
-    if (k->total < k->total_block || k->total > k->total_block) edge = edge_of(k, a, b, own, own_block);
-    keep(w->in.near + at, larger(k->both * (load(sums) - less - less_block) + edge, g));
-    if (r->signs) keep(w->in.far + at, larger(k->both * (load(sums + size) - less - less_block) + edge, g));
-    keep(w->in.carried + at, k->both * load(sums + 2 * size));
+    vector less = ratio * own, less_block = other * own_block, square = k->row * k->row * own, square_block = k->block * k->block * own_block;
+    vector c = straight(a, square), d = straight(b, square_block), tiny = all(sizeof(real) == sizeof(float) ? REAL(FLT_MIN) : REAL(DBL_MIN));
+    vector bend = (square / larger(c + a, tiny) - square_block / larger(d + b, tiny)) * ((c + a) - (d + b));
+    vector sum = load(sums), miss = larger(both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend, all(0));
+    keep(w->in.near + at, g + 2 * miss);
+    keep(w->in.miss + at, miss);
+    keep(w->in.carried + at, both * load(sums + 2 * size));
+    if (!r->signs) return;
+    sum = load(sums + size);
+    miss = larger(both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend, all(0));
+    keep(w->in.far + at, g + 2 * miss);
+    keep(w->in.both + at, miss);
 }
 
 static void load_plane(const walk *w, const ring *r, int64_t first, int64_t jy, int64_t jx)
@@ -174,7 +203,7 @@ static void load_plane(const walk *w, const ring *r, int64_t first, int64_t jy, 
     for (int64_t y = 0; y < r->pool->out[0] - magnitude(to[0]); ++y)
         for (int64_t x = 0; x < width - magnitude(to[1]); ++x) {
             cell_weights k = weights_at(r, to, y, x);
-            w->in.exact[cell_at(w->p, y, x)] = 0;
+            w->in.exact[cell_at(w->p, y, x)] = 1;
             for (int part = 0; part < LANES; part += WIDTH) load_cell(w, r, &v, &k, cell_at(w->p, y, x), part, sums + (y * width + x) * LANES + part);
         }
 }

@@ -32,17 +32,15 @@ static double tap_weight(const ntk_layer *layer, const ntk_window *w, int axis, 
     return 1 / (double)(layer->value[NTK_POOL_NORMALIZE_EDGES] != 0 ? inside(w, axis, output) : a->kernel);
 }
 
-/* c and W at every output of a pool, to `to` and behind it. */
+/* c at every output of a pool, to `to`. */
 static void set_weights(const ntk_reading *r, const ntk_step *step, ntk_plane_layer *layer, double *to)
 {
     ntk_window w = ntk_step_window(r->network, step);
     int64_t n = layer->out[0] * layer->out[1];
     layer->tap = to;
-    layer->total = to + n;
     for (int64_t i = 0; i < n; ++i) {
         int64_t y = i / layer->out[1], x = i % layer->out[1];
         to[i] = tap_weight(step->layer, &w, 0, y) * tap_weight(step->layer, &w, 1, x);
-        to[n + i] = to[i] * (double)(inside(&w, 0, y) * inside(&w, 1, x));
     }
 }
 
@@ -51,7 +49,7 @@ static ntk_status set_pools(ntk_context *ctx, const ntk_reading *r, int64_t end,
     int64_t numbers = 1, l = 0;
     double *to;
     ntk_status status;
-    for (int64_t i = 0; i < p->count; ++i) numbers += p->layers[i].affine ? 0 : 2 * p->layers[i].out[0] * p->layers[i].out[1];
+    for (int64_t i = 0; i < p->count; ++i) numbers += p->layers[i].affine ? 0 : p->layers[i].out[0] * p->layers[i].out[1];
     NTK_TRY(NTK_NEW(ctx, numbers, &p->tables));
     to = p->tables;
     for (int64_t i = 0; i < end && l < p->count; ++i) {
@@ -59,7 +57,7 @@ static ntk_status set_pools(ntk_context *ctx, const ntk_reading *r, int64_t end,
         if (s->layer->activation) continue;
         if (s->parametric < 0) {
             set_weights(r, s, &p->layers[l], to);
-            to += 2 * p->layers[l].out[0] * p->layers[l].out[1];
+            to += p->layers[l].out[0] * p->layers[l].out[1];
         }
         ++l;
     }

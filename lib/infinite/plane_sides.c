@@ -42,7 +42,7 @@ static int64_t numbers_of(const ntk_planes *p, int64_t l)
     return l > 0 && !p->layers[l - 1].affine ? 2 * n : n;
 }
 
-/* Of a pool: a; V/2. */
+/* Of a pool: a; V. */
 static void row_of_pool(const ntk_planes *p, int64_t l, const real *norms, real *to)
 {
     const int64_t *extent = extents(p, l);
@@ -50,7 +50,7 @@ static void row_of_pool(const ntk_planes *p, int64_t l, const real *norms, real 
         for (int64_t x = 0; x < extent[1]; ++x) {
             real *at = to + padded_at(p, y, x);
             at[0] = norms[y * extent[1] + x];
-            at[p->padded] = REAL(0.5) * norms[(extent[0] + y) * extent[1] + x];
+            at[p->padded] = norms[(extent[0] + y) * extent[1] + x];
         }
 }
 
@@ -91,7 +91,7 @@ static void block_of_pool(const ntk_planes *p, int64_t l, const real *const norm
         for (int64_t x = 0; x < extent[1]; ++x) {
             real *b = to + padded_at(p, y, x) * LANES, *own = b + p->padded * LANES;
             for (int lane = 0; lane < LANES; ++lane) b[lane] = norms[lane][y * extent[1] + x];
-            for (int lane = 0; lane < LANES; ++lane) own[lane] = REAL(0.5) * norms[lane][(extent[0] + y) * extent[1] + x];
+            for (int lane = 0; lane < LANES; ++lane) own[lane] = norms[lane][(extent[0] + y) * extent[1] + x];
         }
 }
 

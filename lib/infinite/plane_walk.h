@@ -120,6 +120,15 @@ static inline pixels pixels_at(const walk *w, int64_t y, int64_t x)
 }
 
 
+/* g as a number of its own: near - g is not contracted to fma(-d, d, near) in one place and not in another, so that it has the same bits in all. */
+static inline vector apart(vector g)
+{
+#if defined(__FMA__)
+    __asm__("" : "+v"(g));
+#endif
+    return g;
+}
+
 /* ---- windows --------------------------------------------------------------------------------------------------- */
 
 static inline vector sum_of_taps(const walk *w, const ntk_plane_layer *l, const real *in, int64_t y, int64_t x, int part)

@@ -20,12 +20,14 @@
  *
  * on which windows act as plain sums.  `far` is kept only as long as correlations can be negative.
  *
- * A pool adds the pairs of two windows, which lie in planes of neighbouring offsets.  With c and W the weight of a tap and the sum of all at
- * an output, M the sum of near over all pairs of taps, V the same of an image with itself (per image), Q = c sum of E[u²]
+ * A pool adds the pairs of two windows, which lie in planes of neighbouring offsets.  With c the weight of a tap at an output, A = c sum of
+ * alpha, M the sum of miss = s (1 - rho) over all pairs of taps, V the same of an image with itself (per image)
  *
- *     near' = c c' M - ½ c² V - ½ c'² V' + (W - W')(Q - Q'),     E[u'²] = W Q - ½ c² V,     far' alike,     carried' = c c' sum of carried
+ *     alpha'² = A² - c² V,     near' = (A - A')² + 2 c c' M - c² V - c'² V',     far' alike with s (1 + rho),     carried' = c c' sum of carried
+ *     near' - g' = 2 c c' M - c² V - c'² V' + (e - e')(A + alpha' - A' - beta'),     e = A - alpha' = c² V / (A + alpha')
  *
- * and equal images have near' = 0 exactly where their windows are the same, since M, V and V' are sums of the same numbers.
+ * Equal images have near' = 0 exactly where their windows are the same, since M, V and V' are sums of the same numbers; and where all of
+ * both windows is parallel (constant areas), near' = g' to rounding.
  */
 #ifndef NTK_PLANES_H
 #define NTK_PLANES_H
@@ -42,7 +44,7 @@
 typedef struct ntk_plane_layer {
     const ntk_plan *affine;                 /* NULL: a pool */
     int64_t first;                          /* of its section: the layer behind the last pool */
-    const double *tap, *total;              /* of a pool, at every output: c and W */
+    const double *tap;                      /* of a pool, at every output: c */
     int64_t in[2], out[2];                  /* extents */
     int64_t taps[2], stride[2], dilation[2], low[2];
     int64_t spread[2];                      /* offsets of its input's planes are those of the result's planes times this: the strides from here on */
