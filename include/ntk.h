@@ -186,9 +186,10 @@ typedef enum ntk_outputs {
 /** How an empirical kernel is computed. */
 typedef enum ntk_algorithm {
     NTK_ALGORITHM_AUTO = 0,       /**< the cheapest that applies */
-    NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers without positions, D an outer product per layer */
+    NTK_ALGORITHM_STRUCTURED = 1, /**< layer by layer from inputs and cotangents, without J: dense layers and convolutions, D an outer product per layer */
     NTK_ALGORITHM_CONTRACTION = 2, /**< the rows of J: always */
-    NTK_ALGORITHM_PRODUCTS = 3     /**< grams of a Jacobian: no matrix; K v by one vjp and one jvp */
+    NTK_ALGORITHM_PRODUCTS = 3,    /**< grams of a Jacobian: no matrix; K v by one vjp and one jvp */
+    NTK_ALGORITHM_MIXED = 4        /**< each layer by the cheaper of structured and contraction that applies; where that is one, it is reported */
 } ntk_algorithm;
 /** How dropout is read at infinite width; a finite network reads it at inference. */
 typedef enum ntk_dropout {
@@ -855,18 +856,23 @@ NTK_API ntk_status ntk_kernel_from_network(ntk_context *ctx, const ntk_network *
 /**
  * The empirical kernels of a finite network at theta [p] (copied): Theta = J(x1) D⁻¹ J(x2)ᵀ and NNGP = f(x1) f(x2)ᵀ.
  * optimizer: D; NULL: identity.  Outputs (options): full [n1 o, n2 o]; trace = mean over outputs [n1, n2]; diagonal [n1, n2, o].
- * Algorithms (docs/mathematics.md §6.1; the kernel says which one it took: ntk_kernel_algorithm()): structured, 2 n1 n2 (o² units + fan_in)
- * flop per dense layer (trace, diagonal: o instead of o²), memory n (o units + fan_in) numbers per layer; contraction, the rows of J(x1) and
+ * Algorithms (docs/mathematics.md §6.1, §6.3; the kernel says which one it took: ntk_kernel_algorithm()): structured, 2 n1 n2 (o² units + fan_in)
+ * flop per dense layer (trace, diagonal: o instead of o²), memory n (o units + fan_in) numbers per layer; with S positions (convolutions: position
+ * Grams) S² times as many flop (conv_local: S times), memory n S o units and the inputs; contraction, the rows of J(x1) and
  * J(x2), in strips of columns beyond 64 MiB, so that no more than 256 MiB stand beside the result, and 2 n1 n2 o² p flop (trace, diagonal:
  * 2 n1 n2 o p), half of it where x2 is NULL; of a convolution the rows are weight gradients, 2 n o positions units fan_in flop.
  * Works in f64 and f32: theta, inputs and results have one type, that of theta; D is f64.  In f32 an entry of K is good to about
  * (units + fan_in) eps of the largest, eps = 6e-8 (contraction: p eps), at half the time and memory.
- * Errors: UNSUPPORTED with the layer and the reason if structured is asked for where it does not apply (positions; Adam's D in general).
+ * auto and mixed: each layer by the cheaper of the two that applies, ntk_kernel_layer_algorithm().
+ * Errors: UNSUPPORTED with the layer and the reason if structured is asked for where it does not apply (attention; graphs; Adam's D in general).
  */
 NTK_API ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel);
 
-/** The algorithm of an empirical kernel; AUTO for NULL and every other kernel. */
+/** The algorithm of an empirical kernel: structured or contraction where all layers go so, else mixed; AUTO for NULL and every other kernel. */
 NTK_API ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel);
+
+/** That of one parametric layer (0, 1, ... in the order of the flat vector): structured or contraction; AUTO for NULL, every other kernel and no layer. */
+NTK_API ntk_algorithm ntk_kernel_layer_algorithm(const ntk_kernel *kernel, int64_t layer);
 
 /** Options of ntk_kernel_monte_carlo(). */
 typedef struct ntk_monte_carlo_options {
@@ -1010,14 +1016,14 @@ NTK_API ntk_status ntk_gram_from_matrix(ntk_context *ctx, const ntk_array *k, nt
 NTK_API ntk_status ntk_gram_from_matrices(ntk_context *ctx, const ntk_array *ntk, const ntk_array *nngp, ntk_gram **gram);
 
 /** K = J D⁻¹ Jᵀ, [n o, n o], of the type of J; optimizer NULL: D = I.  Keeps J alive for ntk_spectrum_get_parameter_vectors() and theta(t).
- *  Cost: of a network of dense layers as the structured kernel, ntk_kernel_empirical(); else (n o)² p flop, a matrix read once, J of any
+ *  Cost: of a network as of the kernel, ntk_kernel_empirical(); of others (n o)² p flop, a matrix read once, J of any
  *  other network computed once, in strips of columns (with the strip at most 256 MiB beside the result), other sources in tall blocks of rows, each computed about
  *  once per block. */
 NTK_API ntk_status ntk_gram_from_jacobian(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_optimizer *optimizer, ntk_gram **gram);
 
 /**
  * The same by an algorithm of one's choice, of a jacobian and an optimizer or NULL.  structured, contraction: as in ntk_kernel_empirical(); auto:
- * structured where it applies and its memory fits, else contraction.  products: the gram holds no matrix, and costs nothing here;
+ * and mixed: each layer by the cheaper where the memory suffices, else contraction.  products: the gram holds no matrix, and costs nothing here;
  * ntk_gram_multiply() costs a vjp and a jvp per column, in the memory of a few vectors, so that Lanczos or an iterative solver runs at any N;
  * entries and the diagonal are products of rows of J when asked for; Cholesky or a spectrum make the matrix for themselves.
  * Errors: UNSUPPORTED with the layer and the reason where structured does not apply.

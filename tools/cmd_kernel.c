@@ -15,7 +15,7 @@ const flag_entry kernel_flags[] = {
     {.name = "empirical", .type = FLAG_SWITCH, .help = "the kernel of the finite network at --params"},
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]", .required = true, .needs = "empirical"},
     {.name = "outputs", .type = FLAG_CHOICE, .value = "full|trace|diagonal", .help = "what to keep of the o x o block of a pair (default: full)", .needs = "empirical"},
-    {.name = "algorithm", .type = FLAG_CHOICE, .value = "auto|structured|contraction", .help = "how (default: the cheapest that applies)", .needs = "empirical"},
+    {.name = "algorithm", .type = FLAG_CHOICE, .value = "auto|structured|contraction|mixed", .help = "how (default: the cheapest that applies)", .needs = "empirical"},
     {.name = "optimizer", .type = FLAG_CHOICE, .value = "identity|adam", .help = "the D of J D^-1 J' (default: identity)", .needs = "empirical"},
     {.name = "second-moment", .type = FLAG_INPUT, .value = "V", .help = "Adam's v [p]: D = sqrt(v) + epsilon", .needs = "optimizer"},
     {.name = "epsilon", .type = FLAG_NUMBER, .value = "E", .help = "Adam's epsilon", .needs = "optimizer"},

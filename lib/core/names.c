@@ -31,7 +31,7 @@ static const name_row kind_rows[] = {{NTK_KIND_NTK, "ntk"}, {NTK_KIND_NNGP, "nng
 static const name_row outputs_rows[] = {{NTK_OUTPUTS_FULL, "full"}, {NTK_OUTPUTS_TRACE, "trace"}, {NTK_OUTPUTS_DIAGONAL, "diagonal"}};
 static const name_row algorithm_rows[] = {
     {NTK_ALGORITHM_AUTO, "auto"}, {NTK_ALGORITHM_STRUCTURED, "structured"}, {NTK_ALGORITHM_CONTRACTION, "contraction"},
-    {NTK_ALGORITHM_PRODUCTS, "products"}};
+    {NTK_ALGORITHM_PRODUCTS, "products"}, {NTK_ALGORITHM_MIXED, "mixed"}};
 static const name_row dropout_rows[] = {{NTK_DROPOUT_TRAINING, "training"}, {NTK_DROPOUT_INFERENCE, "inference"}};
 static const name_row storage_rows[] = {{NTK_STORAGE_AUTO, "auto"}, {NTK_STORAGE_FULL, "full"}, {NTK_STORAGE_PACKED, "packed"}, {NTK_STORAGE_NONE, "none"}};
 static const name_row posterior_rows[] = {{NTK_POSTERIOR_NTK, "ntk"}, {NTK_POSTERIOR_NNGP, "nngp"}, {NTK_POSTERIOR_NTKGP, "ntkgp"}};

@@ -45,7 +45,7 @@ static ntk_status by_factors(ntk_context *ctx, const ntk_jacobian *j, const ntk_
     ntk_factors f;
     double sum = 0;
     int64_t n = j->rows / j->outputs;
-    ntk_status status = ntk_factors_create(ctx, j->network, optimizer, j->theta, n, j->x, &f);
+    ntk_status status = ntk_factors_create(ctx, j->network, optimizer, NTK_OUTPUTS_FULL, NULL, j->theta, n, j->x, &f);
     if (status != NTK_OK) return status;
     for (int64_t l = 0; l < f.count; ++l) {
         const ntk_factor *layer = &f.layers[l];
@@ -61,7 +61,7 @@ static ntk_status by_factors(ntk_context *ctx, const ntk_jacobian *j, const ntk_
 static ntk_status exact(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, double *trace)
 {
     double limit = (double)ctx->options.memory_limit;
-    if (j->network && j->dtype == NTK_F64 && ntk_factors_fit(j->network, optimizer) && (limit == 0 || ntk_factors_bytes(j->network, j->rows / j->outputs) <= limit))
+    if (j->network && j->dtype == NTK_F64 && ntk_factors_plain(j->network) && ntk_factors_fit(j->network, optimizer) && (limit == 0 || ntk_factors_bytes(j->network, NULL, NTK_F64, j->rows / j->outputs) <= limit))
         return by_factors(ctx, j, optimizer, trace);
     return by_rows(ctx, j, optimizer, trace);
 }

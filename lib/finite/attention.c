@@ -295,21 +295,28 @@ done:
     return status;
 }
 
+/* Of the gradient of one row what of J is wanted. */
+static void write_row(const ntk_tape *t, const ntk_step *s, int64_t r, const real *gradient)
+{
+    int64_t begin = NTK_MAX(s->offset, t->column), end = NTK_MIN(s->offset + s->n_parameters, t->column + t->columns);
+    if (begin < end) memcpy(ntk_tape_place(t, r, begin), gradient + begin - s->offset, (size_t)(end - begin) * sizeof *gradient);
+}
+
 static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_status status;
     work w;
-    real *dx, *spare = NULL; /* where nobody asks for the gradient */
+    real *dx, *row = NULL; /* the gradient of one row of J, or of nobody */
     NTK_TRY(open_work(t, s, &w));
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
-    if (!t->gradient) NTK_TRY(NTK_NEW(t->ctx, s->n_parameters, &spare));
+    if (!t->sum) NTK_TRY(NTK_NEW_RAW(t->ctx, s->n_parameters, &row));
     for (int64_t r = 0; r < t->rows; ++r) {
-        real *gradient = spare ? spare : t->gradient + (t->sum ? 0 : r * t->network->n_parameters) + s->offset;
-        if (!spare && !t->sum) memset(gradient, 0, (size_t)s->n_parameters * sizeof *gradient);
-        NTK_TRY(backward_row(t, s, &w, r, gradient, dx ? dx + r * ntk_tape_size(t, s->inputs[0]) : NULL));
+        if (row) memset(row, 0, (size_t)s->n_parameters * sizeof *row);
+        NTK_TRY(backward_row(t, s, &w, r, row ? row : t->gradient + s->offset, dx ? dx + r * ntk_tape_size(t, s->inputs[0]) : NULL));
+        if (row && t->gradient) write_row(t, s, r, row);
     }
 done:
-    ntk_free(spare);
+    ntk_free(row);
     ntk_free(w.block);
     return status;
 }

@@ -55,7 +55,7 @@ double ntk_columns_bytes(const ntk_network *network)
     double most = 0;
     for (int64_t i = 0; i < network->n_steps; ++i) {
         const ntk_step *s = &network->steps[i];
-        if (s->parametric < 0 || s->op == &ntk_op_dense) continue;
+        if (s->parametric < 0 || s->op == &ntk_op_dense || s->op == &ntk_op_attention) continue;
         ntk_window w = ntk_step_window(network, s);
         most = fmax(most, sizeof(real) * (double)NTK_MAX(COLUMNS_NUMBERS / s->fan_in, 1) * (double)s->fan_in + 8 * (double)w.positions_out * (double)w.taps);
     }

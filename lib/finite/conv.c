@@ -155,7 +155,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     ntk_status status;
     real *dx;
     NTK_TRY(ntk_columns_open(t, s, &c));
-    NTK_TRY((t->sum ? add_sum : write_rows)(t, s, &c, &affine));
+    if (t->gradient) NTK_TRY((t->sum ? add_sum : write_rows)(t, s, &c, &affine));
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
     if (dx) NTK_TRY(add_input(t, s, &c, affine.weight_scale, dx));
 done:

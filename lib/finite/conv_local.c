@@ -149,7 +149,7 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     local_job j = {t, s, &c, affine.weight_scale, t->value[s->inputs[0]], t->theta, NULL};
     NTK_TRY(ntk_columns_open(t, s, &c));
     if (t->sum) NTK_TRY(add_sum(&j, affine.bias_scale));
-    for (int64_t r = 0; !t->sum && r < t->rows; ++r)
+    for (int64_t r = 0; !t->sum && t->gradient && r < t->rows; ++r)
         for (int64_t o = 0; o < c.positions; ++o) write_row(&j, &share, r, o, affine.bias_scale);
     NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &j.z));
     if (j.z) NTK_TRY(for_blocks(&j, t->rows, add_input));

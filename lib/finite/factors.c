@@ -1,183 +1,180 @@
 /*
- * J of a network of dense layers, layer by layer, without J.  For z = a W x + c b with delta = d f_q / d z, the row of J that
- * belongs to sample i and output q is, in the columns of this layer,
+ * J of dense layers and convolutions, layer by layer, without J.  For z_d = a W x_d + c b at each position d, x_d what the layer reads there, with
+ * delta_d = d f_q / d z_d, the row of J that belongs to sample i and output q is, in the columns of this layer,
  *
- *     [a delta_iq x_iᵀ, c delta_iq]  =  delta_iq [a x_i, c]ᵀ:     an outer product, of rank one,
+ *     sum over d of delta_iqd [a x_id, c]ᵀ:     outer products, one without positions,
  *
- * so that the layer's term of J D⁻¹ Jᵀ is a product of two small Gram matrices (docs/mathematics.md §6.1, algorithm 3):
+ * so that the layer's term of J D⁻¹ Jᵀ is a sum of products of two small Gram matrices (docs/mathematics.md §6.1, algorithm 3, and §6.3):
  *
- *     (delta_iq · delta_jr) (a² x_i · x_j + c²),      n² o² units + n² fan_in  instead of  n² o² units fan_in  products.
+ *     sum over d, e of (delta_iqd · delta_jre) (a² x_id · x_je + c²)
  *
+ * (conv_local, whose positions have weights of their own: over d = e).  Nothing of J is formed; what is kept are inputs and cotangents.
  * D takes part where it is an outer product too, D = g hᵀ over [units, fan_in + 1]: each side is divided by a root of its factor.
- * Adam's D is not, in general; then J has to be contracted.  The rate r of a layer goes with x.
+ * Adam's D is not, in general; then the layer's columns of J have to be contracted.  The rate r of a layer goes with x.
  */
 #include "finite.h"
 #include "real.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
-/* Roundings that D = g hᵀ may have suffered: what was made as a product of two numbers is one to a few ulp. */
-#define FACTORISES (8 * DBL_EPSILON)
-
-/* ---- does it apply? -------------------------------------------------------------------------------------------- */
-
-static int64_t width_of(const ntk_step *s)
-{
-    return s->fan_in + s->bias;
-}
-
-/* D of unit u and column c, the bias being the last column. */
-static double entry_of(const ntk_optimizer *optimizer, const ntk_step *s, int64_t u, int64_t c)
-{
-    return ntk_optimizer_d(optimizer, s->offset + (c < s->fan_in ? u * s->fan_in + c : s->units * s->fan_in + u));
-}
-
-/* D_uc D_00 = D_u0 D_0c for all u, c: with logarithms of no use, the product is formed as D_uc / D_u0 = D_0c / D_00. */
-static bool factorises(const ntk_optimizer *optimizer, const ntk_step *s)
-{
-    if (!optimizer || !optimizer->d) return true;
-    for (int64_t u = 1; u < s->units; ++u)
-        for (int64_t c = 1; c < width_of(s); ++c) {
-            double left = entry_of(optimizer, s, u, c) / entry_of(optimizer, s, u, 0);
-            double right = entry_of(optimizer, s, 0, c) / entry_of(optimizer, s, 0, 0);
-            if (!(fabs(left - right) <= FACTORISES * right)) return false;
-        }
-    return true;
-}
-
-/* Why the rows of J of this step are no outer products; NULL: they are. */
-static const char *why_not(const ntk_network *network, const ntk_optimizer *optimizer, const ntk_step *s)
-{
-    if (s->parametric < 0) return NULL;
-    if (s->op != &ntk_op_dense || network->values[s->output].size != s->units) return "rows of J are outer products only for dense layers without positions";
-    return factorises(optimizer, s) ? NULL : "D is no outer product over [units, inputs] of this layer";
-}
-
-/* The first step that does not fit, or NULL. */
-static const ntk_step *misfit(const ntk_network *network, const ntk_optimizer *optimizer, const char **why)
-{
-    for (int64_t i = 0; i < network->n_steps; ++i)
-        if ((*why = why_not(network, optimizer, &network->steps[i])) != NULL) return &network->steps[i];
-    return NULL;
-}
-
-ntk_status ntk_factors_check(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer)
-{
-    const char *why;
-    const ntk_step *s = misfit(network, optimizer, &why);
-    return s ? ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "%s: %s", s->layer->path, why) : NTK_OK;
-}
-
-bool ntk_factors_fit(const ntk_network *network, const ntk_optimizer *optimizer)
-{
-    const char *why;
-    return !misfit(network, optimizer, &why);
-}
-
-double ntk_factors_bytes(const ntk_network *network, int64_t n)
-{
-    double o = (double)ntk_network_outputs(network), numbers = o;
-    for (int64_t i = 0; i < network->n_steps; ++i) {
-        const ntk_step *s = &network->steps[i];
-        if (s->parametric >= 0 && s->rate > 0) numbers += (double)width_of(s) + o * (double)s->units;
-    }
-    return sizeof(real) * numbers * (double)n;
-}
-
 /* ---- the two factors ------------------------------------------------------------------------------------------- */
 
-/* Row i of x: sqrt(r) [a x_i, c] over the root of h, h_c = D_0c. */
-static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64_t n, const real *x, real *out)
+/* What column c of the inputs is multiplied by: sqrt(r) a, of the bias sqrt(r) c, over the root of h, h_c = D_0c. */
+static double input_scale(const ntk_optimizer *optimizer, const ntk_step *s, int64_t copy, int64_t c)
 {
     ntk_affine affine = ntk_step_affine(s);
-    double rate = sqrt(s->rate);
-    int64_t width = width_of(s);
+    return sqrt(s->rate) * (c < s->fan_in ? affine.weight_scale : affine.bias_scale) / sqrt(ntk_factor_d(optimizer, s, copy, 0, c));
+}
+
+/* Rows of x with their scales and the bias's column. */
+static void take_inputs(const ntk_optimizer *optimizer, const ntk_step *s, int64_t rows, const real *x, real *out)
+{
+    int64_t width = ntk_factor_width(s);
     for (int64_t c = 0; c < width; ++c) {
-        double scale = rate * (c < s->fan_in ? affine.weight_scale : affine.bias_scale) / sqrt(entry_of(optimizer, s, 0, c));
-        for (int64_t i = 0; i < n; ++i) out[i * width + c] = (real)scale * (c < s->fan_in ? x[i * s->fan_in + c] : 1);
+        double scale = input_scale(optimizer, s, 0, c);
+        for (int64_t i = 0; i < rows; ++i) out[i * width + c] = (real)scale * (c < s->fan_in ? x[i * s->fan_in + c] : 1);
     }
+}
+
+/* The cotangents of a sample, [o, positions, units], or [positions, o, units] where outputs add up or stay apart. */
+static void copy_cotangents(ntk_outputs outputs, int64_t o, const ntk_factor *f, const real *delta, real *out)
+{
+    size_t bytes = (size_t)f->units * sizeof *out;
+    if (outputs == NTK_OUTPUTS_FULL || f->positions == 1) {
+        memcpy(out, delta, (size_t)(o * f->positions) * bytes);
+        return;
+    }
+    for (int64_t q = 0; q < o; ++q)
+        for (int64_t d = 0; d < f->positions; ++d) memcpy(out + (d * o + q) * f->units, delta + (q * f->positions + d) * f->units, bytes);
+}
+
+/* Where output q at position d of a sample stands among its rows of cotangents. */
+static int64_t row_of(ntk_outputs outputs, int64_t o, const ntk_factor *f, int64_t q, int64_t d)
+{
+    return outputs == NTK_OUTPUTS_FULL ? q * f->positions + d : d * o + q;
 }
 
 /* Rows of delta over the root of g, g_u = D_u0 / D_00. */
-static void take_cotangents(const ntk_optimizer *optimizer, const ntk_step *s, int64_t rows, const real *delta, real *out)
+static void scale_cotangents(const ntk_optimizer *optimizer, const ntk_step *s, ntk_outputs outputs, int64_t o, const ntk_factor *f, int64_t n, real *out)
 {
-    memcpy(out, delta, (size_t)(rows * s->units) * sizeof *out);
     if (!optimizer || !optimizer->d) return;
-    for (int64_t u = 0; u < s->units; ++u) {
-        double scale = sqrt(entry_of(optimizer, s, u, 0) / entry_of(optimizer, s, 0, 0));
-        for (int64_t r = 0; r < rows; ++r) out[r * s->units + u] /= (real)scale;
-    }
+    for (int64_t d = 0; d < f->positions; ++d)
+        for (int64_t u = 0; u < f->units; ++u) {
+            int64_t copy = f->apart ? d : 0;
+            double scale = sqrt(ntk_factor_d(optimizer, s, copy, u, 0) / ntk_factor_d(optimizer, s, copy, 0, 0));
+            for (int64_t i = 0; i < n; ++i)
+                for (int64_t q = 0; q < o; ++q) out[(i * o * f->positions + row_of(outputs, o, f, q, d)) * f->units + u] /= (real)scale;
+        }
 }
 
 /* Where the tape hands over what it has when it reaches a layer. */
 typedef struct taker {
     const ntk_optimizer *optimizer;
     ntk_factors *factors;
-    int64_t sample, row; /* of the whole, the tape's first */
+    int64_t sample; /* of the whole, the tape's first */
 } taker;
 
 static void take(void *user, const ntk_tape *t, const ntk_step *s)
 {
     const taker *w = user;
     const ntk_factor *f = &w->factors->layers[s->parametric];
+    const real *x = t->value[s->inputs[0]];
+    int64_t o = w->factors->outputs, sample = o * f->positions * f->units;
     if (!f->inputs) return;
-    take_inputs(w->optimizer, s, t->n, t->value[s->inputs[0]], f->inputs + w->sample * f->width);
-    take_cotangents(w->optimizer, s, t->rows, t->cotangent[s->output], f->cotangents + w->row * s->units);
+    if (f->reads) memcpy(f->inputs + w->sample * f->in, x, (size_t)(t->n * f->in) * sizeof *x);
+    else take_inputs(w->optimizer, s, t->n * f->positions, x, f->inputs + w->sample * f->in);
+    for (int64_t i = 0; i < t->n; ++i)
+        copy_cotangents(w->factors->rule, o, f, t->cotangent[s->output] + i * sample, f->cotangents + (w->sample + i) * sample);
+    scale_cotangents(w->optimizer, s, w->factors->rule, o, f, t->n, f->cotangents + w->sample * sample);
+}
+
+/* The first column of J that one of the layers holds: nothing goes back beyond. */
+static int64_t first_column(const ntk_network *network, const ntk_factors *f)
+{
+    int64_t first = network->n_parameters;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric >= 0 && f->layers[s->parametric].inputs) first = NTK_MIN(first, s->offset);
+    }
+    return first;
 }
 
 /* All rows of samples [sample, sample + n). */
 static ntk_status take_block(ntk_context *ctx, const ntk_network *network, taker *w, const real *theta, const real *x, int64_t n)
 {
-    int64_t o = w->factors->outputs;
+    int64_t o = w->factors->outputs, first = first_column(network, w->factors);
     ntk_tape t;
     ntk_status status = ntk_tape_open(ctx, network, n, theta, x + w->sample * ntk_network_input_size(network), &t);
     if (status != NTK_OK) return status;
-    w->row = w->sample * o;
     t.take = take;
     t.take_user = w;
     NTK_TRY_PART(ctx, 0, 0.2, ntk_tape_forward(&t, true));
-    memcpy(w->factors->f + w->row, t.value[network->result], (size_t)(n * o) * sizeof(real));
-    NTK_TRY_PART(ctx, 0.2, 1, ntk_tape_rows(&t, 0, n * o, NULL));
+    memcpy(w->factors->f + w->sample * o, t.value[network->result], (size_t)(n * o) * sizeof(real));
+    NTK_TRY_PART(ctx, 0.2, 1, ntk_tape_columns(&t, 0, n * o, first, network->n_parameters - first, NULL));
 done:
     ntk_tape_close(&t);
     return status;
 }
 
-static ntk_status reserve(ntk_context *ctx, const ntk_network *network, int64_t n, ntk_factors *f)
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+/* Of a convolution the inputs stay as they are; windows and scales are kept beside. */
+static ntk_status open_windows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_step *s, ntk_factor *f)
 {
     ntk_status status;
-    int64_t rows, count;
+    ntk_window window = ntk_step_window(network, s);
+    f->taps = window.taps;
+    f->channels = s->fan_in / window.taps;
+    f->in = network->values[s->inputs[0]].size;
+    NTK_TRY(ntk_window_list_reads(ctx, &window, &f->reads));
+    NTK_TRY(NTK_NEW_RAW(ctx, s->copies * f->width, &f->scale));
+    for (int64_t copy = 0; copy < s->copies; ++copy)
+        for (int64_t c = 0; c < f->width; ++c) f->scale[copy * f->width + c] = (real)input_scale(optimizer, s, copy, c);
+done:
+    return status;
+}
+
+static ntk_status open_layer(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_step *s, int64_t rows, int64_t n, ntk_factor *f)
+{
+    ntk_status status;
+    int64_t count;
+    f->in = f->positions * f->width;
+    if (s->op != &ntk_op_dense) NTK_TRY(open_windows(ctx, network, optimizer, s, f));
+    NTK_TRY(ntk_size_product(ctx, "the inputs of a layer", n, f->in, &count));
+    NTK_TRY(NTK_NEW_RAW(ctx, count, &f->inputs));
+    NTK_TRY(ntk_size_product(ctx, "the cotangents of a layer", rows, f->positions * f->units, &count));
+    NTK_TRY(NTK_NEW(ctx, count, &f->cotangents)); /* zero where the result does not depend on the layer */
+done:
+    return status;
+}
+
+static ntk_status reserve(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const bool *chosen, int64_t n, ntk_factors *f)
+{
+    ntk_status status;
+    int64_t rows;
     NTK_TRY(ntk_size_product(ctx, "rows of the Jacobian", n, f->outputs, &rows));
     NTK_TRY(NTK_NEW_RAW(ctx, rows, &f->f));
     NTK_TRY(NTK_NEW(ctx, f->count, &f->layers));
     for (int64_t i = 0; i < network->n_steps; ++i) {
         const ntk_step *s = &network->steps[i];
-        ntk_factor *l;
-        if (s->parametric < 0) continue;
-        l = &f->layers[s->parametric];
-        l->width = width_of(s);
-        l->units = s->units;
-        if (!(s->rate > 0)) continue; /* its term is zero */
-        NTK_TRY(ntk_size_product(ctx, "the inputs of a layer", n, l->width, &count));
-        NTK_TRY(NTK_NEW_RAW(ctx, count, &l->inputs));
-        NTK_TRY(ntk_size_product(ctx, "the cotangents of a layer", rows, l->units, &count));
-        NTK_TRY(NTK_NEW(ctx, count, &l->cotangents)); /* zero where the result does not depend on the layer */
+        if (s->parametric < 0 || (chosen && !chosen[s->parametric])) continue;
+        f->layers[s->parametric] = (ntk_factor){.positions = ntk_factor_positions(network, s), .width = ntk_factor_width(s), .units = s->units, .apart = s->copies > 1};
+        if (s->rate > 0) NTK_TRY(open_layer(ctx, network, optimizer, s, rows, n, &f->layers[s->parametric])); /* else its term is zero */
     }
 done:
     return status;
 }
 
-ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const real *theta, int64_t n,
-                              const real *x, ntk_factors *factors)
+ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, ntk_outputs outputs, const bool *chosen,
+                              const real *theta, int64_t n, const real *x, ntk_factors *factors)
 {
     ntk_status status;
-    taker w = {optimizer, factors, 0, 0};
+    taker w = {optimizer, factors, 0};
     int64_t step;
-    *factors = (ntk_factors){.outputs = ntk_network_outputs(network), .count = network->n_parametric};
-    NTK_TRY(ntk_memory_require(ctx, "the factors of the Jacobian", ntk_factors_bytes(network, n)));
-    NTK_TRY(reserve(ctx, network, n, factors));
+    *factors = (ntk_factors){.rule = outputs, .outputs = ntk_network_outputs(network), .count = network->n_parametric};
+    NTK_TRY(ntk_memory_require(ctx, "the factors of the Jacobian", ntk_factors_bytes(network, chosen, NTK_REAL, n)));
+    NTK_TRY(reserve(ctx, network, optimizer, chosen, n, factors));
     NTK_TRY(ntk_finite_chunk(ctx, network, 1 + 2 * (int)NTK_MIN(factors->outputs, 1 << 20), NTK_FACTORS_BUDGET, &step));
     for (; w.sample < n; w.sample += step) {
         int64_t count = NTK_MIN(step, n - w.sample);
@@ -192,6 +189,8 @@ done:
 void ntk_factors_clear(ntk_factors *factors)
 {
     for (int64_t l = 0; factors->layers && l < factors->count; ++l) {
+        ntk_free(factors->layers[l].reads);
+        ntk_free(factors->layers[l].scale);
         ntk_free(factors->layers[l].inputs);
         ntk_free(factors->layers[l].cotangents);
     }
@@ -199,4 +198,44 @@ void ntk_factors_clear(ntk_factors *factors)
     ntk_free(factors->f);
     factors->layers = NULL;
     factors->f = NULL;
+}
+
+/* ---- what a layer reads ----------------------------------------------------------------------------------------- */
+
+typedef struct gather_job {
+    const ntk_factor *f;
+    int64_t sample, position, positions;
+    real *out;
+} gather_job;
+
+static void gather_row(const ntk_factor *f, int64_t sample, int64_t position, real *out)
+{
+    const real *x = f->inputs + sample * f->in, *scale = f->scale + (f->apart ? position * f->width : 0);
+    const int64_t *reads = f->reads + position * f->taps;
+    for (int64_t t = 0; t < f->taps; ++t)
+        for (int64_t c = 0; c < f->channels; ++c) out[t * f->channels + c] = reads[t] < 0 ? 0 : x[reads[t] * f->channels + c] * scale[t * f->channels + c];
+    if (f->width > f->taps * f->channels) out[f->width - 1] = scale[f->width - 1];
+}
+
+static void gather_rows(void *user, int64_t begin, int64_t end, int worker)
+{
+    const gather_job *j = user;
+    const ntk_factor *f = j->f;
+    (void)worker;
+    for (int64_t r = begin; r < end; ++r) {
+        int64_t sample = j->sample + r / j->positions, position = j->position + r % j->positions;
+        if (f->reads) gather_row(f, sample, position, j->out + r * f->width);
+        else memcpy(j->out + r * f->width, f->inputs + (sample * f->positions + position) * f->width, (size_t)f->width * sizeof *j->out);
+    }
+}
+
+/* Numbers per piece of work: enough to pay for a thread. */
+#define GRAIN 16384
+
+const real *ntk_factor_inputs(ntk_context *ctx, const ntk_factor *f, int64_t sample, int64_t samples, int64_t position, int64_t positions, real *block)
+{
+    gather_job j = {f, sample, position, positions, block};
+    if (!f->reads && (samples == 1 || positions == f->positions)) return f->inputs + (sample * f->positions + position) * f->width;
+    ntk_parallel(ctx, samples * positions, NTK_MAX(1, GRAIN / NTK_MAX(1, f->width)), gather_rows, &j);
+    return block;
 }

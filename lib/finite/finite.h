@@ -15,7 +15,7 @@
  *   jacobian_restrict.c jacobian_stack.c      chosen columns; several below each other
  *   guard.c        what a function of the caller has written
  *   strip.c        columns of a network's J, layer by layer from the last
- *   factors.c      J of dense layers as outer products, layer by layer
+ *   factors.c      J of dense layers and convolutions as outer products, layer by layer      factors_choose.c      which layers, and why not
  *
  * What computes with numbers is compiled for f64 and, with the names of finite_single.h, for f32 (lib/core/real.h).
  *
@@ -277,13 +277,12 @@ ntk_status ntk_guard_check(ntk_context *ctx, const ntk_guard *guard, const char 
 /** Columns [column, column + columns) of a network's J. */
 typedef struct ntk_strip {
     int64_t column, columns;
+    const bool *without; /* by parametric layer: these are left out; NULL: none */
 } ntk_strip;
 
-/** Do all parametric ops of the network know strips? */
-bool ntk_strips_fit(const ntk_network *network);
 /**
  * The strip that ends where the last one began (at first: column = p): as many whole layers as `most` columns hold, or as much of one layer, a
- * row of weights at least; `single`: of one layer.  Frozen layers, whose columns are zero, are left out.  False: none is left.
+ * row of weights at least; `single`: of one layer.  Frozen layers, whose columns are zero, and those `without` are left out.  False: none is left.
  */
 bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_strip *strip);
 /** out [n o, columns] = a strip of J D^-1/2 of n samples; optimizer NULL: of J. */
@@ -294,27 +293,48 @@ double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64
 
 /* ---- factors of J ---------------------------------------------------------------------------------------------- */
 
-/** One parametric layer: row (i, q) of its columns of J D^-1/2 is the outer product of a row of each. */
+/**
+ * One parametric layer: its columns of row (i, q) of J D^-1/2 are the sum over positions d of outer products cotangent_iqd input_idᵀ, or, where
+ * the positions are `apart` (each has weights of its own), these products side by side.
+ */
 typedef struct ntk_factor {
-    int64_t width, units;
-    ntk_real *inputs;     /* [n, width]; NULL: the layer learns at rate 0 */
-    ntk_real *cotangents; /* [n o, units] */
+    int64_t positions, width, units;
+    bool apart;
+    int64_t in;         /* numbers of inputs per sample */
+    ntk_real *inputs;   /* [n, positions, width], of a convolution what it reads: [n, in]; NULL: no term (it learns at rate 0 or was not chosen) */
+    ntk_real *cotangents; /* full: [n, o, positions, units], else [n, positions, o, units] */
+    int64_t taps, channels, *reads; /* of a convolution: as ntk_window_list_reads() */
+    ntk_real *scale;    /* of its columns: [width], or of each position */
 } ntk_factor;
 
 typedef struct ntk_factors {
+    ntk_outputs rule;
     int64_t outputs, count;
     ntk_factor *layers; /* in the order of the flat vector */
-    ntk_real *f;          /* [n, o] */
+    ntk_real *f;        /* [n, o] */
 } ntk_factors;
 
-/** Are the rows of J D^-1/2 outer products layer by layer?  The second one fails with the layer and the reason if not. */
+/** Sizes of a step's factor, and D of unit u and column c (the bias is the last) of one copy of its weights. */
+int64_t ntk_factor_width(const ntk_step *s);
+int64_t ntk_factor_positions(const ntk_network *network, const ntk_step *s);
+double ntk_factor_d(const ntk_optimizer *optimizer, const ntk_step *s, int64_t copy, int64_t u, int64_t c);
+
+/** Has every layer factors?  The second one fails with the layer and the reason if not.  And has none of them positions? */
 bool ntk_factors_fit(const ntk_network *network, const ntk_optimizer *optimizer);
 ntk_status ntk_factors_check(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer);
-/** Memory for n samples. */
-double ntk_factors_bytes(const ntk_network *network, int64_t n);
-/** For a network that fits.  On failure there is nothing to clear. */
-ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_real *theta, int64_t n,
-                              const ntk_real *x, ntk_factors *factors);
+bool ntk_factors_plain(const ntk_network *network);
+/** Flop of a layer's term for a pair of samples: from its factors, from its rows of J. */
+double ntk_factor_flops(const ntk_network *network, const ntk_step *s, ntk_outputs outputs);
+double ntk_rows_flops(const ntk_network *network, const ntk_step *s, ntk_outputs outputs);
+/** chosen: by parametric layer, does it have factors that are cheaper than its rows of J?  How many. */
+int64_t ntk_factors_choose(const ntk_network *network, const ntk_optimizer *optimizer, ntk_outputs outputs, bool *chosen);
+/** Memory for n samples; chosen NULL: of all layers. */
+double ntk_factors_bytes(const ntk_network *network, const bool *chosen, ntk_dtype dtype, int64_t n);
+/** For layers that have factors.  On failure there is nothing to clear. */
+ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, ntk_outputs outputs, const bool *chosen,
+                              const ntk_real *theta, int64_t n, const ntk_real *x, ntk_factors *factors);
 void ntk_factors_clear(ntk_factors *factors);
+/** The inputs of samples and positions, dense [samples, positions, width]: where they stand, or gathered into `block`. */
+const ntk_real *ntk_factor_inputs(ntk_context *ctx, const ntk_factor *f, int64_t sample, int64_t samples, int64_t position, int64_t positions, ntk_real *block);
 
 #endif

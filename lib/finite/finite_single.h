@@ -70,11 +70,8 @@
 #define ntk_strip_bytes ntk_strip_bytes_f32
 #define ntk_strip_next ntk_strip_next_f32
 #define ntk_strip_rows ntk_strip_rows_f32
-#define ntk_strips_fit ntk_strips_fit_f32
-#define ntk_factors_bytes ntk_factors_bytes_f32
-#define ntk_factors_check ntk_factors_check_f32
+#define ntk_factor_inputs ntk_factor_inputs_f32
 #define ntk_factors_clear ntk_factors_clear_f32
 #define ntk_factors_create ntk_factors_create_f32
-#define ntk_factors_fit ntk_factors_fit_f32
 
 #endif

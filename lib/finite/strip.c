@@ -11,23 +11,6 @@
 /* Bytes of the values and cotangents of one tape. */
 #define BUDGET (64.0 * 1048576)
 
-/* The parametric ops whose backward writes the columns wanted (ntk_tape_share) and no others. */
-static const ntk_finite_op *const share_columns[] = {&ntk_finite_dense, &ntk_finite_conv, &ntk_finite_conv_local};
-
-static bool shares(const ntk_step *s)
-{
-    for (size_t i = 0; i < NTK_ARRAY_LENGTH(share_columns); ++i)
-        if (s->op->finite[NTK_REAL] == share_columns[i]) return true;
-    return false;
-}
-
-bool ntk_strips_fit(const ntk_network *network)
-{
-    for (int64_t i = 0; i < network->n_steps; ++i)
-        if (network->steps[i].parametric >= 0 && !shares(&network->steps[i])) return false;
-    return true;
-}
-
 /* ---- which columns --------------------------------------------------------------------------------------------- */
 
 /* The step that holds parameter `column` - 1, going down from step i; n_steps never comes. */
@@ -40,26 +23,31 @@ static int64_t step_before(const ntk_network *network, int64_t column)
     return -1;
 }
 
-/* As many columns of s, ending at `end`, as `most` allows: whole rows of weights, one of them at least. */
+/* As many columns of s, ending at `end`, as `most` allows: of weights in rows whole rows, one of them at least. */
 static int64_t begin_within(const ntk_step *s, int64_t end, int64_t most)
 {
     int64_t biases = s->offset + s->copies * s->units * s->fan_in, begin = end - most, row;
     if (begin <= s->offset) return s->offset;
-    if (begin >= biases) return begin;
+    if (begin >= biases || s->op == &ntk_op_attention) return begin;
     row = (begin - s->offset + s->fan_in - 1) / s->fan_in;
     begin = s->offset + row * s->fan_in;
     return begin < end ? begin : end - s->fan_in;
 }
 
+static bool takes(const ntk_strip *strip, const ntk_step *s)
+{
+    return s->rate > 0 && !(strip->without && strip->without[s->parametric]);
+}
+
 bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_strip *strip)
 {
     int64_t end = strip->column, i = step_before(network, end);
-    while (i >= 0 && !(network->steps[i].rate > 0)) i = step_before(network, end = network->steps[i].offset);
+    while (i >= 0 && !takes(strip, &network->steps[i])) i = step_before(network, end = network->steps[i].offset);
     if (i < 0) return false;
     strip->column = begin_within(&network->steps[i], end, NTK_MAX(most, 1));
     while (!single && strip->column == network->steps[i].offset) {
         i = step_before(network, strip->column);
-        if (i < 0 || !(network->steps[i].rate > 0) || end - network->steps[i].offset > most) break;
+        if (i < 0 || !takes(strip, &network->steps[i]) || end - network->steps[i].offset > most) break;
         strip->column = network->steps[i].offset;
     }
     strip->columns = end - strip->column;

@@ -53,7 +53,7 @@ done:
 static double kept_bytes(const ntk_kernel *k, int64_t n)
 {
     double bytes = sizeof(real) * (double)n * (double)ntk_network_outputs(k->network) * (double)k->network->n_parameters;
-    return k->keeps || bytes <= KEPT || !ntk_strips_fit(k->network) ? bytes : 0;
+    return k->keeps || bytes <= KEPT ? bytes : 0;
 }
 
 static ntk_status prepare(ntk_context *ctx, const ntk_kernel *k, ntk_points *points)

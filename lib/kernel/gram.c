@@ -84,6 +84,7 @@ void ntk_gram_destroy(ntk_gram *gram)
     ntk_kernel_destroy(gram->kernel);
     ntk_jacobian_destroy(gram->jacobian);
     ntk_optimizer_destroy(gram->optimizer);
+    ntk_free(gram->factored);
     ntk_free(gram->owned[0]);
     ntk_free(gram->owned[1]);
     ntk_free(gram);

@@ -31,11 +31,25 @@ done:
 static ntk_status check_algorithm(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, ntk_algorithm algorithm)
 {
     if (!ntk_algorithm_name(algorithm))
-        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "algorithm is %d; expected auto, structured, contraction or products", (int)algorithm);
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "algorithm is %d; expected auto, structured, contraction, products or mixed", (int)algorithm);
     if (algorithm != NTK_ALGORITHM_STRUCTURED) return NTK_OK;
     if (!j->network) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "structured needs the Jacobian of a network; this one is of %s", j->class->name);
     if (j->sites.n_crops > 0) return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "structured takes no masks and graphs");
     return ntk_factors_check(ctx, j->network, optimizer);
+}
+
+/* Of a network without masks and graphs: the layers that go by factors of J. */
+static ntk_status choose_layers(ntk_context *ctx, ntk_gram *g)
+{
+    ntk_status status;
+    const ntk_jacobian *j = g->jacobian;
+    bool all = g->algorithm == NTK_ALGORITHM_STRUCTURED;
+    if (!j->network || j->sites.n_crops > 0 || g->algorithm == NTK_ALGORITHM_CONTRACTION) return NTK_OK;
+    NTK_TRY(NTK_NEW(ctx, j->network->n_parametric, &g->factored));
+    g->n_factored = all ? j->network->n_parametric : ntk_factors_choose(j->network, g->optimizer, NTK_OUTPUTS_FULL, g->factored);
+    for (int64_t l = 0; all && l < g->n_factored; ++l) g->factored[l] = true;
+done:
+    return status;
 }
 
 static ntk_status fill(ntk_context *ctx, ntk_gram *g)
@@ -66,6 +80,7 @@ ntk_status ntk_gram_from_jacobian_by(ntk_context *ctx, const ntk_jacobian *jacob
     g->size = jacobian->rows;
     g->per_sample = jacobian->outputs;
     g->algorithm = algorithm;
+    NTK_TRY(choose_layers(ctx, g));
     if (algorithm != NTK_ALGORITHM_PRODUCTS) NTK_TRY(fill(ctx, g));
     *gram = g;
     g = NULL;

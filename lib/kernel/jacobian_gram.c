@@ -1,9 +1,9 @@
 /*
  * The gram K = J D⁻¹ Jᵀ, by the first of these that applies:
  *
- *     structured   J of a network of dense layers, D an outer product per layer: from inputs and cotangents, without J (structured.c)
  *     strips       the caller's matrix: K += G Gᵀ over strips G of columns of J D^-1/2, each column read once
- *     by layers    any other network: K += G Gᵀ over strips of columns, computed once each (strips.c)
+ *     by layers    a network: dense layers and convolutions from inputs and cotangents, without J, where that applies and is cheaper
+ *                  (factors_fill.c); of the others K += G Gᵀ over strips of columns, computed once each (strips.c)
  *     blocks       any other: blocks of rows of J D^-1/2 against each other.  With b blocks a row is computed about b/2 times, so
  *                  they are as tall as half a gigabyte (or a part of the memory limit) allows.
  */
@@ -115,16 +115,18 @@ done:
     return status;
 }
 
-/* ---- a network of dense layers ----------------------------------------------------------------------------------- */
+/* ---- a network, layer by layer ------------------------------------------------------------------------------------- */
 
-static ntk_status from_factors(ntk_context *ctx, const ntk_gram *g, void *k)
+static ntk_status from_layers(ntk_context *ctx, const ntk_gram *g, void *k)
 {
     ntk_status status;
     const ntk_jacobian *j = g->jacobian;
     ntk_factors f = {0};
     int64_t n = j->rows / j->outputs;
-    NTK_TRY_PART(ctx, 0, 0.3, ntk_factors_create(ctx, j->network, g->optimizer, j->theta, n, j->x, &f));
-    NTK_TRY_PART(ctx, 0.3, 1, ntk_factors_fill(ctx, &(ntk_factors_block){&f, &f, NTK_OUTPUTS_FULL, 0, n, 0, n, g->size}, k, NULL, 0));
+    NTK_TRY_PART(ctx, 0, 0.2, ntk_factors_create(ctx, j->network, g->optimizer, NTK_OUTPUTS_FULL, g->factored, j->theta, n, j->x, &f));
+    NTK_TRY_PART(ctx, 0.2, 0.6, ntk_factors_fill(ctx, &(ntk_factors_block){&f, &f, NTK_OUTPUTS_FULL, 0, n, 0, n, g->size}, k, NULL, 0));
+    ntk_factors_clear(&f);
+    NTK_TRY_PART(ctx, 0.6, 1, ntk_strips_add_gram(ctx, j, g->optimizer, g->factored, k));
     ntk_mirror(ctx, NTK_REAL, g->size, k, g->size);
 done:
     ntk_factors_clear(&f);
@@ -142,17 +144,27 @@ static bool fits(const ntk_context *ctx, double bytes)
     return limit == 0 || bytes <= limit;
 }
 
+static ntk_way by_layers(const ntk_context *ctx, const ntk_gram *g)
+{
+    const ntk_jacobian *j = g->jacobian;
+    int64_t n = j->rows / j->outputs;
+    bool mixed = g->n_factored < j->network->n_parametric;
+    double factors = ntk_factors_bytes(j->network, g->factored, NTK_REAL, n) + ntk_factors_fill_bytes(j->network, NTK_OUTPUTS_FULL, g->factored, n, n);
+    double strips = mixed ? ntk_strips_bytes(ctx, j->network, (double)j->rows, 0) : 0;
+    return (ntk_way){mixed ? NTK_ALGORITHM_MIXED : NTK_ALGORITHM_STRUCTURED, fmax(factors, strips), from_layers};
+}
+
 static ntk_way choose(const ntk_context *ctx, const ntk_gram *g)
 {
     const ntk_jacobian *j = g->jacobian;
     double rows = (double)j->rows, columns = (double)j->columns;
-    bool plain = j->network && j->sites.n_crops == 0; /* without masks and graphs */
+    bool forced = g->algorithm == NTK_ALGORITHM_STRUCTURED;
     if (j->matrix) return (ntk_way){NTK_ALGORITHM_CONTRACTION, sizeof(real) * rows * (double)columns_at_once(ctx, j), contract_strips};
-    if (g->algorithm != NTK_ALGORITHM_CONTRACTION && plain && ntk_factors_fit(j->network, g->optimizer)) {
-        double bytes = ntk_factors_bytes(j->network, j->rows / j->outputs);
-        if (g->algorithm == NTK_ALGORITHM_STRUCTURED || fits(ctx, sizeof(real) * rows * rows + bytes)) return (ntk_way){NTK_ALGORITHM_STRUCTURED, bytes, from_factors};
+    if (g->factored && (forced || g->n_factored > 0)) {
+        ntk_way a = by_layers(ctx, g);
+        if (forced || fits(ctx, sizeof(real) * rows * rows + a.bytes)) return a;
     }
-    if (plain && ntk_strips_fit(j->network)) return (ntk_way){NTK_ALGORITHM_CONTRACTION, ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
+    if (j->network && j->sites.n_crops == 0) return (ntk_way){NTK_ALGORITHM_CONTRACTION, ntk_strips_bytes(ctx, j->network, rows, 0), from_network};
     return (ntk_way){NTK_ALGORITHM_CONTRACTION, 2 * sizeof(real) * (double)rows_at_once(ctx, j) * columns, contract_jacobian};
 }
 

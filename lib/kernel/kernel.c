@@ -28,7 +28,7 @@ static ntk_status read_options(ntk_context *ctx, const ntk_kernel_options *optio
     if (o->algorithm == NTK_ALGORITHM_PRODUCTS)
         return ntk_fail(ctx, NTK_ERROR_UNSUPPORTED, "options.algorithm is products; only a gram of a Jacobian goes without entries");
     if (!ntk_algorithm_name(o->algorithm))
-        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.algorithm is %d; expected auto, structured or contraction", (int)o->algorithm);
+        return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.algorithm is %d; expected auto, structured, contraction or mixed", (int)o->algorithm);
     if (ntk_outputs_name(o->outputs)) return NTK_OK;
     return ntk_fail(ctx, NTK_ERROR_ARGUMENT, "options.outputs is %d; expected full, trace or diagonal", (int)o->outputs);
 }
@@ -80,33 +80,33 @@ done:
     return status;
 }
 
-/* Products per pair of samples.  Structured needs no more than the rows of J have numbers, and nearly always far less. */
-static bool structured_is_cheaper(const ntk_network *network, ntk_outputs outputs)
-{
-    double o = (double)ntk_network_outputs(network), each = outputs == NTK_OUTPUTS_FULL ? o * o : o, structured = 0;
-    for (int64_t i = 0; i < network->n_steps; ++i) {
-        const ntk_step *s = &network->steps[i];
-        if (s->parametric >= 0) structured += each * (double)s->units + (outputs == NTK_OUTPUTS_DIAGONAL ? o : 1) * (double)(s->fan_in + s->bias);
-    }
-    return structured <= each * (double)network->n_parameters;
-}
-
 static const ntk_kernel_class *const empirical[2] = NTK_BOTH(ntk_empirical_kernel), *const structured[2] = NTK_BOTH(ntk_structured_kernel);
 
-static ntk_status choose_algorithm(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_kernel_options *o,
-                                   ntk_dtype dtype, const ntk_kernel_class **class)
+/* By factors all layers, or those that are cheaper so; none of them: the rows of J. */
+static ntk_status choose_layers(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_kernel_options *o, bool *factored, int64_t *count)
 {
-    *class = empirical[dtype];
+    *count = 0;
     if (o->algorithm == NTK_ALGORITHM_CONTRACTION) return NTK_OK;
-    if (o->algorithm == NTK_ALGORITHM_STRUCTURED || (ntk_factors_fit(network, optimizer) && structured_is_cheaper(network, o->outputs)))
-        *class = structured[dtype];
-    return o->algorithm == NTK_ALGORITHM_STRUCTURED ? ntk_factors_check(ctx, network, optimizer) : NTK_OK;
+    if (o->algorithm != NTK_ALGORITHM_STRUCTURED) {
+        *count = ntk_factors_choose(network, optimizer, o->outputs, factored);
+        return NTK_OK;
+    }
+    *count = network->n_parametric;
+    for (int64_t l = 0; l < *count; ++l) factored[l] = true;
+    return ntk_factors_check(ctx, network, optimizer);
 }
 
 ntk_algorithm ntk_kernel_algorithm(const ntk_kernel *kernel)
 {
     if (!kernel || !kernel->theta) return NTK_ALGORITHM_AUTO;
-    return kernel->class == structured[NTK_F64] || kernel->class == structured[NTK_F32] ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION;
+    if (kernel->class != structured[NTK_F64] && kernel->class != structured[NTK_F32]) return NTK_ALGORITHM_CONTRACTION;
+    return kernel->n_factored < kernel->layers ? NTK_ALGORITHM_MIXED : NTK_ALGORITHM_STRUCTURED;
+}
+
+ntk_algorithm ntk_kernel_layer_algorithm(const ntk_kernel *kernel, int64_t layer)
+{
+    if (!kernel || !kernel->theta || layer < 0 || layer >= kernel->layers) return NTK_ALGORITHM_AUTO;
+    return kernel->factored && kernel->factored[layer] ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION;
 }
 
 ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, const ntk_array *theta, const ntk_optimizer *optimizer, const ntk_kernel_options *options, ntk_kernel **kernel)
@@ -114,16 +114,20 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     ntk_status status;
     ntk_kernel_options o;
     ntk_kernel *k = NULL;
-    const ntk_kernel_class *class;
-    int64_t outputs;
+    bool *factored = NULL;
+    int64_t outputs, count;
     NTK_ENTER_NEW(ctx, kernel);
     NTK_REQUIRE(ctx, network);
     NTK_TRY(read_options(ctx, options, &o));
     NTK_TRY(ntk_finite_check_network(ctx, network));
     NTK_TRY(check_theta(ctx, network, theta));
     NTK_TRY(ntk_optimizer_check(ctx, optimizer, network->n_parameters));
-    NTK_TRY(choose_algorithm(ctx, network, optimizer, &o, theta->dtype, &class));
-    NTK_TRY(ntk_kernel_new(ctx, class, &k));
+    NTK_TRY(NTK_NEW(ctx, network->n_parametric, &factored));
+    NTK_TRY(choose_layers(ctx, network, optimizer, &o, factored, &count));
+    NTK_TRY(ntk_kernel_new(ctx, (count > 0 || o.algorithm == NTK_ALGORITHM_STRUCTURED ? structured : empirical)[theta->dtype], &k));
+    k->factored = factored;
+    k->n_factored = count;
+    factored = NULL;
     outputs = ntk_network_outputs(network);
     k->network = ntk_retain(network);
     k->optimizer = ntk_retain(optimizer);
@@ -136,6 +140,7 @@ ntk_status ntk_kernel_empirical(ntk_context *ctx, const ntk_network *network, co
     *kernel = k;
     k = NULL;
 done:
+    ntk_free(factored);
     ntk_kernel_destroy(k);
     return status;
 }
@@ -263,5 +268,6 @@ void ntk_kernel_destroy(ntk_kernel *kernel)
     ntk_network_destroy(kernel->network);
     ntk_optimizer_destroy(kernel->optimizer);
     ntk_free(kernel->theta);
+    ntk_free(kernel->factored);
     ntk_free(kernel);
 }

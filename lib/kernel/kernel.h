@@ -6,7 +6,7 @@
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   jacobian_gram.c  K of a Jacobian, by the ways there are
- *   strips.c       J strip by strip, for empirical kernels and grams of networks
+ *   strips.c       J strip by strip, for empirical kernels and grams of networks      factors_fill.c  from its factors
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram_products.c gram_anew.c     what is asked of a gram without entries, of a Jacobian and of a kernel
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from
@@ -24,6 +24,31 @@
 #if defined(NTK_SINGLE)
 #include "kernel_single.h"
 #endif
+
+/** Memory that the steps of a call share: fresh pages cost as much as what is written there. */
+typedef struct ntk_room {
+    ntk_real *numbers;
+    int64_t count;
+} ntk_room;
+
+static inline void ntk_room_close(ntk_room *r)
+{
+    ntk_free(r->numbers);
+    r->numbers = NULL;
+    r->count = 0;
+}
+
+/** At least `count` numbers; what they were is lost. */
+static inline ntk_status ntk_room_reserve(ntk_context *ctx, ntk_room *r, int64_t count)
+{
+    ntk_status status = NTK_OK;
+    if (count <= r->count) return NTK_OK;
+    ntk_room_close(r);
+    NTK_TRY(NTK_NEW_RAW(ctx, count, &r->numbers));
+    r->count = count;
+done:
+    return status;
+}
 
 /** Which kernels a pass delivers. */
 enum { NTK_WANT_NTK = 1, NTK_WANT_NNGP = 2, NTK_WANT_LAYERS = 4, NTK_WANT_ERRORS = 8 };
@@ -111,6 +136,8 @@ struct ntk_kernel {
     ntk_network *network;    /* NULL for a callback */
     ntk_reading *reading;    /* infinite */
     ntk_outputs outputs;     /* empirical */
+    bool *factored;          /* by parametric layer: does it go by factors? */
+    int64_t n_factored;
     void *theta;             /* of the type that the class takes */
     bool keeps;              /* the rows of J whatever their size: samples have masks */
     ntk_optimizer *optimizer;
@@ -175,6 +202,12 @@ ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_op
 /** Memory that they take, with so many rows in a strip and n samples on the longer side. */
 double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, double rows, int64_t n);
 
+/** The same, added to what the tile holds, of the layers that `without` does not name (by parametric layer; NULL: of all). */
+ntk_status ntk_strips_add(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                          int64_t column, int64_t n, const ntk_tile *tile);
+ntk_status ntk_strips_add_diagonal(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
+ntk_status ntk_strips_add_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, const bool *without, ntk_real *k);
+
 /** Samples [row, row + m) of a against [column, column + n) of b; a == b: pairs above the diagonal need not be filled. */
 typedef struct ntk_factors_block {
     const ntk_factors *a, *b;
@@ -184,6 +217,10 @@ typedef struct ntk_factors_block {
 
 /** sum: J D⁻¹ Jᵀ of that block, row stride ld; layers: each layer's term; either may be NULL. */
 ntk_status ntk_factors_fill(ntk_context *ctx, const ntk_factors_block *block, ntk_real *sum, ntk_real *layers, int64_t layer_stride);
+/** Memory that it holds, of m samples against n; chosen NULL: of all layers. */
+double ntk_factors_fill_bytes(const ntk_network *network, ntk_outputs outputs, const bool *chosen, int64_t m, int64_t n);
+/** Samples [row, row + m) each with itself: every output, or their mean. */
+ntk_status ntk_factors_diagonal(ntk_context *ctx, const ntk_factors *f, ntk_outputs outputs, int64_t row, int64_t m, ntk_real *sum, ntk_real *layers, int64_t layer_stride);
 
 /** The symmetric matrix of prepared points into packed planes, by kind; NULL: not wanted. */
 ntk_status ntk_kernel_fill_packed(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, void *const planes[2]);
@@ -221,6 +258,8 @@ struct ntk_gram {
     ntk_jacobian *jacobian;     /* NULL if not made from one */
     ntk_optimizer *optimizer;
     ntk_algorithm algorithm;    /* of one of a Jacobian; PRODUCTS: it has no matrix */
+    bool *factored;             /* of one of a network's Jacobian: as in a kernel */
+    int64_t n_factored;
 };
 
 /** A way to K = J D⁻¹ Jᵀ: the bytes that it needs beside K, and the filling of k [N, N], dense, symmetric. */

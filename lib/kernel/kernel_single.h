@@ -8,7 +8,12 @@
 #define ntk_empirical_squares ntk_empirical_squares_f32
 #define ntk_structured_kernel ntk_structured_kernel_f32
 
+#define ntk_factors_diagonal ntk_factors_diagonal_f32
 #define ntk_factors_fill ntk_factors_fill_f32
+#define ntk_factors_fill_bytes ntk_factors_fill_bytes_f32
+#define ntk_strips_add ntk_strips_add_f32
+#define ntk_strips_add_diagonal ntk_strips_add_diagonal_f32
+#define ntk_strips_add_gram ntk_strips_add_gram_f32
 #define ntk_strips_block ntk_strips_block_f32
 #define ntk_strips_bytes ntk_strips_bytes_f32
 #define ntk_strips_diagonal ntk_strips_diagonal_f32

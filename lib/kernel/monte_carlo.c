@@ -139,7 +139,7 @@ static ntk_status diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_poin
 /* Both sides of a tile with their factors or rows of J, and three planes per kind; every draw anew for every tile. */
 static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, int64_t n, ntk_cost *cost)
 {
-    const ntk_kernel_class *class = ntk_factors_fit(k->network, NULL) ? &ntk_structured_kernel : &ntk_empirical_kernel;
+    const ntk_kernel_class *class = ntk_factors_fit(k->network, NULL) && ntk_factors_plain(k->network) ? &ntk_structured_kernel : &ntk_empirical_kernel;
     double tile = (double)NTK_MIN(k->tile, n), tiles = ceil((double)n / (double)k->tile), draws = (double)k->samples;
     ntk_cost one = {0};
     class->cost(ctx, k, dtype, NTK_MIN(k->tile, n), &one);

@@ -40,24 +40,6 @@ double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, doub
     return sizeof(real) * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n);
 }
 
-/* Memory that the strips of a call share: fresh pages cost as much as what is written there. */
-typedef struct room {
-    real *numbers;
-    int64_t count;
-} room;
-
-static ntk_status reserve(ntk_context *ctx, room *r, int64_t count)
-{
-    ntk_status status = NTK_OK;
-    if (count <= r->count) return NTK_OK;
-    ntk_free(r->numbers);
-    *r = (room){NULL, 0};
-    NTK_TRY(NTK_NEW_RAW(ctx, count, &r->numbers));
-    r->count = count;
-done:
-    return status;
-}
-
 /* ---- one strip meets another ----------------------------------------------------------------------------------- */
 
 /* G1 [m o, width] and G2 [n o, width] = G1 where b is NULL. */
@@ -102,23 +84,31 @@ static double share(const ntk_network *network, int64_t column)
     return 1 - (double)column / fmax((double)network->n_parameters, 1);
 }
 
-ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, real *k)
+ntk_status ntk_strips_add_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, const bool *without, real *k)
 {
     ntk_status status = NTK_OK;
     const ntk_network *network = j->network;
-    ntk_strip strip = {network->n_parameters, 0};
-    room g = {NULL, 0};
+    ntk_strip strip = {network->n_parameters, 0, without};
+    ntk_room g = {NULL, 0};
     int64_t n = j->rows, most = columns_at_once(ctx, (double)n);
-    for (int64_t i = 0; i < n * n; ++i) k[i] = 0;
     while (ntk_strip_next(network, most, false, &strip)) {
         double from = share(network, strip.column + strip.columns), to = share(network, strip.column);
-        NTK_TRY(reserve(ctx, &g, n * strip.columns));
+        NTK_TRY(ntk_room_reserve(ctx, &g, n * strip.columns));
         NTK_TRY_PART(ctx, from, from + 0.5 * (to - from), ntk_strip_rows(ctx, network, optimizer, j->theta, n / j->outputs, j->x, &strip, g.numbers));
         NTK_TRY_PART(ctx, from + 0.5 * (to - from), to, ntk_syrk(ctx, NTK_REAL, NTK_PLAIN, n, strip.columns, 1, g.numbers, strip.columns, 1, k, n));
     }
-    ntk_mirror(ctx, NTK_REAL, n, k, n);
 done:
     ntk_free(g.numbers);
+    return status;
+}
+
+ntk_status ntk_strips_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, real *k)
+{
+    ntk_status status;
+    for (int64_t i = 0; i < j->rows * j->rows; ++i) k[i] = 0;
+    NTK_TRY(ntk_strips_add_gram(ctx, j, optimizer, NULL, k));
+    ntk_mirror(ctx, NTK_REAL, j->rows, k, j->rows);
+done:
     return status;
 }
 
@@ -145,10 +135,10 @@ static real *layer_plane(const ntk_tile *tile, int64_t layer)
 }
 
 /* Rows of samples [row, row + m) of a strip. */
-static ntk_status rows_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, int64_t row, int64_t m, const ntk_strip *strip, room *out)
+static ntk_status rows_of(ntk_context *ctx, const ntk_kernel *k, const ntk_points *points, int64_t row, int64_t m, const ntk_strip *strip, ntk_room *out)
 {
     ntk_status status;
-    NTK_TRY(reserve(ctx, out, m * ntk_network_outputs(k->network) * strip->columns));
+    NTK_TRY(ntk_room_reserve(ctx, out, m * ntk_network_outputs(k->network) * strip->columns));
     NTK_TRY(ntk_strip_rows(ctx, k->network, k->optimizer, k->theta, m, (const real *)points->x + row * points->d, strip, out->numbers));
 done:
     return status;
@@ -156,7 +146,7 @@ done:
 
 /* One strip of both sides, into the sum and its layer. */
 static ntk_status add_strip(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, const ntk_points *b, int64_t column,
-                            const ntk_strip *strip, room sides[2], meeting *w, const ntk_tile *tile)
+                            const ntk_strip *strip, ntk_room sides[2], meeting *w, const ntk_tile *tile)
 {
     ntk_status status;
     bool same = a == b && row == column && w->m == w->n;
@@ -171,31 +161,43 @@ done:
     return status;
 }
 
-static void finish(ntk_context *ctx, const meeting *w, bool same, real *plane, int64_t ld)
+ntk_status ntk_strips_add(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                          int64_t column, int64_t n, const ntk_tile *tile)
 {
-    if (plane && same && w->outputs != NTK_OUTPUTS_DIAGONAL) ntk_mirror(ctx, NTK_REAL, w->m * (w->outputs == NTK_OUTPUTS_FULL ? w->o : 1), plane, ld);
+    ntk_status status = NTK_OK;
+    ntk_strip strip = {k->network->n_parameters, 0, without};
+    ntk_room sides[2] = {{NULL, 0}, {NULL, 0}};
+    meeting w = {.outputs = k->outputs, .o = ntk_network_outputs(k->network), .m = m, .n = n};
+    bool same = a == b && row == column && m == n;
+    int64_t most = columns_at_once(ctx, (double)w.o * (double)(same ? m : m + n));
+    if (w.outputs == NTK_OUTPUTS_DIAGONAL) NTK_TRY(NTK_NEW_RAW(ctx, m * n, &w.plane));
+    while (ntk_strip_next(k->network, most, tile->layers != NULL, &strip))
+        NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), add_strip(ctx, k, a, row, b, column, &strip, sides, &w, tile));
+done:
+    ntk_free(sides[1].numbers);
+    ntk_free(sides[0].numbers);
+    ntk_free(w.plane);
+    return status;
+}
+
+/* Both triangles of a symmetric tile. */
+static void finish(ntk_context *ctx, const ntk_kernel *k, int64_t m, real *plane, int64_t ld)
+{
+    if (plane && k->outputs != NTK_OUTPUTS_DIAGONAL) ntk_mirror(ctx, NTK_REAL, m * k->per_sample, plane, ld);
 }
 
 ntk_status ntk_strips_block(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b, int64_t column,
                             int64_t n, const ntk_tile *tile)
 {
-    ntk_status status = NTK_OK;
-    ntk_strip strip = {k->network->n_parameters, 0};
-    room sides[2] = {{NULL, 0}, {NULL, 0}};
-    meeting w = {.outputs = k->outputs, .o = ntk_network_outputs(k->network), .m = m, .n = n};
+    ntk_status status;
+    int64_t rows = m * k->per_sample, width = n * k->per_sample * k->trailing;
     bool same = a == b && row == column && m == n;
-    int64_t most = columns_at_once(ctx, (double)w.o * (double)(same ? m : m + n)), rows = m * k->per_sample, width = n * k->per_sample * k->trailing;
-    if (w.outputs == NTK_OUTPUTS_DIAGONAL) NTK_TRY(NTK_NEW_RAW(ctx, m * n, &w.plane));
     clear(rows, width, tile->ntk, tile->ld);
     for (int64_t l = 0; l < k->layers; ++l) clear(rows, width, layer_plane(tile, l), tile->ld);
-    while (ntk_strip_next(k->network, most, tile->layers != NULL, &strip))
-        NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), add_strip(ctx, k, a, row, b, column, &strip, sides, &w, tile));
-    finish(ctx, &w, same, tile->ntk, tile->ld);
-    for (int64_t l = 0; l < k->layers; ++l) finish(ctx, &w, same, layer_plane(tile, l), tile->ld);
+    NTK_TRY(ntk_strips_add(ctx, k, NULL, a, row, m, b, column, n, tile));
+    if (same) finish(ctx, k, m, tile->ntk, tile->ld);
+    for (int64_t l = 0; same && l < k->layers; ++l) finish(ctx, k, m, layer_plane(tile, l), tile->ld);
 done:
-    ntk_free(sides[1].numbers);
-    ntk_free(sides[0].numbers);
-    ntk_free(w.plane);
     return status;
 }
 
@@ -214,11 +216,11 @@ static real *advance(real *plane, int64_t numbers)
 }
 
 /* Samples [row, row + m), whose results start at number `at` of the planes. */
-static ntk_status some_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, int64_t at, const ntk_tile *tile)
+static ntk_status some_diagonal(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, int64_t at, const ntk_tile *tile)
 {
     ntk_status status = NTK_OK;
-    ntk_strip strip = {k->network->n_parameters, 0};
-    room rows = {NULL, 0};
+    ntk_strip strip = {k->network->n_parameters, 0, without};
+    ntk_room rows = {NULL, 0};
     int64_t most = columns_at_once(ctx, (double)m * (double)ntk_network_outputs(k->network));
     while (ntk_strip_next(k->network, most, tile->layers != NULL, &strip)) {
         NTK_TRY_PART(ctx, share(k->network, strip.column + strip.columns), share(k->network, strip.column), rows_of(ctx, k, a, row, m, &strip, &rows));
@@ -230,18 +232,24 @@ done:
     return status;
 }
 
-ntk_status ntk_strips_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
+ntk_status ntk_strips_add_diagonal(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
 {
     ntk_status status = NTK_OK;
     int64_t each = k->per_sample * k->trailing;
     double one = sizeof(real) * (double)ntk_network_outputs(k->network) * fmax((double)k->network->n_parameters, 1); /* J of a sample */
     int64_t step = (int64_t)fmin(fmax(budget_of(ctx) / one, 1), (double)NTK_MAX(m, 1));
-    clear(1, m * each, tile->ntk, 0);
-    for (int64_t l = 0; l < k->layers; ++l) clear(1, m * each, layer_plane(tile, l), 0);
     for (int64_t i = 0; i < m; i += step) {
         int64_t count = NTK_MIN(step, m - i);
-        NTK_TRY_PART(ctx, (double)i / (double)m, (double)(i + count) / (double)m, some_diagonal(ctx, k, a, row + i, count, i * each, tile));
+        NTK_TRY_PART(ctx, (double)i / (double)m, (double)(i + count) / (double)m, some_diagonal(ctx, k, without, a, row + i, count, i * each, tile));
     }
 done:
     return status;
+}
+
+ntk_status ntk_strips_diagonal(ntk_context *ctx, const ntk_kernel *k, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile)
+{
+    int64_t width = m * k->per_sample * k->trailing;
+    clear(1, width, tile->ntk, 0);
+    for (int64_t l = 0; l < k->layers; ++l) clear(1, width, layer_plane(tile, l), 0);
+    return ntk_strips_add_diagonal(ctx, k, NULL, a, row, m, tile);
 }

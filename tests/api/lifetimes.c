@@ -149,6 +149,7 @@ static void test_null(void **state)
     assert_int_equal(ntk_gram_size(NULL), -1);
     assert_int_equal(ntk_gram_has(NULL, NTK_KIND_NTK), 0);
     assert_int_equal(ntk_kernel_algorithm(NULL), NTK_ALGORITHM_AUTO);
+    assert_int_equal(ntk_kernel_layer_algorithm(NULL, 0), NTK_ALGORITHM_AUTO);
     assert_int_equal(ntk_trainer_steps(NULL), -1);
     assert_int_equal(ntk_spectrum_size(NULL), -1);
     assert_int_equal(ntk_spectrum_rank(NULL), -1);

@@ -29,7 +29,7 @@ static void check(ntk_context *ctx, const ntk_network *net, const ntk_optimizer 
     kit_random(1, P, theta);
     kit_ok(ctx, ntk_jacobian_from_network(ctx, net, &t, &points, &j));
     kit_ok(ctx, ntk_jacobian_get_rows(ctx, j, 0, &out));
-    kit_ok(ctx, ntk_factors_create(ctx, net, optimizer, theta, n, x, &f));
+    kit_ok(ctx, ntk_factors_create(ctx, net, optimizer, NTK_OUTPUTS_FULL, NULL, theta, n, x, &f));
     assert_int_equal(f.count, LAYERS);
     for (int l = 0; l < LAYERS; ++l) {
         const ntk_factor *layer = &f.layers[l];

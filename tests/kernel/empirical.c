@@ -338,7 +338,9 @@ static void test_choice(void **state)
     for (int i = 0; i < 4; ++i) {
         const ntk_optimizer *choices[] = {NULL, product, spoilt, m.adam};
         kit_ok(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, choices[i], NULL, &k));
-        assert_int_equal(ntk_kernel_algorithm(k), i < 2 ? NTK_ALGORITHM_STRUCTURED : NTK_ALGORITHM_CONTRACTION);
+        assert_int_equal(ntk_kernel_algorithm(k), i < 2 ? NTK_ALGORITHM_STRUCTURED : i == 2 ? NTK_ALGORITHM_MIXED : NTK_ALGORITHM_CONTRACTION);
+        for (int l = 0; l < 3; ++l) assert_int_equal(ntk_kernel_layer_algorithm(k, l), i == 3 || (i == 2 && l == 2) ? NTK_ALGORITHM_CONTRACTION : NTK_ALGORITHM_STRUCTURED);
+        assert_int_equal(ntk_kernel_layer_algorithm(k, 3), NTK_ALGORITHM_AUTO);
         ntk_kernel_destroy(k);
     }
     kit_fails(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, spoilt, &structured, &k), NTK_ERROR_UNSUPPORTED,
@@ -346,9 +348,11 @@ static void test_choice(void **state)
     kit_fails(m.ctx, ntk_kernel_empirical(m.ctx, m.network, &theta, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .algorithm = (ntk_algorithm)7}, &k),
               NTK_ERROR_ARGUMENT, "options.algorithm is 7");
     assert_int_equal(ntk_kernel_algorithm(NULL), NTK_ALGORITHM_AUTO);
-    positions = kit_network(m.ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [2, 2], \"layers\": [{\"op\": \"dense\", \"units\": 3}]}");
+    assert_int_equal(ntk_kernel_layer_algorithm(NULL, 0), NTK_ALGORITHM_AUTO);
+    positions = kit_network(m.ctx, "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [2, 2], \"layers\": [{\"op\": \"dense\", \"units\": 3},"
+                                   "{\"op\": \"attention\", \"units\": 3, \"heads\": 1, \"dim_key\": 2, \"dim_value\": 2}, {\"op\": \"flatten\"}]}");
     assert_false(ntk_factors_fit(positions, NULL));
-    kit_fails(m.ctx, ntk_factors_check(m.ctx, positions, NULL), NTK_ERROR_UNSUPPORTED, "layers[0]: rows of J are outer products only for dense layers");
+    kit_fails(m.ctx, ntk_factors_check(m.ctx, positions, NULL), NTK_ERROR_UNSUPPORTED, "layers[1]: rows of J are sums of outer products only for dense layers");
     ntk_network_destroy(positions);
     ntk_optimizer_destroy(spoilt);
     ntk_optimizer_destroy(product);

@@ -54,7 +54,7 @@ class Abi(unittest.TestCase):
         self.assertEqual(declared - set(exported), set())
         left_out = {name for name in set(exported) - declared if not re.match(r"builder_|op_|activation_|\w+_name$|\w+_from_name$", name)}
         self.assertEqual(left_out, {"version_number", "dtype_size", "context_error", "gram_from_matrix", "predictor_mean", "predictor_covariance",
-                                    "relu_two_layer_ntk", "kernel_algorithm"} - declared)
+                                    "relu_two_layer_ntk", "kernel_algorithm", "kernel_layer_algorithm"} - declared)
         for name, arguments in _abi.CALLS.items():
             self.assertEqual(len(exported[name].split(",")), len(arguments) + 1, name)
             self.assertTrue(exported[name].startswith("ntk_context *ctx"), name)
