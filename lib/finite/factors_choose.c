@@ -20,6 +20,9 @@
 /* A pair of positions in the Hadamard product takes the time of so many products of the BLAS. */
 #define REDUCE 8.0
 
+/* Both ways in one kernel run the network once more for each sample: that must pay with so many samples. */
+#define SAMPLES 100.0
+
 /* ---- does it apply? -------------------------------------------------------------------------------------------- */
 
 int64_t ntk_factor_width(const ntk_step *s)
@@ -132,6 +135,17 @@ static bool is_cheaper(const ntk_network *network, const ntk_step *s, ntk_output
     return ntk_factor_positions(network, s) == 1 || ntk_factor_flops(network, s, outputs) <= ntk_rows_flops(network, s, outputs);
 }
 
+/* Flop of a pair that factors spare. */
+static double spared(const ntk_network *network, ntk_outputs outputs, const bool *chosen)
+{
+    double flops = 0;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        const ntk_step *s = &network->steps[i];
+        if (s->parametric >= 0 && s->rate > 0 && chosen[s->parametric]) flops += ntk_rows_flops(network, s, outputs) - ntk_factor_flops(network, s, outputs);
+    }
+    return flops;
+}
+
 int64_t ntk_factors_choose(const ntk_network *network, const ntk_optimizer *optimizer, ntk_outputs outputs, bool *chosen)
 {
     int64_t count = 0;
@@ -141,7 +155,9 @@ int64_t ntk_factors_choose(const ntk_network *network, const ntk_optimizer *opti
         chosen[s->parametric] = !why_not(network, optimizer, s) && is_cheaper(network, s, outputs);
         count += chosen[s->parametric];
     }
-    return count;
+    if (count == network->n_parametric || spared(network, outputs, chosen) * SAMPLES / 2 > ntk_finite_forward_flops(network)) return count;
+    for (int64_t l = 0; l < network->n_parametric; ++l) chosen[l] = false;
+    return 0;
 }
 
 /* ---- and holds -------------------------------------------------------------------------------------------------- */
