@@ -50,7 +50,7 @@ static inline void stream_line(const real *from, real *to)
 static inline void put(bool stream, int64_t count, const real *from, real *to)
 {
     int64_t head = NTK_MIN((int64_t)(-(uintptr_t)to % 64 / sizeof(real)), count), k = head;
-    if (!stream) {
+    if (!stream || (uintptr_t)to % sizeof *to != 0) { /* numbers of the caller may lie across lines */
         memcpy(to, from, (size_t)count * sizeof *to);
         return;
     }
