@@ -62,6 +62,7 @@ typedef struct tile_job {
     bool stream; /* results go past the caches */
     char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
+    int64_t *packed; /* by worker: the first column of the run that it has packed last, or -1 */
     atomic_llong bad; /* row * n + column of a result that is not finite, or -1 */
 } tile_job;
 
@@ -256,8 +257,8 @@ static ntk_status job_result(ntk_context *ctx, const tile_job *j)
                     ntk_dtype_name(j->dtype), bad / NTK_MAX(j->columns->n, 1), bad % NTK_MAX(j->columns->n, 1));
 }
 
-/* Blocks of rows of one run of columns: what is packed serves them all. */
-static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, char *slots)
+/* A block of rows of the run of columns at `first`.  What is packed serves those that the worker takes next. */
+static void one_block(tile_job *j, int64_t row, int64_t first, int64_t *packed, char *slots)
 {
     int64_t rows = NTK_MIN((int64_t)NTK_INNER_ROWS, j->rows->n - row);
     near_blocks below;
@@ -265,9 +266,9 @@ static void one_block(tile_job *j, int64_t row, int64_t first, bool *packed, cha
     ntk_gaps gaps = {.block = &inner, .products = j->products ? at(j->products, row * j->product_ld + first, j->size) : NULL, .product_ld = j->product_ld,
                      .exact = j->exact, .itself = j->diagonal == NTK_ALL_PAIRS ? NTK_ALL_PAIRS : row + j->diagonal - first};
     if (run_length(j, row + rows - 1, first) <= 0) return;
-    if (!j->products && !*packed) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
+    if (!j->products && *packed != first) ntk_inner_pack_variants[j->dtype][j->r->cpu](&inner);
     if (!j->products) ntk_inner_variants[j->dtype][j->r->cpu](&inner);
-    *packed = true;
+    *packed = first;
     ntk_gaps_variants[j->dtype][j->r->cpu](&gaps);
     for (int64_t i = row; i < row + rows; ++i) {
         int64_t count = run_length(j, i, first);
@@ -287,15 +288,13 @@ static void some_blocks(void *user, int64_t begin, int64_t end, int worker)
 {
     tile_job *j = user;
     char *slots = j->scratch + worker * j->scratch_size;
-    bool packed = false;
     for (int64_t b = begin; b < end; ++b) {
-        packed = packed && b % row_blocks(j) != 0;
-        one_block(j, b % row_blocks(j) * NTK_INNER_ROWS, b / row_blocks(j) * NTK_RUN, &packed, slots);
+        one_block(j, b % row_blocks(j) * NTK_INNER_ROWS, b / row_blocks(j) * NTK_RUN, &j->packed[worker], slots);
     }
     atomic_thread_fence(memory_order_seq_cst); /* streamed lines are in no order with other stores until then */
 }
 
-/* Few chunks pack little, many balance better. */
+/* Few chunks pack little at the ends of parts, many balance better. */
 static ntk_status run_blocks(ntk_context *ctx, tile_job *j)
 {
     int64_t blocks = row_blocks(j) * ((j->columns->n + NTK_RUN - 1) / NTK_RUN), fair = blocks / (8 * ntk_parallel_workers(ctx));
@@ -362,6 +361,8 @@ static ntk_status open_job(ntk_context *ctx, tile_job *j)
     j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
+    NTK_TRY(NTK_NEW(ctx, ntk_parallel_workers(ctx), &j->packed));
+    for (int w = 0; w < ntk_parallel_workers(ctx); ++w) j->packed[w] = -1;
     NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table));
     if (j->columns == j->rows) j->column_table = j->row_table;
     else NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->columns, &j->column_table));
@@ -373,6 +374,7 @@ static void close_job(tile_job *j)
 {
     if (j->column_table != j->row_table) ntk_free(j->column_table);
     ntk_free(j->row_table);
+    ntk_free(j->packed);
     ntk_free(j->scratch);
 }
 
