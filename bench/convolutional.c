@@ -126,8 +126,8 @@ static int compare(const void *a, const void *b)
 static double bound_of(const problem *p)
 {
     double bound = strcmp(p->end, "gap") == 0 ? 8 : 0.012;
-    if (strcmp(p->end, "myrtle") == 0) return p->layers == 5 ? 2 * 76.0 / 60 : 0;
-    return p->layers != 21 ? 0 : p->single ? bound : 4 * bound;
+    if (strcmp(p->end, "myrtle") == 0) return p->layers == 5 && p->single && !p->bias ? 2 * 76.0 / 60 : 0;
+    return p->layers != 21 || p->bias ? 0 : p->single ? bound : 4 * bound;
 }
 
 static void timed(ntk_context *ctx, const ntk_kernel *kernel, const ntk_array *x, const ntk_array *y, const ntk_request *request, double *t, double *cpu)
