@@ -709,10 +709,33 @@ done:
 /* ---- the sweeps ------------------------------------------------------------------------------------------------------ */
 
 /* name, work, at least so many allocations: that the sweep is no empty one. */
-#define WORKS(X)                                                                                                       \
-    X(ten_lines, 20) X(everything, 60) X(finite_networks, 20) X(empirical, 20) X(monte_carlo, 20) X(blends, 20) X(infinite, 10) X(single, 8) X(stored, 10) X(matrices, 10)     \
-    X(duality, 10) X(posteriors, 40) X(blocks, 5) X(dynamics, 10) X(learnings, 20) X(tuning, 15) X(systems, 10) X(reductions, 30) X(resting, 10) X(builder, 10) X(own_activations, 15) X(optimizers, 5) X(training, 20) X(designs, 10)      \
-    X(jacobians, 20) X(classes, 10)
+#define WORKS(X) \
+    X(ten_lines, 20) \
+    X(everything, 60) \
+    X(finite_networks, 20) \
+    X(empirical, 20) \
+    X(monte_carlo, 20) \
+    X(blends, 20) \
+    X(infinite, 10) \
+    X(single, 8) \
+    X(stored, 10) \
+    X(matrices, 10) \
+    X(duality, 10) \
+    X(posteriors, 40) \
+    X(blocks, 5) \
+    X(dynamics, 10) \
+    X(learnings, 20) \
+    X(tuning, 15) \
+    X(systems, 10) \
+    X(reductions, 30) \
+    X(resting, 10) \
+    X(builder, 10) \
+    X(own_activations, 15) \
+    X(optimizers, 5) \
+    X(training, 20) \
+    X(designs, 10) \
+    X(jacobians, 20) \
+    X(classes, 10)
 
 /* The sweep, and afterwards the handles of the world answer as before. */
 static void sweep_work(void **state, work run, long long least)
