@@ -183,6 +183,29 @@ done:
     return status;
 }
 
+/* A convolution by position Grams beside a layer by strips. */
+static ntk_status position_grams(ntk_context *ctx)
+{
+    static const char json[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3, 2], \"layers\": [{\"op\": \"conv\", \"units\": 2, \"kernel\": [2], \"padding\": \"same\"},"
+                               "{\"op\": \"attention\", \"units\": 2, \"heads\": 1, \"dim_key\": 2, \"dim_value\": 2}, {\"op\": \"flatten\"}, {\"op\": \"dense\", \"units\": 40}]}";
+    ntk_status status;
+    ntk_network *network = NULL;
+    ntk_kernel *k = NULL;
+    double numbers[350] = {0.5, -0.25, 1}, x_numbers[12] = {1, 2, 3, -1, 0.5}, trace[4];
+    int64_t shape[] = {2, 3, 2};
+    ntk_array theta, x = ntk_array_dense(x_numbers, NTK_F64, 3, shape), out = ntk_matrix_f64(trace, 2, 2), diagonal = ntk_vector_f64(trace, 2);
+    TRY(ntk_network_parse(ctx, json, &network));
+    theta = ntk_vector_f64(numbers, ntk_network_parameters(network));
+    TRY(ntk_kernel_empirical(ctx, network, &theta, NULL, &(ntk_kernel_options){NTK_KERNEL_OPTIONS_INIT, .outputs = NTK_OUTPUTS_TRACE}, &k));
+    assert_int_equal(ntk_kernel_algorithm(k), NTK_ALGORITHM_MIXED);
+    TRY(ntk_kernel_eval(ctx, k, &x, NULL, &(ntk_request){NTK_REQUEST_INIT, .ntk = &out}));
+    TRY(ntk_kernel_diagonal(ctx, k, &x, &(ntk_request){NTK_REQUEST_INIT, .ntk = &diagonal}));
+done:
+    ntk_kernel_destroy(k);
+    ntk_network_destroy(network);
+    return status;
+}
+
 static ntk_status monte_carlo(ntk_context *ctx)
 {
     ntk_status status;
@@ -714,6 +737,7 @@ done:
     X(everything, 60) \
     X(finite_networks, 20) \
     X(empirical, 20) \
+    X(position_grams, 20) \
     X(monte_carlo, 20) \
     X(blends, 20) \
     X(infinite, 10) \
