@@ -13,6 +13,7 @@ import numpy as np
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 sys.path[:0] = [os.path.join(ROOT, "tests", "oracle"), os.path.join(ROOT, "python")]
 import grams
+import kinked
 import measure
 import points
 
@@ -39,6 +40,14 @@ def chains():
                 cells.append(digits(max(found, default=None)))
         yield "| " + " | ".join([name + (" *" if name in points.AMPLIFYING else "")] + cells) + " |"
     yield "| bound | " + " | ".join(digits(points.BASE[t] * (1 + d / 10)) for t in points.DTYPES for d in (1, 3, 10, 100)) + " |"
+
+
+def after_smooth():
+    yield "| activation | f64, relu | f64, sign | f32, relu | f32, sign |"
+    yield "|---" * 5 + "|"
+    wanted = kinked.read()
+    for name in kinked.SMOOTH:
+        yield "| " + " | ".join([name] + [digits(kinked.worst((t, name, k), wanted[t, name, k])) for t in points.DTYPES for k in kinked.KINKED]) + " |"
 
 
 def eigenvalues():
@@ -70,7 +79,7 @@ def networks():
     yield "%d networks of the whole catalogue: worst error %s of √(K11 K22), divided by the condition number; bound %s." % (count, digits(worst), digits(measure.NETWORK_BOUND))
 
 
-TABLES = {"chains": chains, "eigenvalues": eigenvalues, "networks": networks}
+TABLES = {"chains": chains, "kinked": after_smooth, "eigenvalues": eigenvalues, "networks": networks}
 
 
 def main():

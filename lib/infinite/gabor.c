@@ -8,36 +8,62 @@
  *
  * phi is odd: the pair is folded to rho >= 0.
  *
- * The distance.  K is the difference of two parts, K = A - B, the first with q12 in place of -q12.  With P = (1 + 4 q11)(1 + 4 q22),
- * delta = s - 2 q12 = E(u - v)², e1 = q11/(1 + 4 q11), e2 likewise, G² = A11 A22 = 1/(4 sqrt P), H² = B11 B22, H = G e^(-e1 - e2), the parts are
+ * The distance.  K = e^-x sinh(y)/sqrt(den), x = (s + D)/(2 den), y = q12/den.  Of a sample with itself y = e1 = q11/(1 + 4 q11).  With
+ * P = (1 + 4 q11)(1 + 4 q22), Q = q11 - q22, one = 1 + 2 s and y0 = sqrt(e1 e2) = sqrt(q11 q22/P), minus the logarithm of rho' is the sum of
  *
- *     A = G e^-x,   x = (delta + D)/(2 den) + l,                                          l = ¼ log(den²/P) = ¼ log1p((4 (q11 - q22)² + D (D + 4 s + 2))/P)
- *     B = H e^-y,   y = (4 (q11 - q22)² + D (1 + 2 s) - delta P)/(2 den P) + l
+ *     of 1/sqrt(den):   ¼ log(den²/P) = ¼ log1p(4 Q²/P) + ½ log1p(D/one)
+ *     of e^-x:          Q²/(one P) + D (1 + s)/(2 den one)
+ *     of sinh(y):       log(sinh y0/sinh y) + ½ sum s_k (e1^k - e2^k)²,       y0 - y = sqrt(q11 q22) [4 Q²/(sqrt P (one + sqrt P)) + rho D/den + 1 - rho] / one
  *
- * and with the lengths a, b after the layer, a² b² - (G - H)² = -(sqrt(A11 B22) - sqrt(A22 B11))² = -T²,  T = G e^-e1 (e^(e1 - e2) - 1),
- *
- *     gap' = [ G (1 - e^-x) - H (1 - e^-y) - T²/(a b + G - H) ] / (a b):
- *
- * no difference of nearly equal numbers for near inputs.  Digits are lost for proportional inputs of unequal small norms only, as by erf.
+ * with log(sinh x/x) = sum s_k x^2k and e1 - e2 = Q/P: no term but s_2, s_4, ... is negative, and these are
+ * small, for e1, e2 < 1/4.  Directions further apart than rho = 1/2 take K itself.
  */
 #include "hot.h"
 
 #if defined(NTK_HOT)
 
+/* s_1, s_2, ..., s_k = (-1)^(k+1) zeta(2k)/(k pi^2k) */
+static const real series[] = {
+    REAL(0.16666666666666666667), REAL(-5.5555555555555555556e-3), REAL(3.5273368606701940035e-4), REAL(-2.6455026455026455026e-5),
+    REAL(2.1377799155576933355e-6), REAL(-1.8036702340053310071e-7), REAL(1.5661391322766984143e-8), REAL(-1.3884130493737299423e-9)};
+
+/* log(sinh(y + d)/sinh(y)) = log1p(cosh(d) - 1 + coth(y) sinh(d)) */
+static inline real log_of_sinhs(real y, real d)
+{
+    real e = ntk_expm1(d), e2 = ntk_expm1(2 * y), below = e / (1 + e);
+    return ntk_log1p((e - below) / 2 + (2 + e2) / e2 * (e + below) / 2);
+}
+
+/* ½ sum s_k (e1^k - e2^k)², with e1^k - e2^k = (e1 - e2) n_k. */
+static inline real unequal(real e1, real e2, real difference)
+{
+    real sum = 0, n = 1, power = 1;
+    for (int k = 0; k < (int)NTK_ARRAY_LENGTH(series); ++k) {
+        sum += series[k] * n * n;
+        power *= e2;
+        n = e1 * n + power;
+    }
+    return REAL(0.5) * difference * difference * sum;
+}
+
 static inline void gabor_pair(real alpha, real beta, real a, real b, real *rho, real *gap, real *theta)
 {
-    real sign = *rho < 0 ? REAL(-1) : REAL(1), ab = alpha * beta, q = ab * ntk_abs(*rho), s = alpha * alpha + beta * beta;
-    real d = 4 * ab * ab * *gap * (2 - *gap), den = 1 + 2 * s + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), z = 2 * q / den;
+    real sign = *rho < 0 ? REAL(-1) : REAL(1), mu = ntk_abs(*rho), ab = alpha * beta, q = ab * mu, s = alpha * alpha + beta * beta;
+    real d = 4 * ab * ab * *gap * (2 - *gap), one = 1 + 2 * s, den = one + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), z = 2 * q / den;
     real big = 1 + 2 * s + 4 * (q * q + ab * ab), t = 4 * q * (d + 3 * s + 2), root = ntk_sqrt(den), k = outer * ntk_expm1(z) / (2 * root);
-    real across = alpha - beta, delta = across * across + 2 * ab * *gap, apart = across * (alpha + beta);
-    real p = (1 + 4 * alpha * alpha) * (1 + 4 * beta * beta), log4 = REAL(0.25) * ntk_log1p((4 * apart * apart + d * (d + 4 * s + 2)) / p);
-    real x = (delta + d) / (2 * den) + log4, y = (4 * apart * apart + d * (1 + 2 * s) - delta * p) / (2 * den * p) + log4;
-    real e1 = alpha * alpha / (1 + 4 * alpha * alpha), e2 = beta * beta / (1 + 4 * beta * beta), g = REAL(0.5) / ntk_sqrt(ntk_sqrt(p));
-    real below = -ntk_expm1(-(e1 + e2)), lengths = a * b, turn = g * ntk_exp(-e1) * ntk_expm1(apart / p);
-    real part = -ntk_expm1(-x) + (1 - below) * ntk_expm1(-y), omega = lengths > 0 ? (g * part - turn * turn / (lengths + g * below)) / lengths : 0;
     *theta *= outer * (big - t + ntk_exp(z) * (big + t)) / (2 * den * den * root);
-    after_distance(lengths, k, omega, rho, gap);
-    *rho *= sign;
+    if (mu < REAL(0.5) || !(q > 0 && a * b > 0)) {
+        real r = a * b > 0 ? k / (a * b) : 0;
+        *gap = 1 - r;
+        *rho = sign * r;
+    } else {
+        real p1 = 1 + 4 * alpha * alpha, p2 = 1 + 4 * beta * beta, root_p = ntk_sqrt(p1) * ntk_sqrt(p2), apart = (alpha - beta) * (alpha + beta);
+        real e1 = alpha * alpha / p1, e2 = beta * beta / p2, difference = apart / p1 / p2, square = apart * difference;
+        real step = ab / one * (4 * apart * (apart / root_p) / (one + root_p) + mu * d / den + *gap);
+        real sum = ntk_log1p(4 * square) / 4 + ntk_log1p(d / one) / 2 + square / one + d / den * ((1 + s) / (2 * one));
+        *gap = -ntk_expm1(-(sum + log_of_sinhs(q / den, step) + unequal(e1, e2, difference)));
+        *rho = sign * (1 - *gap);
+    }
 }
 
 void NTK_HOT_NAME(gabor_pairs)(const ntk_plan *plan, const ntk_run *run);

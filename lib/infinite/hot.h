@@ -94,51 +94,6 @@ static inline void mix_bias(real r, real s, real b, real c, real *rho, real *gap
     *gap = *rho >= 0 ? omega : opposite;
 }
 
-/**
- * asin(p²) - asin(y) for y = p r rho to full relative precision, with root_y = sqrt(1 - y²), root_p = sqrt(1 - p⁴),
- * t = (1 - r²) - (1 - p²) computed without cancellation and nu = 1 - rho²:   sin of it = p (t + r² nu) / (p root_y + r rho root_p).
- */
-static inline real asin_difference(real p, real r, real rho, real t, real nu, real root_y, real root_p, real y)
-{
-    real ratio = (t + r * r * nu) / (p * root_y + r * rho * root_p);
-    return ntk_atan2(p * ratio, p * p * y + root_p * root_y);
-}
-
-/**
- * The state after a smooth activation, from its lengths a, b, the moment k = E[phi(u) phi(v)], and the squared distance
- * d2 = E(phi(u) - phi(v))² computed without cancellation:   1 - rho = (d2 - (a - b)²) / (2 a b).
- * Near inputs of similar lengths take the gap from the distance, the others from the moment, whichever is as good.
- */
-static inline void after_smooth(real a, real b, real k, real d2, real *rho, real *gap)
-{
-    real ab = a * b, across = a - b, r, omega;
-    if (!(ab > 0)) {
-        *rho = 0;
-        *gap = 1;
-        return;
-    }
-    r = k / ab;
-    omega = (d2 - across * across) / (2 * ab);
-    if (r > REAL(0.5) && a < 2 * b && b < 2 * a) {
-        *gap = omega > 0 ? omega : 0;
-        *rho = 1 - *gap;
-    } else {
-        r = r > 1 ? 1 : r < -1 ? -1 : r;
-        *rho = r;
-        *gap = 1 - ntk_abs(r);
-    }
-}
-
-/** The same from 1 - rho itself, computed without cancellation, and the product ab of the lengths. */
-static inline void after_distance(real ab, real k, real omega, real *rho, real *gap)
-{
-    real r = ab > 0 ? k / ab : 0;
-    bool near = r > REAL(0.5);
-    r = r > 1 ? 1 : r < -1 ? -1 : r;
-    *gap = near ? (omega > 0 ? omega : 0) : 1 - ntk_abs(r);
-    *rho = near ? 1 - *gap : r;
-}
-
 #else
 
 #define NTK_DECLARE_VARIANTS_(name, type)                                                            \

@@ -6,11 +6,20 @@
  *     K  = (a²/2) [e^-h - C e^-h⁺] = (a²/2) [(1 - C) e^-h + C e^-h⁺ (e^m - 1)]          (second form: small norms)
  *     K. = (a² b²/2) [e^-h + C e^-h⁺]
  *     alpha'² = (a²/2) [(1 - C) + C (1 - e^(-2 b² q))]
- *     E(phi(u) - phi(v))² = a² [(1 - e^-h) + C e1 e2 (e^h - 1) - C (e1 - e2)²/2],     e1 = exp(-b² q11), e2 = exp(-b² q22)
  *
  * Squared distances E(u ∓ v)² = (alpha - beta)² + 2 alpha beta (1 ∓ rho) are sums of non-negative terms.  For C = 1 (odd phi) and
  * C = -1 (even phi) opposite inputs are equal inputs up to a sign, so the pair is folded to rho >= 0 first.
  * rbf has C = 0: K = exp(-gamma E(u - v)²), the Gaussian kernel.
+ *
+ * The distance.  With X = b² q11, Y = b² q22, g = b² alpha beta, kappa = b² (alpha - beta)²/2 and c = g rho, K is e^(-(X + Y)/2) f(c) a²/2,
+ * f(x) = e^x - C e^-x, and with F = sqrt(f(X) f(Y))
+ *
+ *     1 - rho' = 1 - f(g)/F + (f(g) - f(c))/F,        1 - f(g)/F = N/(F (F + f(g))),        N = f(X) f(Y) - f(g)²,
+ *     e^(-(X + Y)/2) (f(g) - f(c)) = (1 - e^(c - g)) e^-kappa [(1 + C) e^(-g - c) + 1 - e^(-g - c)]
+ *     e^(-X - Y) N = N1 + (1 - C) [(1 + C) eta e^(-4g - 2 kappa) + (e1 - e2)²],     eta = 1 - e^(-2 kappa),  e1 = e^-X,  e2 = e^-Y,
+ *     N1 = eta (1 - e^(-4g - 2 kappa)) - (e1 - e2)² = (e1 - e2)² (e^s - 1),         s = sum s_k ((2g + kappa)^k - kappa^k)²
+ *
+ * all non-negative.  N1, of C = 1, cancels for small lengths, where sin is nearly linear; the second form, from the series of log(sinh x/x), does not.
  */
 #include "hot.h"
 
@@ -19,24 +28,71 @@ enum { E_, COLUMNS };                 /* exp(-b² q) */
 
 #if defined(NTK_HOT)
 
+#if defined(NTK_HOT_F32)
+#define TERMS 8
+#else
+#define TERMS 16
+#endif
+
+/* s_1, s_2, ... of log(sinh x/x) = sum s_k x^2k, s_k = (-1)^(k+1) zeta(2k)/(k pi^2k). */
+static const real series[] = {
+    REAL(0.16666666666666666667), REAL(-5.5555555555555555556e-3), REAL(3.5273368606701940035e-4), REAL(-2.6455026455026455026e-5),
+    REAL(2.1377799155576933355e-6), REAL(-1.8036702340053310071e-7), REAL(1.5661391322766984143e-8), REAL(-1.3884130493737299423e-9),
+    REAL(1.250435917600499603e-10), REAL(-1.1402575602296091433e-11), REAL(1.0502923908637556408e-12), REAL(-9.7548778415937016497e-14),
+    REAL(9.1234682308590978058e-15), REAL(-8.5837197618956093497e-16), REAL(8.117318009727789577e-17), REAL(-7.7105275141162733456e-18)};
+
 typedef struct sample {
     real alpha, out, e;
 } sample;
+
+/* With (2g + kappa)^k - kappa^k = 2g n_k. */
+static inline real odd_part(real g, real kappa, real eta, real e)
+{
+    real sum = 0, n = 1, power = 1, x = 2 * g + kappa;
+    if (x > 1) return -eta * ntk_expm1(-2 * x) - e;
+    for (int k = 0; k < TERMS; ++k) {
+        sum += series[k] * n * n;
+        power *= kappa;
+        n = x * n + power;
+    }
+    return e * ntk_expm1(4 * g * g * sum);
+}
+
+/* 1 - f(g)/F for F e^(-(X + Y)/2) given. */
+static inline real across_of(const ntk_plan *plan, const sample *i, const sample *j, real g, real kappa, real lengths)
+{
+    real b2 = REAL(plan->k[B2]), c = REAL(plan->k[C]), d = REAL(plan->k[ONE_MINUS_C]), eta = -ntk_expm1(-2 * kappa), near = ntk_exp(-kappa), far = ntk_exp(-2 * g - kappa);
+    real e = (i->e > j->e ? i->e : j->e) * ntk_expm1(-b2 * ntk_abs((i->alpha - j->alpha) * (i->alpha + j->alpha))), top = g < 1 ? d * near + c * far * ntk_expm1(2 * g) : near - c * far;
+    real n = odd_part(g, kappa, eta, e * e) + d * ((1 + c) * eta * far * far + e * e);
+    return n / lengths / (lengths + top);
+}
 
 static inline void sin_pair(const ntk_plan *plan, const sample *i, const sample *j, real *rho, real *gap, real *theta)
 {
     real half_a2 = REAL(plan->k[HALF_A2]), b2 = REAL(plan->k[B2]), c = REAL(plan->k[C]), d = REAL(plan->k[ONE_MINUS_C]);
     bool fold = *rho < 0 && (c == 1 || c == -1);
     real sign = fold ? -c : 1, r = fold ? -*rho : *rho; /* K(u, -v) = -C K(u, v) */
-    real ab = i->alpha * j->alpha, across = (i->alpha - j->alpha) * (i->alpha - j->alpha);
-    real h = b2 * (across / 2 + ab * omega_of(r, *gap)), plus = b2 * (across / 2 + ab * opposite_of(r, *gap)), m = 2 * b2 * ab * r;
-    real near = ntk_exp(-h), far = ntk_exp(-plus), e = i->e - j->e;
+    real g = b2 * i->alpha * j->alpha, kappa = b2 / 2 * (i->alpha - j->alpha) * (i->alpha - j->alpha);
+    real same = g * omega_of(r, *gap), other = g * opposite_of(r, *gap), m = 2 * g * r; /* g - c, g + c */
+    real near = ntk_exp(-kappa - same), far = ntk_exp(-kappa - other), lengths = i->out * j->out / half_a2;
     real k = m * m < 1 ? d * near + c * far * ntk_expm1(m) : near - c * far;
-    real ee = i->e * j->e, d2 = -ntk_expm1(-h) + c * (h < 1 ? ee * ntk_expm1(h) : far - ee) - c * e * e / 2;
     *theta *= half_a2 * b2 * (near + c * far) * (fold ? c : 1); /* phi' is even where phi is odd */
-    *rho = r;
-    after_smooth(i->out, j->out, half_a2 * k, 2 * half_a2 * d2, rho, gap);
-    *rho *= sign;
+    if (!(lengths > 0)) {
+        *rho = 0;
+        *gap = 1;
+        return;
+    }
+    r = k / lengths;
+    if (r > REAL(0.5)) {
+        real turn = -ntk_expm1(-same), both = ntk_expm1(-other);
+        real omega = across_of(plan, i, j, g, kappa, lengths) + turn * ntk_exp(-kappa) * ((1 + c) * (1 + both) - both) / lengths;
+        *gap = omega > 0 ? omega : 0;
+        *rho = sign * (1 - *gap);
+    } else {
+        r = r < -1 ? -1 : r;
+        *rho = sign * r;
+        *gap = 1 - ntk_abs(r);
+    }
 }
 
 void NTK_HOT_NAME(sin_pairs)(const ntk_plan *plan, const ntk_run *run);

@@ -7,11 +7,10 @@ import numpy as np
 import points
 
 def allowed(dtype, name, depth, bias):
-    """What an error may be.  Several layers of sign after a bias see the last bit of the lengths of near inputs (docs/accuracy.md); gelu of lengths
-    beyond 1e16 is a little over after 100 layers."""
+    """What an error may be.  Several layers of sign after a bias see the last bit of the lengths of near inputs (docs/accuracy.md)."""
     if name == "sign" and depth > 1 and bias is not None:
         return 1e-4
-    return points.BASE[dtype] * (1 + depth / 10) * (1.2 if name == "gelu" and depth == 100 else 1)
+    return points.BASE[dtype] * (1 + depth / 10)
 
 
 NETWORK_BOUND = 4e-15  # of random networks, times the condition number

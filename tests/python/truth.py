@@ -10,6 +10,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "oracle"))
 import grams
+import kinked
 import measure
 import points
 
@@ -51,6 +52,14 @@ class Truth(unittest.TestCase):
             for dtype in points.DTYPES:
                 with self.subTest(cpu=cpu, dtype=dtype):
                     on(cpu, lambda: self.check_chains(dtype, cpu))
+
+    def test_kinked_after_smooth(self):
+        wanted = kinked.read()
+        self.assertEqual(set(wanted), set(kinked.cases()))
+        for cpu in CPUS:
+            for case, rows in wanted.items():
+                with self.subTest(cpu=cpu, case=case):
+                    self.assertLessEqual(on(cpu, lambda: kinked.worst(case, rows)), points.BASE[case[0]] * 1.2)
 
     def test_grams(self):
         wanted = grams.read()
