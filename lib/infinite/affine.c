@@ -9,11 +9,17 @@
  *
  * Without a bias the angle between two samples does not change, so rho and gap stay; with one, the distance gains
  * ½ (s/alpha' - s/beta')² and nothing is subtracted.
+ *
+ * Differences of lengths.  r = g alpha/alpha' and b = s/alpha' are rounded once per sample, so of r - r' for lengths that differ in the last digits
+ * nothing is left.  That is harmless but where several layers jump: sign turns a squared distance into its root, m of them into the 2^m-th, and
+ * the kernel depends on every digit of it.  After one such layer all lengths are alike, so it is the first layer that matters: for such networks it
+ * keeps r and b in twice the precision, from |x| in twice the precision (ntk_length_rests), and r - r' = (hi - hi') + (rest - rest').
  */
 #include "hot.h"
 
 enum { GAIN2 = NTK_AFFINE_GAIN2, OWN_K = NTK_AFFINE_OWN_K, OWN_1 = NTK_AFFINE_OWN_1, GAIN = NTK_AFFINE_GAIN, BIAS = NTK_AFFINE_BIAS }; /* plan->k */
-enum { SHARE, BIAS_SHARE };              /* own table columns: g alpha / alpha' and s / alpha' */
+enum { SHARE, BIAS_SHARE, PLAIN_COLUMNS, /* own table columns: g alpha / alpha' and s / alpha' */
+       SHARE_REST = PLAIN_COLUMNS, BIAS_REST, SHARE_REST_F32, BIAS_REST_F32, LENGTH_REST, FINE_COLUMNS }; /* what rounding them, to either type, left; of alpha */
 
 #if defined(NTK_HOT)
 
@@ -26,6 +32,30 @@ static void own_and_carried(const ntk_plan *plan, const ntk_run *run, state in, 
     NTK_RUN_LOOP(j, run) out.theta[j] = a * beta[j] * in.rho[j] + b + gain2 * in.theta[j];
 }
 
+#if defined(NTK_HOT_F32)
+enum { SHARE_LEFT = SHARE_REST_F32, BIAS_LEFT = BIAS_REST_F32 };
+#else
+enum { SHARE_LEFT = SHARE_REST, BIAS_LEFT = BIAS_REST };
+#endif
+
+/* mix_bias() with the differences of the shares in twice the precision. */
+static void mix_fine(const ntk_plan *plan, const ntk_run *run, state in, state out)
+{
+    int first = plan->first_column;
+    real r = row_of(run, first + SHARE), b = row_of(run, first + BIAS_SHARE), r_rest = row_of(run, first + SHARE_LEFT), b_rest = row_of(run, first + BIAS_LEFT);
+    const real *s = column_of(run, first + SHARE), *c = column_of(run, first + BIAS_SHARE), *s_rest = column_of(run, first + SHARE_LEFT),
+               *c_rest = column_of(run, first + BIAS_LEFT);
+    NTK_RUN_LOOP(j, run)
+    {
+        real across = (r - s[j]) + (r_rest - s_rest[j]), bias = (b - c[j]) + (b_rest - c_rest[j]), sum = b + c[j], rs = r * s[j];
+        real rho = in.rho[j], gap = in.gap[j], half = REAL(0.5) * across * across;
+        real omega = half + rs * omega_of(rho, gap) + REAL(0.5) * bias * bias, opposite = half + rs * opposite_of(rho, gap) + REAL(0.5) * sum * sum;
+        rho = rs * rho + b * c[j];
+        out.rho[j] = rho;
+        out.gap[j] = rho >= 0 ? omega : opposite;
+    }
+}
+
 void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run);
 void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run)
 {
@@ -34,6 +64,8 @@ void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run)
     if (plan->columns == 0) {
         NTK_RUN_LOOP(j, run) out.rho[j] = in.rho[j];
         NTK_RUN_LOOP(j, run) out.gap[j] = in.gap[j];
+    } else if (plan->columns == FINE_COLUMNS) {
+        mix_fine(plan, run, in, out);
     } else {
         real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE);
         const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE);
@@ -75,10 +107,62 @@ ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *pla
     plan->k[BIAS] = bias;
     plan->k[OWN_K] = s->rate * (r->own_by_variance ? s->w_std * s->w_std : r->own_sums ? n : 1);
     plan->k[OWN_1] = s->rate * (r->own_by_variance ? bias * bias : s->bias);
-    plan->columns = bias > 0 ? 2 : 0;
+    plan->columns = bias > 0 ? PLAIN_COLUMNS : 0;
+    if (bias > 0 && reading->network->ndim == 1 && plan->input_alpha == 0 && ntk_wants_exact_gaps(reading->network)) {
+        plan->columns = FINE_COLUMNS;
+        reading->length_rests = plan->first_column + LENGTH_REST;
+    }
     reading->natures[s->output].gaussian = reading->natures[s->output].zero_mean = true;
     reading->natures[s->output].root = s->output;
     return NTK_OK;
+}
+
+/* hi + lo, |lo| a rounding of hi. */
+typedef struct twofold {
+    double hi, lo;
+} twofold;
+
+static twofold product_of(double a, double b)
+{
+    double p = a * b;
+    return (twofold){p, fma(a, b, -p)};
+}
+
+/* sqrt(x² + s²) */
+static twofold hypotenuse(twofold x, double s)
+{
+    twofold a = product_of(x.hi, x.hi), b = product_of(s, s);
+    double sum = a.hi + b.hi, back = sum - a.hi, left = (a.hi - (sum - back)) + (b.hi - back) + a.lo + b.lo + 2 * x.hi * x.lo, root = sqrt(sum);
+    return (twofold){root, (fma(-root, root, sum) + left) / (2 * root)};
+}
+
+static twofold quotient(twofold x, twofold n)
+{
+    double q = x.hi / n.hi;
+    return (twofold){q, (fma(-q, n.hi, x.hi) + x.lo - q * n.lo) / n.hi};
+}
+
+static void keep_fine(double *column, double *rest, double *rest_f32, twofold v)
+{
+    *column = v.hi;
+    *rest = v.lo;
+    *rest_f32 = (v.hi - (double)(float)v.hi) + v.lo;
+}
+
+#define LONGEST 1e100 /* squares of longer ones than this, or shorter than its inverse, are not taken: the bias or x is then nothing */
+
+static void fine_norms(const ntk_plan *plan, int64_t n, double *table)
+{
+    const double *in = table + plan->input_alpha * n;
+    double *own = table + plan->first_column * n, gain = plan->k[GAIN], bias = plan->k[BIAS];
+    for (int64_t i = 0; i < n; ++i) {
+        twofold x = product_of(gain, in[i]), length;
+        if (!(x.hi > 1 / LONGEST && x.hi < LONGEST && bias > 1 / LONGEST && bias < LONGEST)) continue;
+        x.lo += gain * own[LENGTH_REST * n + i];
+        length = hypotenuse(x, bias);
+        keep_fine(own + SHARE * n + i, own + SHARE_REST * n + i, own + SHARE_REST_F32 * n + i, quotient(x, length));
+        keep_fine(own + BIAS_SHARE * n + i, own + BIAS_REST * n + i, own + BIAS_REST_F32 * n + i, quotient((twofold){bias, 0}, length));
+    }
 }
 
 static void dense_norms(const ntk_plan *plan, int64_t n, double *table)
@@ -91,6 +175,7 @@ static void dense_norms(const ntk_plan *plan, int64_t n, double *table)
         share[i] = gain * in[i] / out[i];
         share[n + i] = bias / out[i];
     }
+    if (plan->columns == FINE_COLUMNS) fine_norms(plan, n, table);
 }
 
 static const ntk_pairs_variants *dense_pairs(const ntk_plan *plan)

@@ -201,6 +201,7 @@ struct ntk_reading {
     int *lists;           /* memory of input_slots and input_alphas */
     int slots;            /* live states at once */
     int columns;          /* of the per-sample tables: alpha of every value, then the plans' own */
+    int length_rests;     /* the column of what rounding |x|/sqrt(d) left (ntk_length_rests); 0: not wanted */
     ntk_cpu cpu;
     bool spatial;         /* values have positions, or an op mixes them: spatial.c runs it, else tile.c */
     bool across;          /* an op needs pairs of different positions */
@@ -422,6 +423,12 @@ typedef struct ntk_start {
 } ntk_start;
 typedef void (*ntk_start_fn)(const ntk_start *s);
 extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
+
+/** An activation that jumps, and another one to see what it makes of near inputs: they want every digit of the first distance. */
+bool ntk_wants_exact_gaps(const ntk_network *network);
+
+/** rest = |x|/sqrt(d) - alpha for alpha its rounded value, to full precision of the rest. */
+void ntk_length_rests(ntk_dtype dtype, int64_t n, int64_t d, const void *x, const double *alpha, double *rest);
 
 /** The gap below which a product is not good enough for that many activations.  terms: as many as one long sum of equal error has. */
 double ntk_start_near(ntk_dtype dtype, int64_t activations, double terms);

@@ -52,6 +52,25 @@ static ntk_status assign_slots(ntk_context *ctx, ntk_reading *r)
     return status;
 }
 
+/* ---- jumps ------------------------------------------------------------------------------------------------------ */
+
+static bool jumps_at(const ntk_layer *layer)
+{
+    extern const ntk_activation ntk_activation_rectified_monomial; /* of degree 0 a step */
+    const ntk_activation *a = layer->activation;
+    return a && (!(a->laws & NTK_LAW_PRICE) || (a == &ntk_activation_rectified_monomial && ntk_layer_parameters(layer)[0] == 0));
+}
+
+bool ntk_wants_exact_gaps(const ntk_network *network)
+{
+    int64_t activations = 0, jumps = 0;
+    for (int64_t i = 0; i < network->n_steps; ++i) {
+        activations += network->steps[i].layer->activation != NULL;
+        jumps += jumps_at(network->steps[i].layer);
+    }
+    return jumps > 0 && activations > 1;
+}
+
 /* ---- plans ------------------------------------------------------------------------------------------------------ */
 
 static void link_plan(ntk_reading *r, ntk_plan *plan, int *slots, int *alphas)

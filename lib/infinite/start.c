@@ -281,4 +281,28 @@ void ntk_lengths(ntk_dtype dtype, int64_t n, int64_t d, const void *x, double *l
     }
 }
 
+/*
+ * With s a power of two, q = |s x|²/d as a sum hi + lo (every product and sum with its own rounding error, by fma and Knuth's sum), and a = s alpha:
+ * |s x|/sqrt(d) - a = (q - a²)/(2a) to first order, and the second is below 2^-106.
+ */
+static double rest_of_length(int64_t d, ntk_dtype dtype, const void *x, double alpha)
+{
+    double scale = alpha > 0 ? ldexp(1, -ilogb(alpha)) : 0, hi = 0, lo = 0, a = alpha * scale, square = a * a, mean;
+    if (!(alpha > 1e-300 && alpha < 1e300)) return 0;
+    for (int64_t k = 0; k < d; ++k) {
+        double e = (dtype == NTK_F64 ? ((const double *)x)[k] : (double)((const float *)x)[k]) * scale, p = e * e, sum = hi + p, back = sum - hi;
+        lo += fma(e, e, -p) + ((hi - (sum - back)) + (p - back));
+        hi = sum;
+    }
+    mean = hi / (double)d;
+    lo = (fma(-mean, (double)d, hi) + lo) / (double)d;
+    return (mean - square - fma(a, a, -square) + lo) / (2 * a) / scale;
+}
+
+void ntk_length_rests(ntk_dtype dtype, int64_t n, int64_t d, const void *x, const double *alpha, double *rest)
+{
+    const char *row = x;
+    for (int64_t i = 0; i < n; ++i) rest[i] = rest_of_length(d, dtype, row + (size_t)(i * d) * ntk_dtype_size(dtype), alpha[i]);
+}
+
 #endif

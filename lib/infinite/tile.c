@@ -16,10 +16,11 @@
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
-static void fill_table(const ntk_reading *r, int64_t d, const ntk_side *side, double *table)
+static void fill_table(const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, double *table)
 {
     double root = sqrt((double)d);
     for (int64_t i = 0; i < side->n; ++i) table[i] = side->length[i] / root;
+    if (r->length_rests) ntk_length_rests(dtype, side->n, d, side->x, table, table + r->length_rests * side->n);
     for (int64_t i = 0; i < r->network->n_steps; ++i) {
         const ntk_plan *plan = &r->plans[i];
         plan->step->op->infinite->norms(plan, side->n, table);
@@ -39,7 +40,7 @@ static ntk_status make_table(ntk_context *ctx, const ntk_reading *r, ntk_dtype d
 {
     ntk_status status = NTK_NEW(ctx, side->n * r->columns + NTK_LANES, table); /* the last run may read a vector beyond */
     if (status != NTK_OK) return status;
-    fill_table(r, d, side, *table);
+    fill_table(r, dtype, d, side, *table);
     if (dtype == NTK_F32) round_table(side->n * r->columns, *table);
     return NTK_OK;
 }
@@ -332,31 +333,13 @@ static int64_t scratch_numbers(const ntk_reading *r, int64_t d, bool products)
     return (r->slots + 1) * 3 * NTK_RUN + 2 * BLOCK_NUMBERS + (products ? 0 : (NTK_INNER_ROWS + NTK_RUN) * d);
 }
 
-static bool jumps_at(const ntk_layer *layer)
-{
-    extern const ntk_activation ntk_activation_rectified_monomial; /* of degree 0 a step */
-    const ntk_activation *a = layer->activation;
-    return a && (!(a->laws & NTK_LAW_PRICE) || (a == &ntk_activation_rectified_monomial && ntk_layer_parameters(layer)[0] == 0));
-}
-
-/* An activation that jumps, and another one to see what it makes of near inputs. */
-static bool wants_exact_gaps(const ntk_reading *r)
-{
-    int64_t activations = 0, jumps = 0;
-    for (int64_t i = 0; i < r->network->n_steps; ++i) {
-        activations += r->plans[i].step->layer->activation != NULL;
-        jumps += jumps_at(r->plans[i].step->layer);
-    }
-    return jumps > 0 && activations > 1;
-}
-
 #define CACHED_BYTES 8e6 /* a matrix of ld² numbers that is larger leaves the caches before anyone reads it */
 
 static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
     j->near = near_of(j);
-    j->exact = wants_exact_gaps(j->r);
+    j->exact = ntk_wants_exact_gaps(j->r->network);
     j->stream = (double)j->out->ld * (double)j->out->ld * (double)j->size > CACHED_BYTES;
     j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);

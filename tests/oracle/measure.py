@@ -6,10 +6,8 @@ import numpy as np
 
 import points
 
-def allowed(dtype, name, depth, bias):
-    """What an error may be.  Several layers of sign after a bias see the last bit of the lengths of near inputs (docs/accuracy.md)."""
-    if name == "sign" and depth > 1 and bias is not None:
-        return 1e-4
+def allowed(dtype, depth):
+    """What an error may be."""
     return points.BASE[dtype] * (1 + depth / 10)
 
 
