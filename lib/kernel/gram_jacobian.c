@@ -1,5 +1,5 @@
 /*
- * The gram J D⁻¹ Jᵀ of a Jacobian, in its type: which way it is filled, and the handle.  The ways are in jacobian_gram.c, products without a matrix in
+ * The gram J D⁻¹ Jᵀ of a Jacobian, in its type: which way it is filled, and the handle.  The ways are in gram_ways.c, products without a matrix in
  * gram_products.c.
  */
 #include "kernel.h"

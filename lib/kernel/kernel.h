@@ -5,7 +5,7 @@
  *   estimate.c     bytes and flops of a job before it starts
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
- *   jacobian_gram.c  K of a Jacobian, by the ways there are
+ *   gram_ways.c  K of a Jacobian, by the ways there are
  *   strips.c       J strip by strip, for empirical kernels and grams of networks      factors_fill.c  from its factors
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram_products.c gram_anew.c     what is asked of a gram without entries, of a Jacobian and of a kernel
