@@ -66,7 +66,7 @@ CHECK_ENUM(status, {0, "OK"}, {1, "ERROR_NULL"}, {2, "ERROR_ARGUMENT"}, {3, "ERR
 CHECK_ENUM(dtype, {0, "f64"}, {1, "f32"}, {2, "i64"}, {3, "u8"})
 CHECK_ENUM(kind, {0, "ntk"}, {1, "nngp"})
 CHECK_ENUM(outputs, {0, "full"}, {1, "trace"}, {2, "diagonal"})
-CHECK_ENUM(algorithm, {0, "auto"}, {1, "structured"}, {2, "contraction"}, {3, "products"})
+CHECK_ENUM(algorithm, {0, "auto"}, {1, "structured"}, {2, "contraction"}, {3, "products"}, {4, "mixed"})
 CHECK_ENUM(dropout, {0, "training"}, {1, "inference"})
 CHECK_ENUM(storage, {0, "auto"}, {1, "full"}, {2, "packed"}, {3, "none"})
 CHECK_ENUM(posterior, {0, "ntk"}, {1, "nngp"}, {2, "ntkgp"})
