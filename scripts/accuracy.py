@@ -54,12 +54,12 @@ def eigenvalues():
     yield "|---" * 7 + "|"
     wanted = grams.read()
     for dtype, cases in grams.CASES.items():
-        for i, (name, depth, bias, n, distance) in enumerate(cases):
-            k = ntk.Kernel(ntk.Network(points.chain(name, depth, bias)))(grams.rows(n, distance, dtype))
+        for i, (name, depth, bias, n, distance, d) in enumerate(cases):
+            k = ntk.Kernel(ntk.Network(points.chain(name, depth, bias, d)))(grams.rows(n, distance, dtype, d))
             if not k.any():
                 continue
             error = abs(float(grams.smallest(k) - np.longdouble(str(wanted[dtype, i][1]))))
-            yield "| %s | %s, L = %d%s | %d | %g | %s | %s | %s |" % (dtype, name, depth, "" if bias is None else ", biases", n, distance, digits(float(wanted[dtype, i][1])),
+            yield "| %s | %s, L = %d%s | %d | %g | %s | %s | %s |" % (dtype, name, depth, ("" if bias is None else ", biases") + ("" if d == points.D else ", %d inputs" % d), n, distance, digits(float(wanted[dtype, i][1])),
                                                                    digits(error), digits(grams.bound(dtype, depth, n, k.diagonal().max())))
 
 

@@ -11,22 +11,22 @@ import numpy as np
 
 import points
 
-# name, depth, bias, rows, distance of the duplicates
+# name, depth, bias, rows, distance of the duplicates, numbers in a row: 784 go by products of matrices
 CASES = {
-    "f64": [("relu", 1, None, 64, 1e-4), ("relu", 3, None, 64, 1e-6), ("relu", 3, 0.25, 48, 1e-8), ("relu", 20, None, 32, 1e-5), ("abs", 3, None, 24, 1e-7),
-            ("erf", 3, 0.25, 24, 1e-3), ("gelu", 3, None, 24, 1e-3), ("sign", 1, None, 32, 1e-6)],
-    "f32": [("relu", 1, None, 64, 1e-2), ("relu", 3, None, 48, 1e-3), ("relu", 20, None, 32, 1e-4), ("gelu", 3, 0.25, 24, 1e-1)],
+    "f64": [("relu", 1, None, 64, 1e-4, 5), ("relu", 3, None, 64, 1e-6, 5), ("relu", 3, 0.25, 48, 1e-8, 5), ("relu", 20, None, 32, 1e-5, 5), ("abs", 3, None, 24, 1e-7, 5),
+            ("erf", 3, 0.25, 24, 1e-3, 5), ("gelu", 3, None, 24, 1e-3, 5), ("sign", 1, None, 32, 1e-6, 5), ("relu", 3, None, 24, 1e-6, 784)],
+    "f32": [("relu", 1, None, 64, 1e-2, 5), ("relu", 3, None, 48, 1e-3, 5), ("relu", 20, None, 32, 1e-4, 5), ("gelu", 3, 0.25, 24, 1e-1, 5), ("relu", 3, None, 24, 1e-2, 784)],
 }
 UNIT = {"f64": 2.0 ** -53, "f32": 2.0 ** -24}
 
 
-def rows(n, distance, dtype):
+def rows(n, distance, dtype, d):
     """n/4 directions, each four times, that distance apart: a fixed sequence of dyadic numbers, one rounding."""
     state, numbers = 1, []
-    for _ in range(2 * n * points.D):
+    for _ in range(2 * n * d):
         state = (1103515245 * state + 12345) & 0x7FFFFFFF
         numbers.append(state / 2 ** 30 - 1)
-    base, change = np.array(numbers[:n * points.D]).reshape(n, points.D), np.array(numbers[n * points.D:]).reshape(n, points.D)
+    base, change = np.array(numbers[:n * d]).reshape(n, d), np.array(numbers[n * d:]).reshape(n, d)
     return (base[np.arange(n) // 4] + distance * change).astype(points.DTYPES[dtype])
 
 
@@ -69,8 +69,8 @@ def read():
 def eigenvalues(dtype, case):
     from mpmath import mp
     import network
-    name, depth, bias, n, distance = case
-    net, x = points.chain(name, depth, bias), rows(n, distance, dtype)
+    name, depth, bias, n, distance, d = case
+    net, x = points.chain(name, depth, bias, d), rows(n, distance, dtype, d)
     k, t = mp.matrix(n), mp.matrix(n)
     for i in range(n):
         for j in range(i + 1):

@@ -53,13 +53,13 @@ DEPTHS = {**dict.fromkeys(STEADY, (1, 3, 10, 100)), **dict.fromkeys(AMPLIFYING, 
 BIASES = (None, 0.25)
 
 
-def chain(name, depth, bias):
+def chain(name, depth, bias, d=D):
     """dense, phi, ..., dense of that many hidden layers."""
     layer, w = {**STEADY, **AMPLIFYING}[name]
     dense = {"op": "dense", "units": 8, "w_std": w}
     if bias is not None:
         dense["b_std"] = bias
-    return {"format": "ntk-network", "version": 1, "input": [D], "layers": [{"op": "repeat", "times": depth, "layers": [dense, layer]}, dense]}
+    return {"format": "ntk-network", "version": 1, "input": [d], "layers": [{"op": "repeat", "times": depth, "layers": [dense, layer]}, dense]}
 
 
 def configurations():

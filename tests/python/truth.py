@@ -65,9 +65,9 @@ class Truth(unittest.TestCase):
         wanted = grams.read()
         for dtype, cases in grams.CASES.items():
             for i, case in enumerate(cases):
-                name, depth, bias, n, distance = case
-                kernel = ntk.Kernel(ntk.Network(points.chain(name, depth, bias)))
-                got = kernel(grams.rows(n, distance, dtype), want=("nngp", "ntk"))
+                name, depth, bias, n, distance, d = case
+                kernel = ntk.Kernel(ntk.Network(points.chain(name, depth, bias, d)))
+                got = kernel(grams.rows(n, distance, dtype, d), want=("nngp", "ntk"))
                 for kind, value in zip(("nngp", "ntk"), wanted[dtype, i]):
                     k = got[kind]
                     if not k.any():
