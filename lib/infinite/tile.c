@@ -232,8 +232,9 @@ static void lay_row(const tile_job *j, char *slots, int64_t i, int64_t first, in
 {
     void *planes[2] = {j->out->nngp, j->out->ntk};
     for (int ntk = 0; ntk < 2; ++ntk) {
-        ntk_place place = {1, count, at(results_of(j, slots, ntk), row_in_block(i), j->size), at(planes[ntk], i * j->out->ld + first, j->size), j->out->ld, stream};
-        if (planes[ntk]) ntk_lay_variants[j->dtype][j->r->cpu](&place);
+        if (!planes[ntk]) continue;
+        ntk_lay_variants[j->dtype][j->r->cpu](&(ntk_place){1, count, at(results_of(j, slots, ntk), row_in_block(i), j->size),
+                                                           at(planes[ntk], i * j->out->ld + first, j->size), j->out->ld, stream});
     }
 }
 
@@ -243,10 +244,13 @@ static void mirror_block(const tile_job *j, char *slots, int64_t row, int64_t ro
     void *planes[2] = {j->out->nngp, j->out->ntk};
     int64_t count = NTK_MIN((int64_t)NTK_RUN, j->columns->n - first), ld = j->out->ld;
     for (int ntk = 0; ntk < 2; ++ntk) {
-        ntk_place place = {rows, count, results_of(j, slots, ntk), at(planes[ntk], (first - j->diagonal) * ld + row + j->diagonal, j->size), ld, j->stream};
         if (!planes[ntk]) continue;
-        if (is_whole(j, row, first)) ntk_turn_variants[j->dtype][j->r->cpu](&place);
-        else ntk_mirror_block(j->dtype, planes[ntk], ld, j->diagonal, row, rows, first, count); /* it meets the diagonal */
+        if (!is_whole(j, row, first)) { /* it meets the diagonal */
+            ntk_mirror_block(j->dtype, planes[ntk], ld, j->diagonal, row, rows, first, count);
+            continue;
+        }
+        ntk_turn_variants[j->dtype][j->r->cpu](&(ntk_place){rows, count, results_of(j, slots, ntk), at(planes[ntk], (first - j->diagonal) * ld + row + j->diagonal, j->size),
+                                                            ld, j->stream});
     }
 }
 
