@@ -171,7 +171,7 @@ static void put(char *text, const char *what)
 static void put_dense(uint32_t *seed, int units, char *text)
 {
     char one[160];
-    snprintf(one, sizeof one, "{\"op\": \"dense\", \"units\": %d, \"w_std\": %.3f, \"b_std\": %.3f, \"lr\": %.3f}", units, between(seed, 0.6, 1.4), between(seed, 0.05, 0.5),
+    ntk_print(one, sizeof one, "{\"op\": \"dense\", \"units\": %d, \"w_std\": %.3f, \"b_std\": %.3f, \"lr\": %.3f}", units, between(seed, 0.6, 1.4), between(seed, 0.05, 0.5),
              between(seed, 0.3, 2));
     put(text, one);
 }
