@@ -100,6 +100,14 @@ void kit_random(uint64_t seed, int64_t n, double *values)
     }
 }
 
+double *kit_drawn(uint64_t seed, int64_t n)
+{
+    double *values = calloc((size_t)n + 1, sizeof *values);
+    assert_non_null(values);
+    kit_random(seed, n, values);
+    return values;
+}
+
 void kit_random_spd(uint64_t seed, int64_t n, double *k)
 {
     double *a = malloc((size_t)(n * n) * sizeof *a);

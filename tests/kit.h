@@ -35,6 +35,9 @@ void kit_check_near(double a, double b, double bound, const char *what, const ch
 /** n numbers in [-1, 1), a fixed function of the seed (test data, not part of the library). */
 void kit_random(uint64_t seed, int64_t n, double *values);
 
+/** The same in memory of its own, to be given to free(); one number more, 0, so that none is NULL. */
+double *kit_drawn(uint64_t seed, int64_t n);
+
 /** A random symmetric positive definite matrix [n, n] with eigenvalues about in [1, n]. */
 void kit_random_spd(uint64_t seed, int64_t n, double *k);
 

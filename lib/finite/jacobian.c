@@ -134,13 +134,6 @@ done:
 
 /* ---- is it one matrix? ----------------------------------------------------------------------------------------- */
 
-static double dot(int64_t n, const double *a, const double *b)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-    return sum;
-}
-
 ntk_status ntk_jacobian_adjoint_error(ntk_context *ctx, const ntk_jacobian *jacobian, uint64_t seed, double *error)
 {
     ntk_status status;
@@ -160,7 +153,7 @@ ntk_status ntk_jacobian_adjoint_error(ntk_context *ctx, const ntk_jacobian *jaco
     NTK_TRY_PART(ctx, 0, 0.5, ntk_jacobian_dense_apply(ctx, jacobian, v, jv));
     NTK_TRY_PART(ctx, 0.5, 1, ntk_jacobian_dense_apply_transposed(ctx, jacobian, u, ju));
     whole = ntk_norm(n, 1, u) * ntk_norm(n, 1, jv) + ntk_norm(p, 1, ju) * ntk_norm(p, 1, v);
-    *error = whole > 0 ? fabs(dot(n, u, jv) - dot(p, ju, v)) / whole : 0;
+    *error = whole > 0 ? fabs(ntk_dot(n, u, jv) - ntk_dot(p, ju, v)) / whole : 0;
     if (!isfinite(*error)) NTK_TRY(ntk_fail(ctx, NTK_ERROR_OVERFLOW, "<u, J v> exceeds the range of f64"));
 done:
     ntk_free(ju);

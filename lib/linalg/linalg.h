@@ -114,6 +114,9 @@ ntk_status ntk_lyapunov(ntk_context *ctx, int64_t n, const double *r, bool trans
 /** Sum of squares of `count` numbers, as they come: it may overflow. */
 double ntk_square_sum(int64_t count, const ntk_real *v);
 
+/** a·b of `count` numbers. */
+double ntk_dot(int64_t count, const double *a, const double *b);
+
 /** Frobenius norm of A [m, n], without overflow. */
 double ntk_norm(int64_t m, int64_t n, const double *a);
 

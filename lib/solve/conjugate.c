@@ -56,13 +56,6 @@ static void search_close(search *h)
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i) ntk_free(all[i]);
 }
 
-static double dot(int64_t n, const double *a, const double *b)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-    return sum;
-}
-
 /* A power of two near the largest magnitude of a row; 1 for 0. */
 static double scale_of(int64_t n, const double *v)
 {
@@ -143,7 +136,7 @@ static ntk_status direct(ntk_context *ctx, search *h, bool first)
     const ntk_preconditioner *m = &h->s->conjugate->m;
     NTK_TRY(ntk_preconditioner_apply(ctx, m, h->active, h->r, h->z));
     for (int64_t i = 0; i < h->active; ++i) {
-        double *p = h->p + i * h->n, *z = h->z + i * h->n, rz = dot(h->n, h->r + i * h->n, z), beta = first ? 0 : rz / h->rz[i];
+        double *p = h->p + i * h->n, *z = h->z + i * h->n, rz = ntk_dot(h->n, h->r + i * h->n, z), beta = first ? 0 : rz / h->rz[i];
         for (int64_t j = 0; j < h->n; ++j) p[j] = z[j] + beta * p[j];
         h->rz[i] = rz;
     }
@@ -164,8 +157,8 @@ static ntk_status step(ntk_context *ctx, search *h, bool first)
     NTK_TRY(direct(ctx, h, first));
     NTK_TRY(multiply(ctx, h, h->active, h->p, h->q));
     for (int64_t i = 0; i < h->active; ++i) {
-        double *p = h->p + i * h->n, *q = h->q + i * h->n, *d = h->d + i * h->n, *r = h->r + i * h->n, curvature = dot(h->n, p, q), alpha;
-        if (!(curvature > 0)) return refuse(ctx, h, i, curvature / dot(h->n, p, p));
+        double *p = h->p + i * h->n, *q = h->q + i * h->n, *d = h->d + i * h->n, *r = h->r + i * h->n, curvature = ntk_dot(h->n, p, q), alpha;
+        if (!(curvature > 0)) return refuse(ctx, h, i, curvature / ntk_dot(h->n, p, p));
         alpha = h->rz[i] / curvature;
         for (int64_t j = 0; j < h->n; ++j) {
             d[j] += alpha * p[j];

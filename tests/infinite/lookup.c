@@ -3,6 +3,7 @@
  * segments, all signs and sizes of rho, up to ten layers; a pair has the same bits whatever stands around it.
  */
 #include "pairs.h"
+#include "pieces.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -13,27 +14,8 @@
 
 /* ---- the oracle: u = a z, v = b (rho z + root w), panels cut where u or v is 0 ------------------------------------ */
 
-enum { POINTS = 16, MOST = 2400 };
+enum { POINTS = NTK_PIECES_POINTS, MOST = 2400 };
 static double rule_x[POINTS], rule_w[POINTS];
-
-static void make_rule(void)
-{
-    for (int i = 0; i < POINTS; ++i) {
-        long double z = cosl(acosl(-1) * (i + 0.75L) / (POINTS + 0.5L)), slope = 1;
-        for (int step = 0; step < 20; ++step) {
-            long double p = 1, last = 0;
-            for (int n = 1; n <= POINTS; ++n) {
-                long double next = ((2 * n - 1) * z * p - (n - 1) * last) / n;
-                last = p;
-                p = next;
-            }
-            slope = POINTS * (last - z * p) / (1 - z * z);
-            z -= p / slope;
-        }
-        rule_x[i] = (double)((1 + z) / 2);
-        rule_w[i] = (double)(1 / ((1 - z * z) * slope * slope));
-    }
-}
 
 typedef struct nodes {
     int count;
@@ -145,7 +127,7 @@ static const double cosines[] = {0.02, 0.4, -0.15, 0.8, -0.97, 0.999, 0.9999999}
 
 static void one_layer(void **state)
 {
-    make_rule();
+    ntk_gauss_legendre(rule_x, rule_w);
     for (int f = 0; f < FUNCTIONS; ++f) {
         ntk_kernel *kernel = kernel_of(*state, functions[f].name, 1);
         for (size_t l = 0; l < sizeof lengths / sizeof *lengths; ++l)
@@ -173,7 +155,7 @@ static void layer(int f, moments *m)
 
 static void ten_layers(void **state)
 {
-    make_rule();
+    ntk_gauss_legendre(rule_x, rule_w);
     for (int f = 0; f < FUNCTIONS; ++f) {
         double x[2], y[2];
         moments m = {1.44, 0.64, 1.2 * 0.8 * -0.3, 1.44, 0.64, 1.2 * 0.8 * -0.3};

@@ -129,14 +129,6 @@ typedef struct problem {
     double *numbers[3], *j; /* j [rows, p] */
 } problem;
 
-static double *draw(uint64_t seed, int64_t count)
-{
-    double *n = calloc((size_t)count + 1, sizeof *n);
-    assert_non_null(n);
-    kit_random(seed, count, n);
-    return n;
-}
-
 static void open_problem(ntk_context *ctx, ntk_network *network, uint64_t seed, problem *w)
 {
     int64_t shape[NTK_MAX_NDIM + 1] = {N};
@@ -144,14 +136,14 @@ static void open_problem(ntk_context *ctx, ntk_network *network, uint64_t seed, 
     ntk_array out;
     *w = (problem){.network = network, .p = ntk_network_parameters(network), .o = ntk_network_outputs(network)};
     w->rows = N * w->o;
-    w->numbers[0] = draw(seed, w->p);
-    w->numbers[1] = draw(seed + 1, N * ntk_network_input_size(network));
-    w->numbers[2] = draw(seed + 2, w->p);
+    w->numbers[0] = kit_drawn(seed, w->p);
+    w->numbers[1] = kit_drawn(seed + 1, N * ntk_network_input_size(network));
+    w->numbers[2] = kit_drawn(seed + 2, w->p);
     for (int64_t i = 0; i < w->p; ++i) w->numbers[2][i] = 0.5 + w->numbers[2][i] * w->numbers[2][i];
     w->theta = ntk_vector_f64(w->numbers[0], w->p);
     w->x = ntk_array_dense(w->numbers[1], NTK_F64, ndim + 1, shape);
     w->d = ntk_vector_f64(w->numbers[2], w->p);
-    w->j = draw(3, w->rows * w->p);
+    w->j = kit_drawn(3, w->rows * w->p);
     out = ntk_matrix_f64(w->j, w->rows, w->p);
     kit_ok(ctx, ntk_optimizer_diagonal(ctx, &w->d, &w->optimizer));
     kit_ok(ctx, ntk_jacobian_from_network(ctx, network, &w->theta, &w->x, &w->jacobian));
@@ -170,11 +162,11 @@ static void close_problem(problem *w)
 /* Steps of 1e-5: h² f''' and eps |f| / h stay below 1e-6 of the largest.  What the network does to frozen layers is no matter here. */
 static void derivatives_are_differences(ntk_context *ctx, const problem *w)
 {
-    double *v = draw(5, w->p), *moved = draw(6, w->p), *f[2], *jv = draw(7, w->rows), h = 1e-5;
+    double *v = kit_drawn(5, w->p), *moved = kit_drawn(6, w->p), *f[2], *jv = kit_drawn(7, w->rows), h = 1e-5;
     ntk_array vv = ntk_vector_f64(v, w->p), at = ntk_vector_f64(moved, w->p), out = ntk_matrix_f64(jv, N, w->o);
     for (int side = 0; side < 2; ++side) {
         ntk_array to;
-        f[side] = draw(8, w->rows);
+        f[side] = kit_drawn(8, w->rows);
         to = ntk_matrix_f64(f[side], N, w->o);
         for (int64_t i = 0; i < w->p; ++i) moved[i] = w->numbers[0][i] + (side ? -h : h) * v[i];
         kit_ok(ctx, ntk_network_forward(ctx, w->network, &at, &w->x, &to));
@@ -192,7 +184,7 @@ static void derivatives_are_differences(ntk_context *ctx, const problem *w)
 /* K [rows, rows] by loops over the rows of J. */
 static double *by_loops(const problem *w, bool with_d)
 {
-    double *k = draw(1, w->rows * w->rows);
+    double *k = kit_drawn(1, w->rows * w->rows);
     for (int64_t a = 0; a < w->rows; ++a)
         for (int64_t b = 0; b < w->rows; ++b) {
             double sum = 0;
@@ -205,7 +197,7 @@ static double *by_loops(const problem *w, bool with_d)
 static void grams_agree(ntk_context *ctx, const problem *w, bool with_d, const double *want)
 {
     const ntk_optimizer *d = with_d ? w->optimizer : NULL;
-    double *k = draw(2, w->rows * w->rows), *one = calloc((size_t)(w->rows * w->rows), sizeof *one);
+    double *k = kit_drawn(2, w->rows * w->rows), *one = calloc((size_t)(w->rows * w->rows), sizeof *one);
     ntk_array out = ntk_matrix_f64(k, w->rows, w->rows), identity = ntk_matrix_f64(one, w->rows, w->rows);
     for (int64_t i = 0; i < w->rows; ++i) one[i * w->rows + i] = 1;
     for (int a = NTK_ALGORITHM_AUTO; a <= NTK_ALGORITHM_PRODUCTS; ++a) {
@@ -227,7 +219,7 @@ static void grams_agree(ntk_context *ctx, const problem *w, bool with_d, const d
 static void kernels_agree(ntk_context *ctx, const problem *w, bool with_d, const double *full)
 {
     int64_t o = w->o, layers = ntk_network_layers(w->network), size = w->rows * w->rows;
-    double *got = draw(3, size), *terms = draw(4, layers * size), *want = draw(5, size), *sum = draw(6, size);
+    double *got = kit_drawn(3, size), *terms = kit_drawn(4, layers * size), *want = kit_drawn(5, size), *sum = kit_drawn(6, size);
     for (int outputs = 0; outputs < 3; ++outputs) {
         int64_t shape[] = {layers, outputs == NTK_OUTPUTS_FULL ? w->rows : N, outputs == NTK_OUTPUTS_FULL ? w->rows : N, o}, count = N * N;
         int ndim = outputs == NTK_OUTPUTS_DIAGONAL ? 3 : 2;
@@ -292,7 +284,7 @@ static float *narrow(int64_t count, double *numbers)
 
 static void check_floats(int64_t count, const float *got, const double *want)
 {
-    double *wide = draw(1, count);
+    double *wide = kit_drawn(1, count);
     for (int64_t i = 0; i < count; ++i) wide[i] = (double)got[i];
     kit_close(count, wide, want, BOUND);
     free(wide);
@@ -339,7 +331,7 @@ static void single_grams_agree(ntk_context *ctx, const single *s, bool with_d, c
     const ntk_optimizer *d = with_d ? s->wide.optimizer : NULL;
     int64_t rows = s->wide.rows, size = rows * rows;
     float *k = calloc((size_t)size, sizeof *k), *diagonal = calloc((size_t)rows, sizeof *diagonal);
-    double *wanted = draw(1, rows);
+    double *wanted = kit_drawn(1, rows);
     ntk_array out = ntk_matrix_f32(k, rows, rows), line = ntk_array_dense(diagonal, NTK_F32, 1, &rows);
     for (int64_t i = 0; i < rows; ++i) wanted[i] = want[i * rows + i];
     for (int a = NTK_ALGORITHM_AUTO; a <= NTK_ALGORITHM_PRODUCTS; ++a) {
@@ -362,7 +354,7 @@ static void single_kernels_agree(ntk_context *ctx, const single *s, bool with_d,
 {
     int64_t o = s->wide.o, layers = ntk_network_layers(s->wide.network), size = s->wide.rows * s->wide.rows;
     const ntk_optimizer *d = with_d ? s->wide.optimizer : NULL;
-    double *want = draw(1, (2 + layers) * size);
+    double *want = kit_drawn(1, (2 + layers) * size);
     float *got = calloc((size_t)((2 + layers) * size), sizeof *got);
     for (int outputs = 0; outputs < 3; ++outputs) {
         int64_t n = outputs == NTK_OUTPUTS_FULL ? s->wide.rows : N, shape[] = {layers, n, n, o}, line[] = {layers, n, o};

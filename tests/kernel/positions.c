@@ -46,18 +46,10 @@ typedef struct problem {
     double *rows[2];    /* J D^-1/2 of each x */
 } problem;
 
-static double *draw(uint64_t seed, int64_t count)
-{
-    double *n = calloc((size_t)count + 1, sizeof *n);
-    assert_non_null(n);
-    kit_random(seed, count, n);
-    return n;
-}
-
 /* D = g hᵀ over units and columns of each copy of a layer's weights. */
 static double *product_d(const problem *w)
 {
-    double *d = draw(9, w->p);
+    double *d = kit_drawn(9, w->p);
     for (int64_t i = 0; i < w->network->n_steps; ++i) {
         const ntk_step *s = &w->network->steps[i];
         int64_t weights = s->copies * s->units * s->fan_in;
@@ -80,7 +72,7 @@ static void open_problem(ntk_context *ctx, const sample_network *n, bool with_d,
     w->layers = ntk_network_layers(w->network);
     size = ntk_network_input_size(w->network);
     ndim = ntk_network_input(w->network, shape + 1);
-    w->numbers[0] = draw(1, w->p);
+    w->numbers[0] = kit_drawn(1, w->p);
     w->theta = ntk_vector_f64(w->numbers[0], w->p);
     d = product_d(w);
     diagonal = ntk_vector_f64(d, w->p);
@@ -90,9 +82,9 @@ static void open_problem(ntk_context *ctx, const sample_network *n, bool with_d,
         ntk_array out;
         ntk_jacobian *j;
         shape[0] = side ? N2 : N1;
-        w->numbers[1 + side] = draw(2 + (uint64_t)side, shape[0] * size);
+        w->numbers[1 + side] = kit_drawn(2 + (uint64_t)side, shape[0] * size);
         w->x[side] = ntk_array_dense(w->numbers[1 + side], NTK_F64, ndim + 1, shape);
-        w->rows[side] = draw(3, rows * w->p);
+        w->rows[side] = kit_drawn(3, rows * w->p);
         out = ntk_matrix_f64(w->rows[side], rows, w->p);
         kit_ok(ctx, ntk_jacobian_from_network(ctx, w->network, &w->theta, &w->x[side], &j));
         kit_ok(ctx, ntk_jacobian_get_rows(ctx, j, 0, &out));
@@ -244,7 +236,7 @@ static void choice_by_cost(void **state)
     ntk_context *ctx = *state;
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(cases); ++i) {
         ntk_network *network = kit_network(ctx, cases[i].json);
-        double *numbers = draw(1, ntk_network_parameters(network));
+        double *numbers = kit_drawn(1, ntk_network_parameters(network));
         ntk_array theta = ntk_vector_f64(numbers, ntk_network_parameters(network));
         ntk_kernel *kernel;
         kit_ok(ctx, ntk_kernel_empirical(ctx, network, &theta, NULL, NULL, &kernel));

@@ -56,14 +56,6 @@ static void widen(ntk_dtype dtype, int64_t count, double *values)
     free(wide);
 }
 
-static double *numbers(uint64_t seed, int64_t count)
-{
-    double *n = calloc((size_t)count + 1, sizeof *n);
-    assert_non_null(n);
-    kit_random(seed, count, n);
-    return n;
-}
-
 static void open_model(ntk_context *ctx, const char *json, bool with_d, model *w)
 {
     int64_t shape[NTK_MAX_NDIM + 1] = {M};
@@ -75,12 +67,12 @@ static void open_model(ntk_context *ctx, const char *json, bool with_d, model *w
     w->p = ntk_network_parameters(w->network);
     w->d = ntk_network_input_size(w->network);
     ndim = ntk_network_input(w->network, shape + 1);
-    w->theta = numbers(1, w->p);
-    w->x = numbers(2, M * w->d);
+    w->theta = kit_drawn(1, w->p);
+    w->x = kit_drawn(2, M * w->d);
     w->narrow_theta = narrow(w->p, w->theta);
     w->narrow_x = narrow(M * w->d, w->x);
-    w->j = numbers(3, M * O * w->p);
-    d = numbers(4, w->p);
+    w->j = kit_drawn(3, M * O * w->p);
+    d = kit_drawn(4, w->p);
     for (int64_t i = 0; i < w->p; ++i) d[i] = 0.5 + d[i] * d[i];
     theta = ntk_vector_f64(w->theta, w->p);
     x = ntk_array_dense(w->x, NTK_F64, ndim + 1, shape);
