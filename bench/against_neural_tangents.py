@@ -1,19 +1,15 @@
-"""Infinite-width kernels of ReLU networks by neural-tangents, where that package is installed, beside those of `ntk`, where that is on the PATH.
+"""Infinite-width kernels of ReLU networks by neural-tangents, where that package is installed, beside libntk's, where its Python package is.
 
     python3 -m venv nt && nt/bin/pip install neural-tangents==0.6.5 jax==0.4.20 jaxlib==0.4.20 'numpy<1.27' 'scipy<1.12'     # no newer JAX will do
-    nt/bin/python bench/against_neural_tangents.py [--samples 2000] [--layers 3 10] [--inputs 784 32] [--repeat 5]
+    PYTHONPATH=python nt/bin/python bench/against_neural_tangents.py [--samples 2000] [--layers 3 10] [--inputs 784 32] [--repeat 5]
 
 Nanoseconds per entry of the n x n matrix, the NTK of bias-free ReLU networks on the same inputs, jitted, compiled before the clock starts, the
 best of the repeats and, for each precision, of both ways that the package has (one call, and its batched form).  The last column is its time
 over ours.
 """
 import argparse
-import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
@@ -46,19 +42,20 @@ def theirs(stax, jax, batch, x, layers, repeat):
 
 
 def ours(x, layers, repeat):
-    """Seconds of the computation, as `ntk kernel --json` reports them; None without the tool."""
-    if not shutil.which("ntk"):
+    """Seconds of one call; None without libntk's package."""
+    try:
+        import ntk
+    except ImportError:
         return None
     dense = {"op": "dense", "units": 512, "w_std": 2 ** 0.5}
-    net = {"format": "ntk-network", "version": 1, "input": [x.shape[1]], "layers": [dense, {"op": "relu"}] * layers + [dict(dense, units=1)]}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("net.json", "x.npy", "k.npy")]
-        with open(paths[0], "w") as file:
-            json.dump(net, file)
-        np.save(paths[1], x)
-        command = ["ntk", "kernel", "--network", paths[0], "--x1", paths[1], "--kind", "ntk", "--dtype", "f32" if x.dtype == np.float32 else "f64",
-                   "--out", paths[2], "--json"]
-        return min(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["seconds"] for _ in range(repeat))
+    kernel = ntk.Kernel(ntk.Network([dense, {"op": "relu"}] * layers + [dict(dense, units=1)], input=[x.shape[1]]))
+    out, best = np.empty((len(x), len(x)), x.dtype), float("inf")
+    kernel(x, out=out)
+    for _ in range(repeat):
+        start = time.perf_counter()
+        kernel(x, out=out)
+        best = min(best, time.perf_counter() - start)
+    return best
 
 
 def main(argv=None):

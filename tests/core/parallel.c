@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,8 +115,49 @@ static void threads_run_at_once(void **state)
     assert_int_equal(atomic_load(&m.workers), 3); /* each by its own number */
 }
 
+/* Wherever a thread begins, it may go on where its maker may: also where that is one processor only. */
+typedef struct allowed {
+    cpu_set_t maker;
+    atomic_int here, wrong;
+} allowed;
+
+static void compare_places(void *user, int64_t begin, int64_t end, int worker)
+{
+    allowed *a = user;
+    cpu_set_t mine;
+    (void)begin;
+    (void)end;
+    (void)worker;
+    if (pthread_getaffinity_np(pthread_self(), sizeof mine, &mine) != 0 || !CPU_EQUAL(&mine, &a->maker)) atomic_fetch_add(&a->wrong, 1);
+    atomic_fetch_add(&a->here, 1);
+    while (atomic_load(&a->here) < 2) sched_yield();
+}
+
+static void check_places(const ntk_context *ctx)
+{
+    allowed a = {.here = 0};
+    assert_int_equal(pthread_getaffinity_np(pthread_self(), sizeof a.maker, &a.maker), 0);
+    ntk_parallel(ctx, 2, 1, compare_places, &a);
+    assert_int_equal(atomic_load(&a.wrong), 0);
+}
+
+static void threads_go_where_their_maker_may(void **state)
+{
+    cpu_set_t all, one;
+    size_t first = 0;
+    assert_int_equal(pthread_getaffinity_np(pthread_self(), sizeof all, &all), 0);
+    check_places(*state);
+    while (!CPU_ISSET(first, &all)) ++first;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof one, &one), 0);
+    check_places(*state);
+    assert_int_equal(pthread_setaffinity_np(pthread_self(), sizeof all, &all), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(each_index_once), kit_test(threads_may_be_refused), kit_test(workers_are_bounded), kit_test(threads_run_at_once)};
+    const struct CMUnitTest tests[] = {kit_test(each_index_once), kit_test(threads_may_be_refused), kit_test(workers_are_bounded), kit_test(threads_run_at_once),
+                                       kit_test(threads_go_where_their_maker_may)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
