@@ -73,8 +73,31 @@ static void refused(void **state)
     }
 }
 
+/* Each block of the parameters, by its own size, by its channels, and by what stands before it; 2^53 is the largest number of the format. */
+static void too_large(void **state)
+{
+    static const struct {
+        const char *input, *keys;
+    } cases[] = {
+        {"6, 3", ", \"heads\": 9007199254740991, \"dim_key\": 2048, \"dim_value\": 1, \"units\": 1"},
+        {"6, 3", ", \"heads\": 9007199254740991, \"dim_key\": 512, \"dim_value\": 1, \"units\": 1"},
+        {"6, 3", ", \"heads\": 9007199254740991, \"dim_key\": 2048, \"dim_value\": 1, \"units\": 1, \"linear_scaling\": false"},
+        {"6, 3", ", \"heads\": 9007199254740991, \"dim_key\": 256, \"dim_value\": 1, \"units\": 1, \"linear_scaling\": false"},
+        {"6, 3", ", \"heads\": 9007199254740991, \"dim_key\": 1, \"dim_value\": 2048, \"units\": 1"},
+        {"6, 3", ", \"heads\": 1048576, \"dim_key\": 1, \"dim_value\": 1048576, \"units\": 9007199254740991"},
+        {"9007199254740991, 1000", ", \"heads\": 1, \"dim_key\": 1000000000000000, \"dim_value\": 1, \"units\": 1, \"pos_emb\": \"sum\""},
+        {"6, 3", ", \"heads\": 1, \"dim_key\": 1, \"dim_value\": 1023, \"units\": 9007199254740991, \"b_std\": 1"},
+        {"1, 9007199254740991", ", \"heads\": 1023, \"dim_key\": 1, \"dim_value\": 1, \"units\": 1, \"pos_emb\": \"concat\""},
+    };
+    for (size_t i = 0; i < NTK_ARRAY_LENGTH(cases); ++i) {
+        ntk_network *net = NULL;
+        kit_fails(*state, parse(*state, cases[i].input, cases[i].keys, &net), NTK_ERROR_OVERFLOW, "layers[1]: the number of parameters exceeds 63 bits");
+        assert_null(net);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(accepted), kit_test(refused)};
+    const struct CMUnitTest tests[] = {kit_test(accepted), kit_test(refused), kit_test(too_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,8 @@ static void test_refusals(void **state)
          "input: the number of elements"},
         {"{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4503599627370496, 1], \"layers\": [{\"op\": \"dense\", \"units\": 4503599627370496}]}",
          NTK_ERROR_OVERFLOW, "layers[0]: the number of elements"},
+        {HEAD "\"layers\": [{\"op\": \"relu\"}, {\"op\": \"aggregate\"}]}", NTK_ERROR_NETWORK,
+         "layers[1]: aggregate needs an input [nodes, channels]; its input is [3]"},
     };
     ntk_context *ctx = *state;
     for (size_t i = 0; i < NTK_ARRAY_LENGTH(cases); ++i) {

@@ -96,6 +96,8 @@ static void test_refused(void **state)
         {"7, 7, 2", CONV "\"kernel\": 9007199254740991, \"padding\": \"same\"}", "does not fit", NTK_ERROR_NETWORK},
         {"7, 9007199254740991", CONV "\"kernel\": 9007199254740991, \"padding\": \"same\"}", "the fan-in exceeds 63 bits", NTK_ERROR_OVERFLOW},
         {"9007199254740991, 2", LOCAL "\"kernel\": 1000, \"padding\": \"same\"}", "the number of parameters exceeds 63 bits", NTK_ERROR_OVERFLOW},
+        {"9007199254740991, 1025, 1", CONV "\"kernel\": 1}", "exceeds 63 bits", NTK_ERROR_OVERFLOW},
+        {"9007199254740991, 100, 1", TRANSPOSE "\"kernel\": 1, \"strides\": [1, 20]}", "does not fit", NTK_ERROR_NETWORK},
         {"9007199254740991, 2", TRANSPOSE "\"kernel\": 1, \"strides\": 1000}", "elements of its result exceeds 63 bits", NTK_ERROR_OVERFLOW},
     };
     ntk_context *ctx = *state;
