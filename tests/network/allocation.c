@@ -45,6 +45,13 @@ static const char json[] = "{\"format\": \"ntk-network\", \"version\": 1, \"inpu
     "\"branches\": [[], [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4}], [{\"op\": \"abs\"}]]}]}, {\"op\": \"erf\"}, {\"op\": \"layer_norm\", \"axes\": [-1]},"
     "{\"op\": \"branch\", \"merge\": \"concat\", \"branches\": [[], []]}, {\"op\": \"polynomial\", \"coef\": [1, 0.5]}, {\"op\": \"dense\", \"units\": 1}]}";
 
+/* Ops with positions. */
+static const char sites[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [8, 3], \"layers\": ["
+    "{\"op\": \"aggregate\"}, {\"op\": \"conv\", \"units\": 2, \"kernel\": 2}, {\"op\": \"relu\"}, {\"op\": \"avg_pool\", \"window\": 2, \"strides\": 1},"
+    "{\"op\": \"dropout\", \"keep\": 0.5}, {\"op\": \"resize\", \"shape\": [5], \"method\": \"linear\"}, {\"op\": \"slice\", \"start\": [1], \"stop\": [-1], \"step\": [1]},"
+    "{\"op\": \"attention\", \"heads\": 1, \"dim_key\": 2, \"dim_value\": 2, \"units\": 2},"
+    "{\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[{\"op\": \"global_avg_pool\"}], [{\"op\": \"flatten\"}, {\"op\": \"dense\", \"units\": 2}]]}]}";
+
 typedef ntk_status (*task)(ntk_context *ctx);
 
 /* Runs the task with the first, second, ... allocation refused until it needs no more.  Returns how many it needed. */
@@ -64,13 +71,23 @@ static int64_t sweep(ntk_context *ctx, task run)
     return n;
 }
 
-static ntk_status parse(ntk_context *ctx)
+static ntk_status parse_text(ntk_context *ctx, const char *text)
 {
     ntk_network *net = (void *)1;
-    ntk_status status = ntk_network_parse(ctx, json, &net);
+    ntk_status status = ntk_network_parse(ctx, text, &net);
     assert_true((net != NULL) == (status == NTK_OK));
     ntk_network_destroy(net);
     return status;
+}
+
+static ntk_status parse(ntk_context *ctx)
+{
+    return parse_text(ctx, json);
+}
+
+static ntk_status parse_sites(ntk_context *ctx)
+{
+    return parse_text(ctx, sites);
 }
 
 static ntk_status build(ntk_context *ctx)
@@ -99,9 +116,35 @@ done:
     return status;
 }
 
+/* Masks of two sizes, of every type, and a graph that does not lie dense. */
+static ntk_status structures(ntk_context *ctx)
+{
+    static const char *const text = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [3, 2], \"layers\": [{\"op\": \"aggregate\"}]}";
+    uint8_t ones[6] = {1, 1, 0, 1, 1, 1};
+    double loose[2 * 3 * 3 * 2] = {1};
+    ntk_array mask = ntk_array_dense(ones, NTK_U8, 2, (int64_t[]){2, 3}), graph = ntk_array_dense(loose, NTK_F64, 3, (int64_t[]){2, 3, 3});
+    ntk_structure given = {NTK_STRUCTURE_INIT, .mask = &mask, .graph = &graph};
+    ntk_network *net = NULL;
+    ntk_sites s = {0};
+    ntk_status status;
+    for (int axis = 0; axis < 3; ++axis) graph.strides[axis] *= 2;
+    NTK_TRY(ntk_network_parse(ctx, text, &net));
+    NTK_TRY(ntk_sites_open(ctx, net, "x1", 2, &given, &s));
+done:
+    ntk_sites_close(&s);
+    ntk_network_destroy(net);
+    return status;
+}
+
+static void test_structures(void **state)
+{
+    assert_true(sweep(*state, structures) > 10);
+}
+
 static void test_parse(void **state)
 {
     assert_true(sweep(*state, parse) > 20);
+    assert_true(sweep(*state, parse_sites) > 20);
 }
 
 static void test_build(void **state)
@@ -158,6 +201,6 @@ static void test_json(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {test(test_parse), test(test_build), test(test_builder_survives), test(test_json)};
+    const struct CMUnitTest tests[] = {test(test_parse), test(test_build), test(test_structures), test(test_builder_survives), test(test_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
