@@ -811,6 +811,8 @@ NTK_API int64_t ntk_jacobian_rows(const ntk_jacobian *jacobian);
 NTK_API int64_t ntk_jacobian_columns(const ntk_jacobian *jacobian);
 /** Outputs o of one sample; -1 for NULL. */
 NTK_API int64_t ntk_jacobian_outputs(const ntk_jacobian *jacobian);
+/** Its type, f64 or f32: that of vectors and rows, and of a gram of it.  F64 for NULL. */
+NTK_API ntk_dtype ntk_jacobian_dtype(const ntk_jacobian *jacobian);
 
 /** out [n o] = J v, v [p].  Cost of a network's: about two forward passes; of a matrix: 2 n o p flop. */
 NTK_API ntk_status ntk_jacobian_apply(ntk_context *ctx, const ntk_jacobian *jacobian, const ntk_array *v, ntk_array *out);
@@ -1137,6 +1139,25 @@ NTK_API ntk_status ntk_spectrum_get_parameter_vectors(ntk_context *ctx, const nt
  */
 NTK_API ntk_status ntk_spectrum_interpolation(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *y, int *interpolates, double *gap,
                                               double *unreachable, ntk_array *rest);
+
+/**
+ * The null spaces by the rank r of the spectrum, an orthonormal basis in the columns of out.  function: out [N, k], k <= N - r, u with K u = 0, the
+ * directions of y that training never reaches.  parameters: out [p, k], k <= p - r, v with J D^-1/2 v = 0 as for
+ * ntk_spectrum_get_parameter_vectors(): steps D^-1/2 v move no output on these data.  Orthogonal to the vectors of the rank to a few eps; |J D^-1/2 v|,
+ * |K u| are at most the first singular value, or eigenvalue, beyond the rank and a few N eps of the largest; where small ones matter take the spectrum from the
+ * Jacobian itself.  Errors: ARGUMENT (another space, values only, parameters without a Jacobian), UNSUPPORTED (the largest eigenvalues only), SHAPE,
+ * MEMORY_LIMIT.  Cost: 4 (N or p) r (r + k) flop, of a gram's parameters also r products Jᵀ u.
+ * Source: Golub & Van Loan 2013, 5.1, 5.2.
+ */
+NTK_API ntk_status ntk_spectrum_get_null_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_space space, ntk_array *out);
+
+/**
+ * out [p] = P v, v [p]:  P = 1 - D⁻¹ Jᵀ K⁺ J, the projector on the null space of J that is orthogonal in the metric of D, K⁺ the pseudo-inverse on
+ * the rank.  Of parameters theta: what no training with this D on these data moves; of a step: what none of their outputs sees.  It takes no
+ * p x p matrix.  Errors: ARGUMENT (no Jacobian, values only), UNSUPPORTED (the largest eigenvalues only).  Cost: 4 p rank flop of a spectrum that has
+ * parameter vectors, else twice a product J v and one Jᵀ u.
+ */
+NTK_API ntk_status ntk_spectrum_project_null(ntk_context *ctx, const ntk_spectrum *spectrum, const ntk_array *v, ntk_array *out);
 
 /**
  * The natural gradient through K: delta [p] = D⁻¹ Jᵀ (K + damping)⁻¹ e, e [N], which solves (JᵀJ + damping D) delta = Jᵀ e without a p x p

@@ -16,6 +16,8 @@ const flag_entry spectrum_flags[] = {
     FLAG_REGRESSION,
     {.name = "out-vectors", .type = FLAG_OUTPUT, .value = "U.npy", .help = "eigenvectors of K in columns [n, k]"},
     {.name = "out-parameter-vectors", .type = FLAG_OUTPUT, .value = "V.npy", .help = "eigenvectors of the Fisher matrix [p, k], of at most the rank; of a Jacobian"},
+    {.name = "out-null-vectors", .type = FLAG_OUTPUT, .value = "U0.npy", .help = "an orthonormal basis of what is never learnt, K u = 0 [n, n - rank]", .excludes = "top"},
+    {.name = "out-null-parameter-vectors", .type = FLAG_OUTPUT, .value = "V0.npy", .help = "the same of steps that no output sees, J D^-1/2 v = 0 [p, p - rank]; of a Jacobian", .excludes = "top"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "S.npy", .help = "eigenvalues, largest first [k]", .required = true},
     FLAG_PLOT("the eigenvalues"),
     FLAGS_STRUCTURE(1),
@@ -66,6 +68,8 @@ static int read_rest(tool *t, job *j)
         return tool_fail(EXIT_INPUT, "spectrum: --optimizer-d needs --jacobian or --params");
     if (arguments_has(a, "out-parameter-vectors") && !arguments_has(a, "jacobian") && !arguments_has(a, "params"))
         return tool_fail(EXIT_INPUT, "spectrum: --out-parameter-vectors needs --jacobian or --params");
+    if (arguments_has(a, "out-null-parameter-vectors") && !arguments_has(a, "jacobian") && !arguments_has(a, "params"))
+        return tool_fail(EXIT_INPUT, "spectrum: --out-null-parameter-vectors needs --jacobian or --params");
     if (arguments_has(a, "y") && top_alone(t)) return tool_fail(EXIT_INPUT, "spectrum: --y needs the whole spectrum, so no --top with --params");
     TRY(tool_read_vector(t, "optimizer-d", &j->d));
     if (given(&j->d)) TRY(tool_check(t, j->d.path, ntk_optimizer_diagonal(t->context, &j->d.view, &j->optimizer)));
@@ -104,7 +108,8 @@ done:
 static int make_spectrum(tool *t, job *j)
 {
     const arguments *a = &t->arguments;
-    bool vectors = arguments_has(a, "out-vectors") || arguments_has(a, "out-parameter-vectors") || arguments_has(a, "y");
+    bool vectors = arguments_has(a, "out-vectors") || arguments_has(a, "out-parameter-vectors") || arguments_has(a, "y") ||
+                   arguments_has(a, "out-null-vectors") || arguments_has(a, "out-null-parameter-vectors");
     ntk_spectrum_options options = {NTK_SPECTRUM_OPTIONS_INIT, .kind = tool_kind(t), .values_only = !vectors};
     int failed;
     if (arguments_has(a, "jacobian")) {
@@ -154,6 +159,16 @@ done:
     return failed;
 }
 
+static ntk_status null_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out)
+{
+    return ntk_spectrum_get_null_vectors(ctx, spectrum, NTK_SPACE_FUNCTION, out);
+}
+
+static ntk_status null_parameter_vectors(ntk_context *ctx, const ntk_spectrum *spectrum, ntk_array *out)
+{
+    return ntk_spectrum_get_null_vectors(ctx, spectrum, NTK_SPACE_PARAMETERS, out);
+}
+
 static int save_all(tool *t, const job *j)
 {
     const ntk_spectrum *s = j->spectrum;
@@ -165,6 +180,9 @@ static int save_all(tool *t, const job *j)
     TRY(save(t, "out-vectors", s, ntk_spectrum_get_vectors, 2, (int64_t[]){j->spectrum_rows, k}, k));
     TRY(save(t, "out-parameter-vectors", s, ntk_spectrum_get_parameter_vectors, 2,
              (int64_t[]){ntk_jacobian_columns(j->jacobian), k < rank ? k : rank}, k));
+    TRY(save(t, "out-null-vectors", s, null_vectors, 2, (int64_t[]){j->spectrum_rows, j->spectrum_rows - rank}, k));
+    TRY(save(t, "out-null-parameter-vectors", s, null_parameter_vectors, 2,
+             (int64_t[]){ntk_jacobian_columns(j->jacobian), ntk_jacobian_columns(j->jacobian) - rank}, k));
 done:
     return failed;
 }

@@ -8,12 +8,11 @@
  */
 #include "duality.h"
 
-static ntk_status parameter_vector(ntk_context *ctx, const ntk_spectrum *s, int64_t index, double *v)
+ntk_status ntk_spectrum_parameter_vector(ntk_context *ctx, const ntk_spectrum *s, int64_t index, double *v)
 {
     int64_t p = s->jacobian->columns;
-    ntk_array u = ntk_vector_f64(s->vectors + index * s->n, s->n), out = ntk_vector_f64(v, p);
     double norm;
-    ntk_status status = ntk_jacobian_apply_transposed(ctx, s->jacobian, &u, &out);
+    ntk_status status = ntk_jacobian_dense_apply_transposed(ctx, s->jacobian, s->vectors + index * s->n, v);
     if (status != NTK_OK) return status;
     ntk_optimizer_scale(s->optimizer, 1, p, v, 0.5);
     norm = ntk_norm(1, p, v);
@@ -29,7 +28,7 @@ static ntk_status from_gram(ntk_context *ctx, const ntk_spectrum *s, ntk_array *
     NTK_TRY(NTK_NEW_RAW(ctx, s->jacobian->columns, &v));
     for (int64_t i = 0; i < columns.shape[0]; ++i) {
         ntk_array column = ntk_array_at(&columns, i);
-        NTK_TRY_PART(ctx, (double)i / (double)columns.shape[0], (double)(i + 1) / (double)columns.shape[0], parameter_vector(ctx, s, i, v));
+        NTK_TRY_PART(ctx, (double)i / (double)columns.shape[0], (double)(i + 1) / (double)columns.shape[0], ntk_spectrum_parameter_vector(ctx, s, i, v));
         ntk_store(&column, v);
     }
 done:

@@ -8,6 +8,7 @@
  *   dual.c        parameter-space vectors
  *   interpolation.c    what of y training reaches
  *   natural.c     the natural gradient through K
+ *   null_space.c  what no step moves: bases, and the projector
  *   trace.c       the trace, exactly or from random products
  *   fisher.c      F as an operator and as a metric
  */
@@ -65,6 +66,9 @@ struct ntk_spectrum {
 
 /** Options with their checks; the default tolerance is `tolerance`. */
 ntk_status ntk_spectrum_options_read(ntk_context *ctx, const ntk_spectrum_options *options, double tolerance, ntk_spectrum_options *known);
+
+/** v [p] = D^-1/2 Jᵀ u / |D^-1/2 Jᵀ u| of eigenvector `index`; 0 where that is 0. */
+ntk_status ntk_spectrum_parameter_vector(ntk_context *ctx, const ntk_spectrum *spectrum, int64_t index, double *v);
 
 /** Eigenvalues above `cutoff`. */
 int64_t ntk_spectrum_count_above(const ntk_spectrum *spectrum, double cutoff);

@@ -36,6 +36,11 @@ int64_t ntk_jacobian_outputs(const ntk_jacobian *jacobian)
     return jacobian ? jacobian->outputs : -1;
 }
 
+ntk_dtype ntk_jacobian_dtype(const ntk_jacobian *jacobian)
+{
+    return jacobian ? jacobian->dtype : NTK_F64;
+}
+
 /* ---- the door -------------------------------------------------------------------------------------------------- */
 
 typedef ntk_status (*product)(ntk_context *ctx, const ntk_jacobian *j, const void *in, void *out);

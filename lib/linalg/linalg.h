@@ -11,6 +11,7 @@
  *   packed half      ntk_packed_cholesky  ntk_packed_solve  ntk_packed_symm  ntk_packed_spread
  *   eigenvectors     ntk_eigen          (f64)
  *   singular values  ntk_svd            (f64)
+ *   orthogonal rest  ntk_complement     (f64)
  *   the largest ones ntk_lanczos        (f64, by products alone)
  *   Schur form       ntk_schur  ntk_schur_order  ntk_schur_vector  ntk_lyapunov      (f64)
  *   which kernels    ntk_blas_slower  ntk_blas_warn  (and those of ntk.h)
@@ -87,6 +88,9 @@ ntk_status ntk_eigen(ntk_context *ctx, int64_t n, double *a, double *w, bool vec
  * values only.  A is destroyed.
  */
 ntk_status ntk_svd(ntk_context *ctx, int64_t m, int64_t n, double *a, double *s, double *u, double *vt);
+
+/** out [m, n] = m orthonormal rows, m <= n - k, orthogonal to the k <= n orthonormal rows of A [k, n], which is destroyed.  About 4 n k (k + m) flop. */
+ntk_status ntk_complement(ntk_context *ctx, int64_t n, int64_t k, double *a, int64_t m, double *out);
 
 /** out [n] = A v, A [n, n] symmetric. */
 typedef ntk_status (*ntk_operator)(ntk_context *ctx, const void *user, const double *v, double *out);

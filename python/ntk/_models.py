@@ -94,6 +94,20 @@ class Spectrum(Handle):
         call("spectrum_get_parameter_vectors", self, view(out))
         return out
 
+    def null_vectors(self, space="function", count=None, out=None):
+        """An orthonormal basis of what lies beyond the rank: u [N, N - rank] with K u = 0, never learnt; space "parameters": v [p, p - rank] with
+        J D^-1/2 v = 0.  Of `count` alone."""
+        whole = self._shape[space == "parameters"]
+        out = result(out, (whole, whole - self.rank if count is None else count))
+        call("spectrum_get_null_vectors", self, enumerator("space", space), view(out))
+        return out
+
+    def project_null(self, v, out=None):
+        """P v [p], P = 1 - D⁻¹ Jᵀ K⁺ J: what of v no output on these data sees, and no training with this D moves."""
+        v, out = numbers(v), result(out, self._shape[1])
+        call("spectrum_project_null", self, view(v), view(out))
+        return out
+
     def log_evidence(self, y, ridge=0.0):
         """log p(y) for y ~ N(0, K + ridge), y [N] or [N, m]; the columns each on their own."""
         return _number("spectrum_log_evidence", self, view(_columns(numbers(y))), ridge)

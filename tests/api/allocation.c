@@ -365,6 +365,9 @@ static ntk_status duality(ntk_context *ctx)
     TRY(ntk_spectrum_from_jacobian(ctx, w.jacobian, w.optimizer, NULL, &of_jacobian));
     TRY(ntk_spectrum_get_vectors(ctx, of_jacobian, &u));
     TRY(ntk_spectrum_get_parameter_vectors(ctx, of_jacobian, &q));
+    TRY(ntk_spectrum_get_null_vectors(ctx, of_gram, NTK_SPACE_PARAMETERS, &q));
+    TRY(ntk_spectrum_project_null(ctx, of_gram, &step, &step));
+    TRY(ntk_spectrum_project_null(ctx, of_jacobian, &step, &step));
     TRY(ntk_fisher_norm(ctx, w.jacobian, &step, &norm));
     TRY(ntk_fisher_multiply(ctx, w.jacobian, &step, &step));
 done:

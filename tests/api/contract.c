@@ -265,6 +265,10 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       IN("y", AXIS(0), ROWS, 2), RESULT("interpolates"), MAYBE_RESULT("gap"), MAYBE_RESULT("unreachable"), MAYBE_OUT("rest", ALL, ROWS, 2))   \
     X(ntk_spectrum_natural_gradient, , ntk_spectrum_natural_gradient(ctx, p[0], p[1], 0.1, p[2]), HANDLE("spectrum", SPECTRUM),               \
       IN("e", ALL, ROWS), OUT("delta", ALL, P))                                                                                               \
+    X(ntk_spectrum_get_null_vectors, , ntk_spectrum_get_null_vectors(ctx, p[0], NTK_SPACE_PARAMETERS, p[1]), HANDLE("spectrum", SPECTRUM),    \
+      OUT("out", AXIS(0), P, 3))                                                                                                              \
+    X(ntk_spectrum_project_null, , ntk_spectrum_project_null(ctx, p[0], p[1], p[2]), HANDLE("spectrum", SPECTRUM), IN("v", ALL, P),           \
+      OUT("out", ALL, P))                                                                                                                     \
     X(ntk_fisher_trace, , ntk_fisher_trace(ctx, p[0], p[1], p[2], p[3], p[4]), HANDLE("jacobian", JACOBIAN),                                  \
       MAYBE_HANDLE("optimizer", OPTIMIZER), OPTIONS("options", trace_options), RESULT("trace"), MAYBE_RESULT("error"))                        \
     X(ntk_spectrum_get_values, , ntk_spectrum_get_values(ctx, p[0], p[1]), HANDLE("spectrum", SPECTRUM), OUT("values", ALL, ROWS))            \

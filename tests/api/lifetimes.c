@@ -146,6 +146,7 @@ static void test_null(void **state)
     assert_int_equal(ntk_jacobian_rows(NULL), -1);
     assert_int_equal(ntk_jacobian_columns(NULL), -1);
     assert_int_equal(ntk_jacobian_outputs(NULL), -1);
+    assert_int_equal(ntk_jacobian_dtype(NULL), NTK_F64);
     assert_int_equal(ntk_gram_size(NULL), -1);
     assert_int_equal(ntk_gram_has(NULL, NTK_KIND_NTK), 0);
     assert_int_equal(ntk_kernel_algorithm(NULL), NTK_ALGORITHM_AUTO);

@@ -99,6 +99,8 @@ ANSWERS(fisher_multiply, ntk_fisher_multiply(ctx, w->jacobian, &theta, AT(ntk_ve
 ANSWERS(trace, ntk_fisher_trace(ctx, w->jacobian, w->optimizer, NULL, &number, NULL))
 ANSWERS(trace_estimate, ntk_fisher_trace(ctx, w->jacobian, w->optimizer, &(ntk_trace_options){NTK_TRACE_OPTIONS_INIT, .samples = 6}, &number, NULL))
 ANSWERS(natural_gradient, ntk_spectrum_natural_gradient(ctx, w->spectrum, AT(ntk_vector_f64(vector, ROWS)), 0.1, AT(ntk_vector_f64(numbers, P))))
+ANSWERS(null_vectors, ntk_spectrum_get_null_vectors(ctx, w->spectrum, NTK_SPACE_PARAMETERS, AT(matrix(numbers, P, 3))))
+ANSWERS(project_null, ntk_spectrum_project_null(ctx, w->spectrum, &theta, AT(ntk_vector_f64(numbers, P))))
 ANSWERS(fisher_norm, ntk_fisher_norm(ctx, w->jacobian, &theta, &number))
 ANSWERS(solve, ntk_solver_solve(ctx, w->solver, AT(matrix(vector, N, 2)), AT(matrix(numbers, N, 2))))
 ANSWERS(backward_error, ntk_solver_backward_error(ctx, w->solver, AT(matrix(vector, N, 2)), AT(matrix(vector, N, 2)), &number))
@@ -129,7 +131,7 @@ typedef struct long_call {
 #define CALL(name, least) {#name, name, least}
 static const long_call calls[] = {
     CALL(gram_create, 1), CALL(gram_create_empirical, 4), CALL(gram_from_matrix, 1), CALL(gram_from_matrices, 2), CALL(gram_from_jacobian, 2),
-    CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(spectrum_top, 4), CALL(spectrum_top_of_jacobian, 8), CALL(trace, 4), CALL(trace_estimate, 8), CALL(natural_gradient, 2), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
+    CALL(spectrum_create, 2), CALL(spectrum_from_jacobian, 2), CALL(spectrum_top, 4), CALL(spectrum_top_of_jacobian, 8), CALL(trace, 4), CALL(trace_estimate, 8), CALL(natural_gradient, 2), CALL(null_vectors, 3), CALL(project_null, 4), CALL(solver_create, 2), CALL(predictor_by_cholesky, 3),
     CALL(predictor_by_eigenvectors, 3), CALL(dynamics_create, 3), CALL(system_from_gram, 2), CALL(system_from_matrices, 2), CALL(system_from_jacobian, 2), CALL(initialize, 2), CALL(trainer_run, 6),
     CALL(forward, 3), CALL(jvp, 4), CALL(vjp, 4), CALL(jacobian_apply, 4), CALL(jacobian_transposed, 4), CALL(jacobian_rows, 4),
     CALL(jacobian_from_function, 20), CALL(jacobian_adjoint_error, 4),

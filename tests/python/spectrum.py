@@ -55,6 +55,19 @@ class Spectra(Case):
         close(j @ spectrum.natural_gradient(y), y - rest, 1e-12)
         close(spectrum.natural_gradient(y, 0.5), j.T @ np.linalg.solve(j @ j.T + 0.5 * np.eye(5), y), 1e-12)
 
+    def test_null_spaces(self):
+        j, d = np.vstack([data(4, 6), data(4, 6)[:1]]), np.linspace(1, 3, 6)
+        jacobian, optimizer = ntk.Jacobian.from_matrix(j), ntk.Optimizer.diagonal(d)
+        want = np.eye(6) - (j.T / d[:, None]) @ np.linalg.pinv(j / d @ j.T, rcond=1e-10) @ j
+        for spectrum in (ntk.Spectrum(ntk.Gram.from_jacobian(jacobian, optimizer)), ntk.Spectrum.from_jacobian(jacobian, optimizer)):
+            u, v = spectrum.null_vectors(), spectrum.null_vectors("parameters")
+            self.assertEqual((u.shape, v.shape, spectrum.null_vectors("parameters", 1).shape), ((5, 1), (6, 2), (6, 1)))
+            close(u[:, 0] / u[4, 0], np.array([-1.0, 0, 0, 0, 1]), 1e-7)
+            close(v.T @ v, np.eye(2), 1e-14)
+            self.assertLess(np.abs(j / np.sqrt(d) @ v).max(), 1e-10)
+            close(np.column_stack([spectrum.project_null(e) for e in np.eye(6)]), want, 1e-11)
+        self.fails("ERROR_SHAPE", "the null space has 1 dimensions", spectrum.null_vectors, count=2)
+
     def test_evidence_and_leave_one_out(self):
         x, y = data(9), np.cos(np.arange(9.0))
         gram = ntk.Gram(ntk.Kernel(ntk.Network(LAYERS, input=[3])), x)

@@ -80,6 +80,21 @@ class Spectrum(kit.ToolTest):
         report = json.loads(self.ntk("spectrum", "--jacobian", "j.npy", "--out", "s.npy", "--json"))
         self.assertEqual((report["rank"], report["size"]), (4, 5))
 
+    def test_null_spaces(self):
+        j, d = kit.random(42, 5, 12), np.linspace(1, 2, 12)
+        j[4] = j[3]
+        self.ntk("spectrum", "--jacobian", save("j.npy", j), "--optimizer-d", save("d.npy", d), "--out", "s.npy", "--out-null-vectors", "u.npy",
+                 "--out-null-parameter-vectors", "v.npy")
+        u, v = np.load("u.npy"), np.load("v.npy")
+        self.assertEqual((u.shape, v.shape), ((5, 1), (12, 8)))
+        self.close(u[:, 0] / u[4, 0], np.array([0.0, 0, 0, -1, 1]), 100 * kit.EPS)
+        self.close(v.T @ v, np.eye(8), 40 * kit.EPS)
+        self.assertLess(np.abs(j / np.sqrt(d) @ v).max(), 100 * kit.EPS)
+        self.ntk("spectrum", "--gram", "k.npy", "--out", "s.npy", "--out-null-vectors", "u.npy")
+        self.assertEqual(np.load("u.npy").shape, (9, 0))
+        self.ntk("spectrum", "--gram", "k.npy", "--out", "s.npy", "--out-null-parameter-vectors", "u.npy", code=2, saying="needs --jacobian or --params")
+        self.ntk("spectrum", "--gram", "k.npy", "--top", "3", "--out", "s.npy", "--out-null-vectors", "u.npy", code=2, saying="--top")
+
     def test_network(self):
         network(RELU + [dense()])
         save("x.npy", kit.random(43, 8, 4))
