@@ -45,13 +45,13 @@ static ntk_status by_factors(ntk_context *ctx, const ntk_jacobian *j, const ntk_
     ntk_factors f;
     double sum = 0;
     int64_t n = j->rows / j->outputs;
-    ntk_status status = ntk_factors_create(ctx, j->network, optimizer, NTK_OUTPUTS_FULL, NULL, j->theta, n, j->x, &f);
+    ntk_status status = ntk_factors_create(ctx, j->network, optimizer, NTK_OUTPUTS_TRACE, NULL, j->theta, n, j->x, &f);
     if (status != NTK_OK) return status;
     for (int64_t l = 0; l < f.count; ++l) {
         const ntk_factor *layer = &f.layers[l];
         for (int64_t i = 0; layer->inputs && i < n; ++i)
             sum += ntk_square_sum(layer->width, layer->inputs + i * layer->width) *
-                   ntk_square_sum(j->outputs * layer->units, layer->cotangents + i * j->outputs * layer->units);
+                   ntk_square_sum(layer->rows * layer->units, layer->cotangents + i * layer->rows * layer->units);
     }
     *trace = sum;
     ntk_factors_clear(&f);

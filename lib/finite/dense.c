@@ -39,19 +39,19 @@ static void fill_bias(const ntk_step *s, int64_t rows, double scale, const real 
         for (int64_t i = 0; i < s->units; ++i) z[r * s->units + i] = c * bias[i];
 }
 
-/* Z += scale X Wᵀ. */
-static ntk_status add_product(ntk_tape *t, const ntk_step *s, double scale, const real *x, const real *w, real *z)
+/* Z = beta Z + scale X Wᵀ. */
+static ntk_status add_product(ntk_tape *t, const ntk_step *s, double scale, const real *x, const real *w, double beta, real *z)
 {
     return ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_TRANSPOSED, t->n * positions(t, s), s->units, s->fan_in, scale, x, s->fan_in, w,
-                    s->fan_in, 1, z, s->units);
+                    s->fan_in, beta, z, s->units);
 }
 
 static ntk_status forward(ntk_tape *t, const ntk_step *s)
 {
     ntk_affine affine = ntk_step_affine(s);
     real *z = t->value[s->output];
-    fill_bias(s, t->n * positions(t, s), affine.bias_scale, t->theta, z);
-    return add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->theta), z);
+    if (s->bias) fill_bias(s, t->n * positions(t, s), affine.bias_scale, t->theta, z);
+    return add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->theta), s->bias, z);
 }
 
 static ntk_status tangent(ntk_tape *t, const ntk_step *s)
@@ -61,8 +61,8 @@ static ntk_status tangent(ntk_tape *t, const ntk_step *s)
     const real *dx = t->tangent[s->inputs[0]];
     real *dz = t->tangent[s->output];
     fill_bias(s, t->n * positions(t, s), affine.bias_scale, t->v, dz);
-    NTK_TRY(add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->v), dz));
-    if (dx) NTK_TRY(add_product(t, s, affine.weight_scale, dx, weights_of(s, t->theta), dz));
+    NTK_TRY(add_product(t, s, affine.weight_scale, t->value[s->inputs[0]], weights_of(s, t->v), 1, dz));
+    if (dx) NTK_TRY(add_product(t, s, affine.weight_scale, dx, weights_of(s, t->theta), 1, dz));
 done:
     return status;
 }
@@ -131,12 +131,13 @@ static ntk_status backward(ntk_tape *t, const ntk_step *s)
     ntk_status status;
     row_job j = {t, s, ntk_step_affine(s), ntk_tape_share(t, s)};
     real *dx;
+    bool fresh;
     if (t->sum) NTK_TRY(add_sum(t, s, &j.affine));
     else if (t->gradient) ntk_parallel(t->ctx, t->rows, NTK_MAX(1, GRAIN / NTK_MAX(1, s->units * s->fan_in)), write_rows, &j);
-    NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
+    NTK_TRY(ntk_tape_cotangent_fresh(t, s->inputs[0], &dx, &fresh));
     if (!dx) return NTK_OK;
     NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, t->rows * positions(t, s), s->fan_in, s->units, j.affine.weight_scale,
-                     t->cotangent[s->output], s->units, weights_of(s, t->theta), s->fan_in, 1, dx, s->fan_in));
+                     t->cotangent[s->output], s->units, weights_of(s, t->theta), s->fan_in, fresh ? 0 : 1, dx, s->fan_in));
 done:
     return status;
 }

@@ -171,8 +171,9 @@ static double numbers_of_layer(const ntk_network *network, const ntk_step *s, do
 {
     double positions = (double)ntk_factor_positions(network, s), width = (double)ntk_factor_width(s), o = (double)ntk_network_outputs(network);
     double cotangents = n * o * positions * (double)s->units;
-    if (s->op == &ntk_op_dense) return cotangents + n * positions * width;
-    return cotangents + n * (double)network->values[s->inputs[0]].size + 2 * positions * (double)ntk_step_window(network, s).taps + (double)s->copies * width;
+    double kept = (o + 1) * (double)s->units + (double)s->copies * width; /* weights and scales */
+    if (s->op == &ntk_op_dense) return cotangents + n * positions * width + kept;
+    return cotangents + kept + n * (double)network->values[s->inputs[0]].size + 2 * positions * (double)ntk_step_window(network, s).taps;
 }
 
 double ntk_factors_bytes(const ntk_network *network, const bool *chosen, ntk_dtype dtype, int64_t n)

@@ -16,6 +16,7 @@
  *   guard.c        what a function of the caller has written
  *   strip.c        columns of a network's J, layer by layer from the last
  *   factors.c      J of dense layers and convolutions as outer products, layer by layer      factors_choose.c      which layers, and why not
+ *   factors_shared.c      cotangents that all outputs share
  *
  * What computes with numbers is compiled for f64 and, with the names of finite_single.h, for f32 (lib/core/real.h).
  *
@@ -102,8 +103,18 @@ static inline int64_t ntk_tape_size(const ntk_tape *t, int value) { return t->ne
 /** For the ops: the cotangent to add to, zero at first; *cotangent = NULL where none is wanted (no parameters before it). */
 ntk_status ntk_tape_cotangent(ntk_tape *t, int value, ntk_real **cotangent);
 
+/** The same for one that writes where nothing stands yet: *fresh, and the numbers are not zeroed. */
+ntk_status ntk_tape_cotangent_fresh(ntk_tape *t, int value, ntk_real **cotangent, bool *fresh);
+
+/** For elementwise ops: the cotangent of `from`, which the step is done with, becomes that of `to` where that has none yet; false: it has, or is not
+ *  wanted. */
+bool ntk_tape_pass_on(ntk_tape *t, int from, int to);
+
 /** A block of [count, size of the value] numbers, not zeroed. */
 ntk_status ntk_tape_block(ntk_tape *t, int64_t count, int value, ntk_real **block);
+
+/** Slopes of an activation's step at its input, [n, size]. */
+ntk_status ntk_finite_slopes(ntk_tape *t, const ntk_step *s, ntk_real *out);
 
 /* ---- ops that share their ways --------------------------------------------------------------------------------- */
 
@@ -152,10 +163,11 @@ ntk_status ntk_linear_backward(ntk_tape *t, const ntk_step *s, const ntk_linear 
  *  as many as fit the budget in bytes, at least 1.  MEMORY_LIMIT if not even one fits the limit of the context. */
 ntk_status ntk_finite_chunk(ntk_context *ctx, const ntk_network *network, int copies, double budget, int64_t *chunk);
 
-/** Budgets of the passes: bytes of values on the tape of a forward pass, a jvp or a vjp; behind a block of rows of J; behind its factors. */
+/** Budgets of the passes: bytes of values on the tape of a forward pass, a jvp or a vjp; behind a block of rows of J; behind its factors,
+ *  few enough that they stay in a cache. */
 #define NTK_TAPE_BUDGET (256.0 * 1048576)
 #define NTK_JACOBIAN_BUDGET (64.0 * 1048576)
-#define NTK_FACTORS_BUDGET (128.0 * 1048576)
+#define NTK_FACTORS_BUDGET (16.0 * 1048576)
 
 /** At most the bytes of the columns of one convolution. */
 double ntk_columns_bytes(const ntk_network *network);
@@ -302,9 +314,13 @@ typedef struct ntk_factor {
     bool apart;
     int64_t in;         /* numbers of inputs per sample */
     ntk_real *inputs;   /* [n, positions, width], of a convolution what it reads: [n, in]; NULL: no term (it learns at rate 0 or was not chosen) */
-    ntk_real *cotangents; /* full: [n, o, positions, units], else [n, positions, o, units] */
+    bool shared;        /* do the outputs share one (factors_shared.c)? */
+    int64_t rows;       /* of cotangents per sample and position: o, or 1 where they are shared */
+    ntk_real *weights;  /* [o, units]: cotangent_iqu = weights_qu cotangents_iu; NULL: not shared, or a trace */
+    ntk_real *root;     /* [units]: the root of the sum of their squares, of a trace; cotangents hold it */
+    ntk_real *cotangents; /* full: [n, rows, positions, units], else [n, positions, rows, units]; NULL: all 1, of a layer with weights */
     int64_t taps, channels, *reads; /* of a convolution: as ntk_window_list_reads() */
-    ntk_real *scale;    /* of its columns: [width], or of each position */
+    ntk_real *scale;    /* of the columns of inputs: [width], or of each position */
 } ntk_factor;
 
 typedef struct ntk_factors {
@@ -334,6 +350,16 @@ double ntk_factors_bytes(const ntk_network *network, const bool *chosen, ntk_dty
 ntk_status ntk_factors_create(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, ntk_outputs outputs, const bool *chosen,
                               const ntk_real *theta, int64_t n, const ntk_real *x, ntk_factors *factors);
 void ntk_factors_clear(ntk_factors *factors);
+/** Rows of a panel of shared cotangents: a full kernel of more pairs of outputs does without. */
+#define NTK_SHARED_PANEL 1024
+
+/** Does a factor by this rule share cotangents?  Is the cotangent of output q at a step w_q o s, o elementwise, with one s for all outputs; is s = 1?  w [o, units], and s [n, positions, units]
+ *  after a forward that kept the values. */
+bool ntk_factor_shares(const ntk_network *network, const ntk_step *s, ntk_outputs rule);
+bool ntk_factor_is_shared(const ntk_network *network, const ntk_step *s);
+bool ntk_shared_is_flat(const ntk_network *network, const ntk_step *s);
+void ntk_shared_weights(const ntk_network *network, const ntk_step *s, const ntk_real *theta, ntk_real *w);
+ntk_status ntk_shared_slopes(ntk_tape *t, const ntk_step *s, ntk_real *out);
 /** The inputs of samples and positions, dense [samples, positions, width]: where they stand, or gathered into `block`. */
 const ntk_real *ntk_factor_inputs(ntk_context *ctx, const ntk_factor *f, int64_t sample, int64_t samples, int64_t position, int64_t positions, ntk_real *block);
 

@@ -24,6 +24,8 @@
 #define ntk_tape_close ntk_tape_close_f32
 #define ntk_tape_columns ntk_tape_columns_f32
 #define ntk_tape_cotangent ntk_tape_cotangent_f32
+#define ntk_tape_cotangent_fresh ntk_tape_cotangent_fresh_f32
+#define ntk_tape_pass_on ntk_tape_pass_on_f32
 #define ntk_tape_forward ntk_tape_forward_f32
 #define ntk_tape_open ntk_tape_open_f32
 #define ntk_tape_rows ntk_tape_rows_f32
@@ -70,6 +72,12 @@
 #define ntk_strip_bytes ntk_strip_bytes_f32
 #define ntk_strip_next ntk_strip_next_f32
 #define ntk_strip_rows ntk_strip_rows_f32
+#define ntk_finite_slopes ntk_finite_slopes_f32
+#define ntk_factor_shares ntk_factor_shares_f32
+#define ntk_factor_is_shared ntk_factor_is_shared_f32
+#define ntk_shared_is_flat ntk_shared_is_flat_f32
+#define ntk_shared_slopes ntk_shared_slopes_f32
+#define ntk_shared_weights ntk_shared_weights_f32
 #define ntk_factor_inputs ntk_factor_inputs_f32
 #define ntk_factors_clear ntk_factors_clear_f32
 #define ntk_factors_create ntk_factors_create_f32

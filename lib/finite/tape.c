@@ -123,19 +123,33 @@ static void want(ntk_tape *t, int64_t column, int64_t columns)
     }
 }
 
-ntk_status ntk_tape_cotangent(ntk_tape *t, int value, real **cotangent)
+ntk_status ntk_tape_cotangent_fresh(ntk_tape *t, int value, real **cotangent, bool *fresh)
 {
     ntk_status status = NTK_OK;
     real **slot = &t->cotangent[value];
     *cotangent = NULL;
+    *fresh = !*slot;
     if (!t->wanted[value]) return NTK_OK;
-    if (!*slot) {
-        NTK_TRY(ntk_tape_block(t, t->rows, value, slot));
-        memset(*slot, 0, (size_t)(t->rows * ntk_tape_size(t, value)) * sizeof **slot);
-    }
+    if (*fresh) NTK_TRY(ntk_tape_block(t, t->rows, value, slot));
     *cotangent = *slot;
 done:
     return status;
+}
+
+ntk_status ntk_tape_cotangent(ntk_tape *t, int value, real **cotangent)
+{
+    bool fresh;
+    ntk_status status = ntk_tape_cotangent_fresh(t, value, cotangent, &fresh);
+    if (*cotangent && fresh) memset(*cotangent, 0, (size_t)(t->rows * ntk_tape_size(t, value)) * sizeof **cotangent);
+    return status;
+}
+
+bool ntk_tape_pass_on(ntk_tape *t, int from, int to)
+{
+    if (!t->wanted[to] || t->cotangent[to] || ntk_tape_size(t, from) != ntk_tape_size(t, to)) return false;
+    t->cotangent[to] = t->cotangent[from];
+    t->cotangent[from] = NULL;
+    return true;
 }
 
 /* From the cotangent of the result, already in its place, to the gradient. */

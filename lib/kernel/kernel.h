@@ -6,7 +6,8 @@
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   gram_ways.c  K of a Jacobian, by the ways there are
- *   strips.c       J strip by strip, for empirical kernels and grams of networks      factors_fill.c  from its factors
+ *   strips.c       J strip by strip, for empirical kernels and grams of networks
+ *   factors_fill.c factors_diagonal.c     from its factors      pairing.h pairing.c pairing_shared.c    how those of a layer meet
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
  *   gram_products.c gram_anew.c     what is asked of a gram without entries, of a Jacobian and of a kernel
  *   gram.c gram_matrix.c gram_jacobian.c    where a gram comes from

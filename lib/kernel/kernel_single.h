@@ -11,6 +11,13 @@
 #define ntk_factors_diagonal ntk_factors_diagonal_f32
 #define ntk_factors_fill ntk_factors_fill_f32
 #define ntk_factors_fill_bytes ntk_factors_fill_bytes_f32
+#define ntk_pairing_add ntk_pairing_add_f32
+#define ntk_pairing_add_shared ntk_pairing_add_shared_f32
+#define ntk_pairing_close ntk_pairing_close_f32
+#define ntk_pairing_count ntk_pairing_count_f32
+#define ntk_pairing_count_shared ntk_pairing_count_shared_f32
+#define ntk_pairing_inputs ntk_pairing_inputs_f32
+#define ntk_pairing_of ntk_pairing_of_f32
 #define ntk_strips_add ntk_strips_add_f32
 #define ntk_strips_add_diagonal ntk_strips_add_diagonal_f32
 #define ntk_strips_add_gram ntk_strips_add_gram_f32

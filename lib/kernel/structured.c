@@ -101,7 +101,8 @@ static void cost(const ntk_context *ctx, const ntk_kernel *k, ntk_dtype dtype, i
     bool mixed = k->factored && is_mixed(k);
     (void)dtype;
     *cost = (ntk_cost){.prepared = ntk_factors_bytes(k->network, k->factored, NTK_REAL, n)};
-    cost->preparing = ntk_finite_tape_bytes(ctx, k->network, n, 1 + 2 * (int)fmin(o, 1 << 20), NTK_FACTORS_BUDGET);
+    cost->preparing = ntk_finite_tape_bytes(ctx, k->network, n, 2, NTK_FACTORS_BUDGET) +
+                      ntk_finite_tape_bytes(ctx, k->network, n, (int)fmin(o, 1 << 20), NTK_FACTORS_BUDGET);
     cost->tile = fmax(ntk_factors_fill_bytes(k->network, k->outputs, k->factored, tile, tile), mixed ? ntk_strips_bytes(ctx, k->network, 2 * (double)tile * o, tile) : 0);
     cost->diagonal = fmax(ntk_factors_fill_bytes(k->network, NTK_OUTPUTS_TRACE, k->factored, 1, 1),
                           mixed ? ntk_strips_bytes(ctx, k->network, o, NTK_MIN(n, NTK_DIAGONAL_SAMPLES)) : 0);

@@ -19,6 +19,14 @@ static int64_t place(int64_t offset, int64_t units, int64_t fan_in, int64_t u, i
     return offset + (c < fan_in ? u * fan_in + c : units * fan_in + u);
 }
 
+/* The cotangent of row r at unit u: of those that outputs share the product of weight and slope. */
+static double cotangent_of(const ntk_factor *layer, int64_t r, int64_t u)
+{
+    int64_t units = layer->units;
+    if (!layer->weights) return layer->cotangents[r * units + u];
+    return layer->weights[r % O * units + u] * (layer->cotangents ? layer->cotangents[r / O * units + u] : 1);
+}
+
 static void check(ntk_context *ctx, const ntk_network *net, const ntk_optimizer *optimizer, const double *d, int64_t n, const double *x)
 {
     static const int64_t units[LAYERS] = {4, 5, 5, 2}, fan_in[LAYERS] = {3, 4, 4, 5}, bias[LAYERS] = {1, 0, 1, 1}, offset[LAYERS] = {0, 16, 36, 61};
@@ -36,12 +44,13 @@ static void check(ntk_context *ctx, const ntk_network *net, const ntk_optimizer 
         assert_int_equal(layer->width, fan_in[l] + bias[l]);
         assert_int_equal(layer->units, units[l]);
         assert_true((l == 2) == !layer->inputs);
+        assert_true((l == 3) == layer->shared && (l == 3) == (layer->weights && !layer->cotangents)); /* the last; a product stands before it */
         for (int64_t r = 0; layer->inputs && r < n * O; ++r)
             for (int64_t u = 0; u < units[l]; ++u)
                 for (int64_t c = 0; c < layer->width; ++c) {
                     int64_t at = place(offset[l], units[l], fan_in[l], u, c);
                     double want = rows[r * P + at] / sqrt(d[at]);
-                    kit_near(layer->inputs[r / O * layer->width + c] * layer->cotangents[r * units[l] + u], want, 1e-14 * (1 + fabs(want)));
+                    kit_near(layer->inputs[r / O * layer->width + c] * cotangent_of(layer, r, u), want, 1e-14 * (1 + fabs(want)));
                 }
     }
     ntk_factors_clear(&f);
