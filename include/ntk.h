@@ -1301,6 +1301,37 @@ NTK_API ntk_status ntk_predictor_create(ntk_context *ctx, const ntk_gram *gram, 
 /** Gives the predictor back.  NULL: nothing happens. */
 NTK_API void ntk_predictor_destroy(ntk_predictor *predictor);
 
+/** A prediction that has not begun: a gram, a predictor made from it, and what it will be asked on the new inputs.  No data are needed. */
+typedef struct ntk_predictor_job {
+    size_t struct_size;              /**< NTK_PREDICTOR_JOB_INIT */
+    int64_t n;                       /**< training samples */
+    int64_t m;                       /**< new samples; 0: there are none yet */
+    int64_t columns;                 /**< c of the targets [N, c]; 0 means 1 */
+    int64_t inputs;                  /**< numbers per sample, of a callback kernel; other kernels know it */
+    int64_t draws;                   /**< functions of ntk_predictor_sample() */
+    ntk_dtype dtype;                 /**< of inputs, targets and answers */
+    ntk_storage storage;             /**< of the gram of a kernel */
+    ntk_posterior posterior;         /**< as in ntk_predictor_options */
+    ntk_decomposition decomposition; /**< likewise */
+    int32_t consume;                 /**< likewise */
+    int32_t noise;                   /**< 1: options.noise will be given */
+    int32_t f0;                      /**< 1: the outputs at the start will be given, of both sets */
+    int32_t variance;                /**< 1: ntk_predictor_variance() will be asked */
+    int32_t covariance;              /**< 1: a covariance will be */
+    int32_t reserved;                /**< 0 */
+} ntk_predictor_job;
+/** Opens every initialiser of an ntk_predictor_job. */
+#define NTK_PREDICTOR_JOB_INIT sizeof(ntk_predictor_job)
+
+/**
+ * What ntk_gram_create(), ntk_predictor_create() and the answers would take, one after the other, with dense arrays, no structure, and the threads of this
+ * context.  `bytes` counts the gram, its copy of x and the factor; `result_bytes` are those of the answers, which the caller holds: the mean [m, c], and
+ * variance, covariance and draws if they are asked for.  kernel NULL: the blocks are the caller's (ntk_gram_from_matrices(), ntk_test_set), who holds them.
+ * Of conjugate gradients `flops` counts one product for each column that is solved for: how many it takes is known afterwards.  Memory of the BLAS: as
+ * in ntk_kernel_estimate().  Errors: ARGUMENT, DTYPE, UNSUPPORTED of a kernel that cannot say.  Cost: none.
+ */
+NTK_API ntk_status ntk_predictor_estimate(ntk_context *ctx, const ntk_kernel *kernel, const ntk_predictor_job *job, ntk_estimate *estimate);
+
 /** mean [m, c] on x [m] + input at t = infinity; the gram must come from a kernel.  Test inputs pass in blocks.
  *  Cost: the kernel of m x N pairs and 2 m N c flop. */
 NTK_API ntk_status ntk_predictor_mean(ntk_context *ctx, const ntk_predictor *predictor, const ntk_array *x, ntk_array *mean);

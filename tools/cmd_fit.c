@@ -20,6 +20,7 @@ const flag_entry fit_flags[] = {
     {.name = "tolerance", .type = FLAG_NUMBER, .value = "T", .help = "of cg: residuals over targets (default: 1e-10, in f32 1e-4)"},
     {.name = "out", .type = FLAG_OUTPUT, .value = "MEAN.npy", .help = "the mean on the test inputs [m, classes or outputs]"},
     {.name = "out-probabilities", .type = FLAG_OUTPUT, .value = "P.npy", .help = "of the classes [m, classes]: softmax(mean/T), T from leave-one-out"},
+    {.name = "estimate", .type = FLAG_SWITCH, .help = "say what memory and work it would take, and do none of it", .excludes = "out"},
     {FLAG_DROPOUT},
     FLAGS_STRUCTURE_OF(1, "x"), FLAGS_STRUCTURE_OF(2, "x-test"),
     FLAGS_COMMON,
@@ -76,14 +77,41 @@ static bool keeps_entries(const tool *t)
     return strcmp(arguments_text(&t->arguments, "solver", "cholesky"), "cg") != 0;
 }
 
+static ntk_storage storage(const tool *t)
+{
+    return keeps_entries(t) ? NTK_STORAGE_AUTO : NTK_STORAGE_NONE;
+}
+
+static ntk_decomposition decomposition(const tool *t)
+{
+    return keeps_entries(t) ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_CG;
+}
+
+static ntk_posterior posterior(const tool *t)
+{
+    return tool_kind(t) == NTK_KIND_NNGP ? NTK_POSTERIOR_NNGP : NTK_POSTERIOR_NTK;
+}
+
+/* Bytes beside those of the inputs and the mean, which the tool holds, and flops. */
+static int estimate(tool *t, const job *j)
+{
+    ntk_predictor_job wanted = {NTK_PREDICTOR_JOB_INIT, .n = j->x.view.shape[0], .m = j->x_test.view.shape[0], .columns = j->y.y.view.shape[1],
+                                .dtype = tool_dtype(t), .storage = storage(t), .posterior = posterior(t), .decomposition = decomposition(t),
+                                .consume = keeps_entries(t)};
+    ntk_estimate e;
+    int failed;
+    TRY(tool_check(t, NULL, ntk_predictor_estimate(t->context, j->kernel, &wanted, &e)));
+    report_estimate(t, &e);
+done:
+    return failed;
+}
+
 static int make_gram(tool *t, job *j)
 {
     bool nngp = tool_kind(t) == NTK_KIND_NNGP;
-    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .storage = keeps_entries(t) ? NTK_STORAGE_AUTO : NTK_STORAGE_NONE,
-                                .structure = given_structure(&j->structure)};
+    ntk_gram_options options = {NTK_GRAM_OPTIONS_INIT, .nngp = nngp, .no_ntk = nngp, .storage = storage(t), .structure = given_structure(&j->structure)};
     int failed;
     tool_start_clock(t);
-    TRY(tool_infinite_kernel(t, j->network, &j->kernel));
     TRY(tool_check(t, NULL, ntk_gram_create(t->context, j->kernel, &j->x.view, &options, &j->gram)));
     tool_stop_clock(t, "seconds_kernel");
 done:
@@ -94,11 +122,11 @@ static int train(tool *t, job *j)
 {
     ntk_predictor_options options = {
         NTK_PREDICTOR_OPTIONS_INIT,
-        .posterior = tool_kind(t) == NTK_KIND_NNGP ? NTK_POSTERIOR_NNGP : NTK_POSTERIOR_NTK,
+        .posterior = posterior(t),
         .ridge = arguments_number(&t->arguments, "ridge", 0),
         .ridge_relative = arguments_number(&t->arguments, "ridge-relative", 0),
         .consume = keeps_entries(t), /* the gram serves nothing else */
-        .decomposition = keeps_entries(t) ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_CG,
+        .decomposition = decomposition(t),
         .tolerance = arguments_number(&t->arguments, "tolerance", 0),
     };
     int failed;
@@ -136,6 +164,11 @@ int run_fit(tool *t)
     report_integer(t, "train", j.x.view.shape[0]);
     report_integer(t, "test", j.x_test.view.shape[0]);
     if (j.y.classes) report_integer(t, "classes", j.y.y.view.shape[1]);
+    TRY(tool_infinite_kernel(t, j.network, &j.kernel));
+    if (arguments_has(&t->arguments, "estimate")) {
+        failed = estimate(t, &j);
+        goto done;
+    }
     TRY(make_gram(t, &j));
     TRY(train(t, &j));
     TRY(predict(t, &j));

@@ -142,11 +142,8 @@ static int estimate(tool *t, const parts *p)
                    .nngp = nngp, .layers = layers, .diagonal = arguments_has(&t->arguments, "diagonal")};
     ntk_estimate e;
     int failed = tool_check(t, NULL, ntk_kernel_estimate(t->context, p->kernel, &job, &e));
-    if (failed) return failed;
-    report_number(t, "result_bytes", e.result_bytes);
-    report_number(t, "working_bytes", e.bytes);
-    report_number(t, "flops", e.flops);
-    return 0;
+    if (!failed) report_estimate(t, &e);
+    return failed;
 }
 
 int run_kernel(tool *t)

@@ -22,7 +22,8 @@ const flag_entry predict_flags[] = {
     {.name = "time", .type = FLAG_TIME, .value = "T|inf", .help = "training time (default: inf)"},
     FLAG_LOSS_SCALE,
     FLAG_REGRESSION,
-    {.name = "out-mean", .type = FLAG_OUTPUT, .value = "M.npy", .help = "mean [m, o]", .required = true},
+    {.name = "out-mean", .type = FLAG_OUTPUT, .value = "M.npy", .help = "mean [m, o]", .required = true, .unless = "estimate"},
+    {.name = "estimate", .type = FLAG_SWITCH, .help = "say what memory and work it would take, with what else is asked for, and do none of it", .excludes = "out-mean"},
     {.name = "out-cov", .type = FLAG_OUTPUT, .value = "C.npy", .help = "covariance [m, m]; of ntk it needs both kernels"},
     {.name = "out-variance", .type = FLAG_OUTPUT, .value = "V.npy", .help = "its diagonal alone [m], without computing the rest"},
     {.name = "noise", .type = FLAG_INPUT, .value = "S.npy", .help = "a variance for each training sample [n], added to the diagonal"},
@@ -99,6 +100,23 @@ static ntk_decomposition decomposition(double time, const ntk_predictor_options 
 {
     bool plain = isinf(time) && (options->ridge + options->ridge_relative > 0 || options->noise);
     return plain ? NTK_DECOMPOSITION_CHOLESKY : NTK_DECOMPOSITION_EIGEN;
+}
+
+/* Bytes beside those of the blocks and the answers, which the tool holds, and flops. */
+static int estimate(tool *t, ntk_posterior get, double time, const job *j, const array *test)
+{
+    const arguments *a = &t->arguments;
+    ntk_predictor_options options = {.ridge = arguments_number(a, "ridge", 0), .ridge_relative = arguments_number(a, "ridge-relative", 0), .noise = given(&j->noise)};
+    ntk_predictor_job wanted = {NTK_PREDICTOR_JOB_INIT, .n = test->view.shape[1], .m = test->view.shape[0], .columns = j->y.y.view.shape[1], .dtype = NTK_F64,
+                                .posterior = get, .decomposition = decomposition(time, &options), .noise = j->noise.block != NULL,
+                                .f0 = j->f0_train.block || j->f0_test.block, .variance = arguments_has(a, "out-variance"),
+                                .covariance = arguments_has(a, "out-cov"), .draws = arguments_has(a, "out-draws") ? (int64_t)arguments_count(a, "draws", 1) : 0};
+    ntk_estimate e;
+    int failed;
+    TRY(tool_check(t, NULL, ntk_predictor_estimate(t->context, NULL, &wanted, &e)));
+    report_estimate(t, &e);
+done:
+    return failed;
 }
 
 static int make_predictor(tool *t, ntk_posterior get, double time, job *j)
@@ -211,6 +229,7 @@ static int run_steps(tool *t, job *j)
     TRY(read_blocks(t, get, j));
     TRY(read_targets(t, get == NTK_POSTERIOR_NNGP, &own->train, &own->test, j));
     TRY(check_probabilities(t, time, j));
+    if (arguments_has(&t->arguments, "estimate")) return estimate(t, get, time, j, &own->test);
     tool_start_clock(t);
     TRY(make_predictor(t, get, time, j));
     TRY(evaluate(t, time, &own->test, j));

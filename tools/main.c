@@ -26,7 +26,8 @@ static const command_entry commands[] = {
      run_network_jacobian},
     {"fit", "trains an infinitely wide network on data and predicts new data",
      "Exact: f(x*) = K(x*, x) (K(x, x) + ridge)^-1 y, the network trained to the end on the squared error.  Whole numbers in y are classes,\n"
-     "which become one-hot targets; the predicted class is the largest output.  n samples take 4 n^2 bytes (f32: 2 n^2) beside the data, and n^3/3 flop.\n\n"
+     "which become one-hot targets; the predicted class is the largest output.  n samples take 4 n^2 bytes (f32: 2 n^2) beside the data, and n^3/3 flop;\n"
+     "--estimate says what this job will take before it starts.\n\n"
      "  ntk fit --network net.json --x x.npy --y y.npy --x-test t.npy --y-test u.npy --unit-norm --ridge-relative 1e-3\n",
      fit_flags, run_fit},
     {"predict", "mean and covariance on new inputs from kernels in files",

@@ -149,6 +149,13 @@ static void print_table(json_t *report)
     }
 }
 
+void report_estimate(tool *t, const ntk_estimate *e)
+{
+    report_number(t, "result_bytes", e->result_bytes);
+    report_number(t, "working_bytes", e->bytes);
+    report_number(t, "flops", e->flops);
+}
+
 int report_print(tool *t)
 {
     report_number(t, "seconds", t->seconds);

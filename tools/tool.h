@@ -168,6 +168,7 @@ void report_text(tool *t, const char *key, const char *value);
 void report_integer(tool *t, const char *key, int64_t value);
 void report_number(tool *t, const char *key, double value); /* null if not finite */
 void report_json(tool *t, const char *key, json_t *value);  /* takes the reference; NULL: out of memory, left out */
+void report_estimate(tool *t, const ntk_estimate *e);       /* bytes of the result and beside it, flops */
 int report_print(tool *t);
 
 /* ---- plot.c: pictures through gnuplot ---- */

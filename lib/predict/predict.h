@@ -2,6 +2,7 @@
  * predict: means and covariances of trained networks on new inputs.
  *
  *   predictor.c    the handle: gram, targets, options; mean and covariance at a time
+ *   estimate.c     bytes and flops of all of it before it starts
  *   engine.c       S_A(t) by a solver or by eigenvectors
  *   testset.c      new inputs, through the kernel or as the caller's blocks
  *   mean.c         test inputs pass in blocks

@@ -72,6 +72,12 @@ class Job(Options):
                 ("layers", c_int32), ("diagonal", c_int32), ("gram", c_int32), ("storage", c_int), ("reserved", c_int32)]
 
 
+class PredictorJob(Options):
+    _fields_ = [("struct_size", c_size_t), ("n", c_int64), ("m", c_int64), ("columns", c_int64), ("inputs", c_int64), ("draws", c_int64), ("dtype", c_int),
+                ("storage", c_int), ("posterior", c_int), ("decomposition", c_int), ("consume", c_int32), ("noise", c_int32), ("f0", c_int32),
+                ("variance", c_int32), ("covariance", c_int32), ("reserved", c_int32)]
+
+
 class Estimate(Structure):
     _fields_ = [("bytes", c_double), ("result_bytes", c_double), ("flops", c_double), ("reserved", c_double * 5)]
 
@@ -147,7 +153,7 @@ STRUCTS = {"ntk_array": Array, "ntk_context_options": ContextOptions, "ntk_jacob
            "ntk_difference_options": DifferenceOptions, "ntk_range": Range, "ntk_kernel_options": KernelOptions, "ntk_structure": DataStructure, "ntk_request": Request,
            "ntk_monte_carlo_options": MonteCarloOptions,
            "ntk_job": Job, "ntk_estimate": Estimate, "ntk_gram_options": GramOptions, "ntk_spectrum_options": SpectrumOptions, "ntk_solver_options": SolverOptions,
-           "ntk_predictor_options": PredictorOptions, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
+           "ntk_predictor_options": PredictorOptions, "ntk_predictor_job": PredictorJob, "ntk_test_set": TestSet, "ntk_dynamics_options": DynamicsOptions,
            "ntk_design_options": DesignOptions, "ntk_reconstruct_options": ReconstructOptions, "ntk_trainer_options": TrainerOptions,
            "ntk_learning_options": LearningOptions, "ntk_tuner_options": TunerOptions, "ntk_top_options": TopOptions,
            "ntk_trace_options": TraceOptions}
@@ -229,6 +235,7 @@ CALLS = {
     "classes_probabilities": (_A, _D, _A),
     "classes_score": (_A, _A, POINTER(c_double), POINTER(c_double)),
     "predictor_create": (_H, _A, POINTER(PredictorOptions), _NEW),
+    "predictor_estimate": (_H, POINTER(PredictorJob), POINTER(Estimate)),
     "predictor_at": (_H, POINTER(TestSet), _D, _A, _A),
     "tuner_create": (_H, _A, _A, POINTER(TunerOptions), _NEW),
     "tuner_get_name": (_H, _I, c_char_p, c_size_t),

@@ -207,6 +207,18 @@ class Predictor(_Targets, Handle):
         call("predictor_at", self, test, time, view(m), view(c))
         return m, c
 
+    @staticmethod
+    def estimate(kernel, n, m=0, columns=1, dtype="f64", storage="auto", posterior="ntk", decomposition="cholesky", inputs=0, draws=0, consume=False,
+                 noise=False, f0=False, variance=False, covariance=False):
+        """What gram, predictor and answers would take: {"bytes", "result_bytes", "flops"}, see ntk_predictor_estimate in ntk.h; kernel None: the
+        blocks are the caller's."""
+        estimate = _abi.Estimate()
+        job = _abi.PredictorJob(n=n, m=m, columns=columns, inputs=inputs, draws=draws, dtype=enumerator("dtype", dtype), storage=enumerator("storage", storage),
+                                posterior=enumerator("posterior", posterior), decomposition=enumerator("decomposition", decomposition), consume=consume,
+                                noise=noise, f0=f0, variance=variance, covariance=covariance)
+        call("predictor_estimate", kernel, job, estimate)
+        return {name: getattr(estimate, name) for name in ("bytes", "result_bytes", "flops")}
+
     def _test_set(self, x, f0, blocks, mask=None, graph=None):
         """The ntk_test_set, its number of rows, and the arrays that it points at."""
         arrays = {name: numbers(a) for name, a in {"x": x, "f0": f0, **(blocks or {})}.items() if a is not None}

@@ -40,6 +40,7 @@ static ntk_kernel_options kernel_options = {NTK_KERNEL_OPTIONS_INIT, .reserved =
 static ntk_structure structure = {NTK_STRUCTURE_INIT, .mask = NULL};
 static ntk_request request = {NTK_REQUEST_INIT, .ntk = NULL};
 static ntk_job job = {NTK_JOB_INIT, .n1 = 3};
+static ntk_predictor_job predictor_job = {NTK_PREDICTOR_JOB_INIT, .n = 3, .m = 2};
 static ntk_gram_options gram_options = {NTK_GRAM_OPTIONS_INIT, .nngp = 1};
 static ntk_spectrum_options spectrum_options = {NTK_SPECTRUM_OPTIONS_INIT, .kind = NTK_KIND_NTK};
 static ntk_solver_options solver_options = {NTK_SOLVER_OPTIONS_INIT, .ridge = 0.5};
@@ -286,6 +287,7 @@ DESTROYER(spectrum) DESTROYER(solver) DESTROYER(predictor) DESTROYER(dynamics) D
       OPTIONS("options", predictor_options), NEW(predictor))                                                                                  \
     X(ntk_predictor_create, _start, ntk_predictor_create(ctx, p[0], p[1], &(ntk_predictor_options){NTK_PREDICTOR_OPTIONS_INIT, .f0 = p[2]}, p[3]), \
       HANDLE("gram", GRAM), IN("y", AXIS(0), N, O), MAYBE_IN("options.f0", AXIS(0), N, O), NEW(predictor))                                    \
+    X(ntk_predictor_estimate, , ntk_predictor_estimate(ctx, p[0], p[1], p[2]), MAYBE_HANDLE("kernel", KERNEL), NEEDED_OPTIONS("job", predictor_job), RESULT("estimate")) \
     X(ntk_predictor_mean, , ntk_predictor_mean(ctx, p[0], p[1], p[2]), HANDLE("predictor", PREDICTOR), IN("x", AXIS(1), M, D),                \
       OUT("mean", ALL, M, O))                                                                                                                 \
     X(ntk_predictor_covariance, , ntk_predictor_covariance(ctx, p[0], p[1], p[2]), HANDLE("predictor", PREDICTOR), IN("x", AXIS(1), M, D),    \

@@ -21,6 +21,14 @@ class Fit(Case):
         self.gram = ntk.Gram(self.kernel, self.x, kinds=("ntk", "nngp"))
         self.k = np.asarray(self.gram)
 
+    def test_estimate(self):
+        e = ntk.Predictor.estimate(self.kernel, 1000, 500, columns=3, covariance=True, dtype="f32")
+        self.assertEqual(e["result_bytes"], 4 * (500 * 3 + 500 ** 2))
+        self.assertGreater(e["bytes"], 4 * (1000 * 1001 + 3 * 500 * 1000))
+        self.assertEqual(ntk.Predictor.estimate(None, 1000, 500)["result_bytes"], 8 * 500)
+        with self.assertRaises(ntk.Error):
+            ntk.Predictor.estimate(self.kernel, -1)
+
     def test_mean_and_covariance(self):
         """Condition number about 1e3 here: 1e-11 is generous."""
         ridge = 0.01

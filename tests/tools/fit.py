@@ -1,5 +1,6 @@
 """ntk fit on small data sets against NumPy: kernel, ridge, classes, unit norm."""
 import json
+import os
 
 import numpy as np
 
@@ -100,6 +101,21 @@ class Fit(kit.ToolTest):
         narrow = self.result(*self.command, "--ridge", "0.5", "--unit-norm", "--dtype", "f32")
         self.assertEqual(narrow.dtype, np.float32)
         self.close(narrow.astype(float), wide, 1e-4)
+
+    def test_estimate(self):
+        """Half a matrix, in which the factor takes the place of the gram; conjugate gradients hold less than that."""
+        save("x.npy", kit.random(21, 3000, 4))
+        save("y.npy", np.arange(3000) % 5)
+        save("t.npy", kit.random(22, 200, 4))
+        packed, narrow, cg = [json.loads(self.ntk(*self.command, "--estimate", "--json", *more)) for more in ([], ["--dtype", "f32"], ["--solver", "cg"])]
+        half = 3000 * 3001 / 2
+        self.assertEqual([e["result_bytes"] for e in (packed, narrow, cg)], [8 * 200 * 5, 4 * 200 * 5, 8 * 200 * 5])
+        self.assertTrue(8 * half < packed["working_bytes"] < 1.5 * 8 * half)
+        self.assertTrue(4 * half < narrow["working_bytes"] < 0.55 * packed["working_bytes"])
+        self.assertLess(cg["working_bytes"], packed["working_bytes"])
+        self.assertTrue(3000 ** 3 / 3 < packed["flops"] < 3000 ** 3)
+        self.ntk(*self.command, "--estimate", "--out", "m.npy", code=2, saying="exclude")
+        self.assertFalse(os.path.exists("m.npy"))
 
     def test_conjugate_gradients(self):
         """No entry of the kernel is kept: a memory limit that the gram breaks does not stop it."""

@@ -31,6 +31,19 @@ class Predict(kit.ToolTest):
     def files(self, *names):
         return [word for name in names for word in ("--" + name, name + ".npy")]
 
+    def test_estimate(self):
+        """The largest of the answers beside the decomposition; nothing is computed, so nothing is written."""
+        base = ["predict", "--get", "ntk", "--y", "y.npy", "--estimate"] + self.files("ntk-train", "ntk-test")
+        both = base + self.files("nngp-train", "nngp-test", "nngp-test-test")
+        eigen, plain, spread = [json.loads(self.ntk(*words, "--json")) for words in (base, base + ["--ridge", "1"], both + ["--ridge", "1", "--out-cov", "c.npy"])]
+        self.assertEqual([e["result_bytes"] for e in (eigen, plain, spread)], [8 * M * O, 8 * M * O, 8 * M * (O + M)])
+        self.assertGreaterEqual(plain["working_bytes"], 8 * N ** 2)
+        self.assertGreaterEqual(eigen["working_bytes"], 24 * N ** 2)
+        self.assertGreater(spread["flops"], plain["flops"] + 4 * N ** 2 * M)
+        self.ntk(*base, "--out-mean", "m.npy", code=2, saying="exclude")
+        self.ntk(*[word for word in base if word != "--estimate"], code=2, saying="--out-mean M.npy is missing")
+        self.assertFalse(os.path.exists("c.npy"))
+
     def all_files(self):
         return self.files(*("%s-%s" % (k, b) for k in ("ntk", "nngp") for b in ("train", "test", "test-test")))
 
