@@ -241,84 +241,6 @@ static void ties_of_max_pool(void **state)
     case_close(&c);
 }
 
-/* ---- symmetry -------------------------------------------------------------------------------------------------- */
-
-/* f and Theta = J Jᵀ of a case, [n o] and [n o, n o]. */
-static void evaluate(ntk_context *ctx, const finite_case *c, double *f, double *theta)
-{
-    int64_t rows = c->n * c->o;
-    double *j = case_jacobian(ctx, c);
-    kit_ok(ctx, ntk_finite_forward(ctx, c->network, c->n, c->theta, c->x, f));
-    for (int64_t a = 0; a < rows; ++a)
-        for (int64_t b = 0; b < rows; ++b) {
-            theta[a * rows + b] = 0;
-            for (int64_t i = 0; i < c->p; ++i) theta[a * rows + b] += j[a * c->p + i] * j[b * c->p + i];
-        }
-    free(j);
-}
-
-enum { SYMMETRY_N = 3, SYMMETRY_O = 2, SYMMETRY_ROWS = SYMMETRY_N * SYMMETRY_O };
-
-static void check_same(ntk_context *ctx, const finite_case *a, const finite_case *b)
-{
-    double f[2][SYMMETRY_ROWS], theta[2][SYMMETRY_ROWS * SYMMETRY_ROWS];
-    assert_int_equal(a->o, SYMMETRY_O);
-    evaluate(ctx, a, f[0], theta[0]);
-    evaluate(ctx, b, f[1], theta[1]);
-    kit_close(SYMMETRY_ROWS, f[0], f[1], 1e-13);
-    kit_close(SYMMETRY_ROWS * SYMMETRY_ROWS, theta[0], theta[1], 1e-13);
-}
-
-#define CIRCULAR_NET HEAD("[4, 5, 2]") "{\"op\": \"conv\", \"units\": 6, \"kernel\": 3, \"padding\": \"circular\", \"w_std\": 1.5, \"b_std\": 0.1}, {\"op\": \"relu\"}," \
-    "{\"op\": \"conv\", \"units\": 4, \"kernel\": [2, 3], \"padding\": \"circular\", \"w_std\": 1.5}, {\"op\": \"relu\"}, {\"op\": \"global_avg_pool\"}, {\"op\": \"dense\", \"units\": 2}]}"
-
-/* A circular CNN with a global mean sees no shift: each sample by one of its own. */
-static void shifted_inputs(void **state)
-{
-    ntk_context *ctx = *state;
-    finite_case a = case_open(ctx, CIRCULAR_NET, SYMMETRY_N), b = case_open(ctx, CIRCULAR_NET, SYMMETRY_N);
-    for (int64_t i = 0; i < SYMMETRY_N * 40; ++i) {
-        int64_t sample = i / 40, y = i % 40 / 10, x = i % 10 / 2, k = i % 2;
-        b.x[sample * 40 + (y + sample) % 4 * 10 + (x + 2 * sample + 1) % 5 * 2 + k] = a.x[i];
-    }
-    check_same(ctx, &a, &b);
-    case_close(&b);
-    case_close(&a);
-}
-
-/* Hidden channels in another order: rows of the first weights and biases, channels of the second weights. */
-static void permuted_channels(void **state)
-{
-    static const int64_t order[6] = {3, 0, 5, 1, 4, 2};
-    ntk_context *ctx = *state;
-    finite_case a = case_open(ctx, CIRCULAR_NET, SYMMETRY_N), b = case_open(ctx, CIRCULAR_NET, SYMMETRY_N);
-    for (int64_t k = 0; k < 6; ++k) {
-        for (int64_t i = 0; i < 18; ++i) b.theta[k * 18 + i] = a.theta[order[k] * 18 + i];
-        b.theta[108 + k] = a.theta[108 + order[k]];
-        for (int64_t i = 0; i < 4 * 6; ++i) b.theta[114 + i * 6 + k] = a.theta[114 + i * 6 + order[k]];
-    }
-    check_same(ctx, &a, &b);
-    case_close(&b);
-    case_close(&a);
-}
-
-#define DENSE_NET HEAD("[4]") "{\"op\": \"dense\", \"units\": 6, \"w_std\": 1.5, \"b_std\": 0.1}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 2}]}"
-
-static void permuted_units(void **state)
-{
-    static const int64_t order[6] = {3, 0, 5, 1, 4, 2};
-    ntk_context *ctx = *state;
-    finite_case a = case_open(ctx, DENSE_NET, SYMMETRY_N), b = case_open(ctx, DENSE_NET, SYMMETRY_N);
-    for (int64_t k = 0; k < 6; ++k) {
-        for (int64_t i = 0; i < 4; ++i) b.theta[k * 4 + i] = a.theta[order[k] * 4 + i];
-        b.theta[24 + k] = a.theta[24 + order[k]];
-        for (int64_t i = 0; i < 2; ++i) b.theta[30 + i * 6 + k] = a.theta[30 + i * 6 + order[k]];
-    }
-    check_same(ctx, &a, &b);
-    case_close(&b);
-    case_close(&a);
-}
-
 /* ---- failures -------------------------------------------------------------------------------------------------- */
 
 /* Every allocation refused in turn: MEMORY each time, in the end success. */
@@ -351,8 +273,7 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        kit_test(values),          kit_test(derivatives),       kit_test(blocks_of_columns), kit_test(ties_of_max_pool),
-        kit_test(shifted_inputs),  kit_test(permuted_channels), kit_test(permuted_units),    kit_test(every_allocation_may_fail),
+        kit_test(values), kit_test(derivatives), kit_test(blocks_of_columns), kit_test(ties_of_max_pool), kit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
