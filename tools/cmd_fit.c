@@ -14,7 +14,7 @@ const flag_entry fit_flags[] = {
     FLAGS_RIDGE,
     FLAG_DTYPE,
     {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N training samples"},
-    {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"},
+    FLAG_UNIT_NORM,
     FLAG_REGRESSION,
     {.name = "solver", .type = FLAG_CHOICE, .value = "cholesky|cg", .help = "cg: conjugate gradients, which keep no entries of the kernel and so take any n (default: cholesky)"},
     {.name = "tolerance", .type = FLAG_NUMBER, .value = "T", .help = "of cg: residuals over targets (default: 1e-10, in f32 1e-4)"},
@@ -57,16 +57,10 @@ static int read_data(tool *t, job *j)
     TRY(tool_read_inputs(t, "x-test", j->network, dtype, &j->x_test));
     TRY(tool_read_structure(t, 1, &j->structure));
     TRY(tool_read_structure(t, 2, &j->structure_test));
-    if (limit > 0 && limit < j->x.view.shape[0]) {
-        j->x.view.shape[0] = limit;
-        structure_limit(&j->structure, limit);
-    }
+    tool_select(t, &j->x, &j->structure);
     TRY(targets_read(t, "y", dtype, limit, &j->y));
     TRY(check_rows(t, j));
-    if (arguments_has(&t->arguments, "unit-norm")) {
-        tool_unit_norm(&j->x);
-        tool_unit_norm(&j->x_test);
-    }
+    if (arguments_has(&t->arguments, "unit-norm")) tool_unit_norm(&j->x_test);
     report_number(t, "seconds_read", tool_now() - start);
 done:
     return failed;

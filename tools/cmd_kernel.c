@@ -7,6 +7,8 @@ const flag_entry kernel_flags[] = {
     FLAG_NETWORK,
     {.name = "x1", .type = FLAG_INPUT, .value = "A", .help = "inputs [n1, ...]", .required = true},
     {.name = "x2", .type = FLAG_INPUT, .value = "B", .help = "inputs [n2, ...] (default: x1 with itself)"},
+    FLAG_LIMIT("--x1"),
+    FLAG_UNIT_NORM,
     FLAG_KIND("the kernel"),
     FLAG_DTYPE,
     {.name = "diagonal", .type = FLAG_SWITCH, .help = "only the pairs (x, x): [n1]", .excludes = "x2"},
@@ -158,6 +160,8 @@ int run_kernel(tool *t)
     TRY(tool_read_inputs(t, "x2", p.network, tool_dtype(t), &p.x2));
     TRY(tool_read_structure(t, 1, &p.structure1));
     TRY(tool_read_structure(t, 2, &p.structure2));
+    tool_select(t, &p.x1, &p.structure1);
+    if (p.x2.block && arguments_has(&t->arguments, "unit-norm")) tool_unit_norm(&p.x2);
     tool_start_clock(t);
     if (arguments_has(&t->arguments, "estimate")) {
         failed = estimate(t, &p);

@@ -15,8 +15,8 @@ const flag_entry network_init_flags[] = {
     FLAG_DTYPE,
     FLAGS_COMMON,
 };
-const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("the outputs [n, o]"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
-const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
+const flag_entry network_forward_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_LIMIT("--x1"), FLAG_UNIT_NORM, FLAG_RESULT("the outputs [n, o]"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
+const flag_entry network_jacobian_flags[] = {FLAG_NETWORK, FLAG_PARAMS, FLAG_X1, FLAG_LIMIT("--x1"), FLAG_UNIT_NORM, FLAG_RESULT("J [n o, p], row = sample o + output"), FLAG_DTYPE, FLAGS_STRUCTURE(1), FLAGS_COMMON};
 
 /* ---- show ---- */
 
@@ -122,6 +122,7 @@ static int at_parameters(tool *t, int (*compute)(tool *t, inputs *in))
     TRY(tool_read_vector_of(t, "params", tool_dtype(t), &in.theta));
     TRY(tool_read_inputs(t, "x1", in.network, tool_dtype(t), &in.x));
     TRY(tool_read_structure(t, 1, &in.structure));
+    tool_select(t, &in.x, &in.structure);
     tool_start_clock(t);
     TRY(compute(t, &in));
     tool_stop_clock(t, NULL);

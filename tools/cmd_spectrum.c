@@ -1,6 +1,8 @@
 /* ntk spectrum: eigenvalues that K = J J' and the Fisher matrix J' J share, and the vectors of either side. */
 #include "tool.h"
 
+#include <float.h>
+
 const flag_entry spectrum_flags[] = {
     {.name = "gram", .type = FLAG_INPUT, .value = "K", .help = "a symmetric matrix [n, n]"},
     {.name = "jacobian", .type = FLAG_INPUT, .value = "J", .help = "a Jacobian [n, p]: squares of its singular values", .excludes = "gram"},
@@ -8,10 +10,13 @@ const flag_entry spectrum_flags[] = {
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters [p]: K = J D^-1 J' of the network there, [n o, n o]", .needs = "network"},
     {.name = "optimizer-d", .type = FLAG_INPUT, .value = "D", .help = "a diagonal D [p] of a Jacobian (default: 1)"},
     {.name = "x1", .type = FLAG_INPUT, .value = "A", .help = "inputs [n, ...]", .required = true, .needs = "network"},
+    {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N samples of --x1", .needs = "x1"},
+    {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)", .needs = "x1"},
     {.name = "kind", .type = FLAG_CHOICE, .value = "ntk|nngp", .help = "the kernel of the network (default: ntk)", .needs = "network"},
     {FLAG_DROPOUT, .needs = "network", .excludes = "params"},
     {.name = "top", .type = FLAG_COUNT, .value = "k", .help = "only the k largest; with --params by products with J, without any matrix"},
     {.name = "space", .type = FLAG_CHOICE, .value = "auto|function|parameters", .help = "where --top with --params iterates (default: the smaller)", .needs = "params"},
+    {.name = "dtype", .type = FLAG_CHOICE, .value = "f64|f32", .help = "precision of the products with J (default: f64)", .needs = "top"},
     {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "targets: will training fit them? (interpolates, gap, unreachable)"},
     FLAG_REGRESSION,
     {.name = "out-vectors", .type = FLAG_OUTPUT, .value = "U.npy", .help = "eigenvectors of K in columns [n, k]"},
@@ -47,15 +52,17 @@ static int read_source(tool *t, job *j)
 {
     const arguments *a = &t->arguments;
     int failed;
+    if (tool_dtype(t) == NTK_F32 && !top_alone(t)) return tool_fail(EXIT_INPUT, "spectrum: --dtype f32 is of products with J alone: it needs --params and --top");
     if (arguments_has(a, "gram")) return tool_read_matrix(t, "gram", &j->input);
     if (arguments_has(a, "jacobian") && arguments_has(a, "network"))
         return tool_fail(EXIT_INPUT, "spectrum: --network and --jacobian exclude each other");
     if (arguments_has(a, "jacobian")) return tool_read_matrix(t, "jacobian", &j->input);
     if (!arguments_has(a, "network")) return tool_fail(EXIT_INPUT, "spectrum: one of --gram, --jacobian and --network is needed");
     TRY(tool_network(t, &j->network));
-    TRY(tool_read_inputs(t, "x1", j->network, NTK_F64, &j->input));
-    TRY(tool_read_vector(t, "params", &j->theta));
+    TRY(tool_read_inputs(t, "x1", j->network, tool_dtype(t), &j->input));
+    TRY(tool_read_vector_of(t, "params", tool_dtype(t), &j->theta));
     TRY(tool_read_structure(t, 1, &j->structure));
+    tool_select(t, &j->input, &j->structure);
 done:
     return failed;
 }
@@ -73,7 +80,7 @@ static int read_rest(tool *t, job *j)
     if (arguments_has(a, "y") && top_alone(t)) return tool_fail(EXIT_INPUT, "spectrum: --y needs the whole spectrum, so no --top with --params");
     TRY(tool_read_vector(t, "optimizer-d", &j->d));
     if (given(&j->d)) TRY(tool_check(t, j->d.path, ntk_optimizer_diagonal(t->context, &j->d.view, &j->optimizer)));
-    if (arguments_has(a, "y")) TRY(targets_read(t, "y", NTK_F64, 0, &j->y));
+    if (arguments_has(a, "y")) TRY(targets_read(t, "y", NTK_F64, (int64_t)arguments_count(a, "limit", 0), &j->y));
 done:
     return failed;
 }
@@ -85,6 +92,9 @@ static int spectrum_of_parameters(tool *t, const ntk_spectrum_options *options, 
     int failed;
     ntk_space_from_name(arguments_text(&t->arguments, "space", "auto"), &top.space);
     TRY(tool_check(t, j->theta.path, ntk_jacobian_with(t->context, j->network, &j->theta.view, &j->input.view, given_structure(&j->structure), &j->jacobian)));
+    /* What products in f32 cannot tell from 0. */
+    if (tool_dtype(t) == NTK_F32) top.rank_tolerance = FLT_EPSILON * (double)(ntk_jacobian_rows(j->jacobian) + ntk_jacobian_columns(j->jacobian));
+    if (tool_dtype(t) == NTK_F32) top.tolerance = 1e-6;
     if (top_alone(t))
         return tool_check(t, NULL, ntk_spectrum_top_of_jacobian(t->context, j->jacobian, j->optimizer, (int64_t)arguments_count(&t->arguments, "top", 1),
                                                                 &top, &j->spectrum));

@@ -10,6 +10,8 @@ const flag_entry train_flags[] = {
     {.name = "params", .type = FLAG_INPUT, .value = "P", .help = "parameters to start from [p], as of `ntk network init`", .required = true},
     {.name = "x", .type = FLAG_INPUT, .value = "X", .help = "training inputs [n, ...]", .required = true},
     {.name = "y", .type = FLAG_INPUT, .value = "Y", .help = "targets [n] or [n, o], or classes [n]", .required = true},
+    FLAG_LIMIT("x and y"),
+    FLAG_UNIT_NORM,
     {.name = "optimizer", .type = FLAG_CHOICE, .value = "gd|momentum|adam", .help = "how a step follows from gradients", .required = true},
     {.name = "learning-rate", .type = FLAG_POSITIVE, .value = "E", .help = "size of a step", .required = true},
     {.name = "steps", .type = FLAG_COUNT, .value = "N", .help = "steps, each with all samples", .required = true},
@@ -41,9 +43,11 @@ static int read_data(tool *t, training *j)
     TRY(tool_network(t, &j->network));
     TRY(tool_read_vector_of(t, "params", dtype, &j->theta));
     TRY(tool_read_inputs(t, "x", j->network, dtype, &j->x));
-    TRY(targets_read(t, "y", dtype, 0, &j->y));
+    tool_select(t, &j->x, NULL);
+    TRY(targets_read(t, "y", dtype, (int64_t)arguments_count(&t->arguments, "limit", 0), &j->y));
     TRY(tool_read_vector(t, "optimizer-d", &j->d));
     TRY(tool_read_inputs(t, "x-test", j->network, dtype, &j->x_test));
+    if (given(&j->x_test) && arguments_has(&t->arguments, "unit-norm")) tool_unit_norm(&j->x_test);
     if (j->y.y.view.shape[1] != ntk_network_outputs(j->network))
         failed = tool_fail(EXIT_INPUT, "train: --y %s has %lld %s; the network has %lld outputs", j->y.y.path, (long long)j->y.y.view.shape[1],
                            j->y.classes ? "classes" : "targets per sample", (long long)ntk_network_outputs(j->network));

@@ -149,6 +149,15 @@ void tool_unit_norm(array *x)
     }
 }
 
+void tool_select(const tool *t, array *x, structure *s)
+{
+    int64_t limit = (int64_t)arguments_count(&t->arguments, "limit", 0);
+    if (!x->block) return;
+    if (limit > 0) keep_first(limit, x);
+    if (limit > 0 && s) structure_limit(s, limit);
+    if (arguments_has(&t->arguments, "unit-norm")) tool_unit_norm(x);
+}
+
 ntk_kind tool_kind(const tool *t)
 {
     ntk_kind kind = NTK_KIND_NTK;

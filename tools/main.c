@@ -115,6 +115,23 @@ static int print_usage(FILE *out)
     return 0;
 }
 
+/* "network" alone, or with --help: the commands that begin with it. */
+static bool is_group(int argc, char **argv)
+{
+    return argc > 0 && strcmp(argv[0], "network") == 0 && (argc == 1 || strcmp(argv[1], "--help") == 0);
+}
+
+static int print_group(FILE *out, const char *word)
+{
+    size_t length = strlen(word);
+    fprintf(out, "ntk %s is one of\n\n", word);
+    for (size_t i = 0; i < COMMANDS; ++i)
+        if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+            fprintf(out, "  ntk %-18s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\nntk help %s show, and so on, says more.\n", word);
+    return 0;
+}
+
 static int unknown_command(int argc, char **argv)
 {
     const char *names[COMMANDS + 1] = {NULL};
@@ -130,6 +147,7 @@ static int help(int argc, char **argv)
     int words;
     const command_entry *c = find(argc, argv, &words);
     if (argc == 0) return print_usage(stdout);
+    if (is_group(argc, argv)) return print_group(stdout, argv[0]);
     if (!c) return unknown_command(argc, argv);
     if (!c->flags) return tool_run(c, 0, argv);
     arguments_help(stdout, c->name, c->summary, c->about, c->flags);
@@ -143,6 +161,7 @@ static int run(int argc, char **argv)
     if (argc == 0) return print_usage(stderr) + EXIT_INPUT;
     if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0) return help(argc - 1, argv + 1);
     if (strcmp(argv[0], "--version") == 0) return printf("ntk %s\n", ntk_version()) < 0;
+    if (is_group(argc, argv)) return argc > 1 ? print_group(stdout, argv[0]) : tool_fail(EXIT_INPUT, "%s is the first of two words; `ntk help %s` lists them", argv[0], argv[0]);
     if (!c) return unknown_command(argc, argv);
     return tool_run(c, argc - words + 1, argv + words - 1);
 }

@@ -45,7 +45,8 @@ int array_new(ntk_dtype dtype, int ndim, const int64_t *shape, array *a)
     if (!shape_product(ndim, shape, &count) || (uint64_t)count > SIZE_MAX / 8)
         return tool_fail(EXIT_FAILED, "shape %s is too large", shape_string(ndim, shape).text);
     a->block = calloc(count ? (size_t)count : 1, ntk_dtype_size(dtype));
-    if (!a->block) return tool_fail(EXIT_FAILED, "out of memory for shape %s", shape_string(ndim, shape).text);
+    if (!a->block) return tool_fail(EXIT_FAILED, "out of memory: an array of shape %s takes %.3g GB", shape_string(ndim, shape).text,
+                                       (double)count * (double)ntk_dtype_size(dtype) / 1e9);
     a->view = ntk_array_dense(a->block, dtype, ndim, shape);
     return 0;
 }

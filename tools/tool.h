@@ -99,6 +99,8 @@ int tool_infinite_kernel(tool *t, const ntk_network *network, ntk_kernel **kerne
 
 /* Divides every sample by its Euclidean norm; zeros stay. */
 void tool_unit_norm(array *x);
+/* What --limit and --unit-norm, where a command has them, leave of inputs and of what belongs to them (NULL: nothing does). */
+void tool_select(const tool *t, array *x, structure *s);
 
 /* A choice flag as the library's enum. */
 ntk_kind tool_kind(const tool *t);
@@ -224,6 +226,8 @@ int run_tune(tool *t);
 #define FLAG_NETWORK {.name = "network", .type = FLAG_INPUT, .value = "NET.json", .help = "description of the network", .required = true}
 #define FLAG_KIND(of) {.name = "kind", .type = FLAG_CHOICE, .value = "ntk|nngp", .help = of " (default: ntk)"}
 #define FLAG_DTYPE {.name = "dtype", .type = FLAG_CHOICE, .value = "f64|f32", .help = "precision of the work and of the result (default: f64)"}
+#define FLAG_LIMIT(of) {.name = "limit", .type = FLAG_COUNT, .value = "N", .help = "only the first N samples of " of}
+#define FLAG_UNIT_NORM {.name = "unit-norm", .type = FLAG_SWITCH, .help = "divide every input by its Euclidean norm (zeros stay)"}
 #define FLAG_REGRESSION {.name = "regression", .type = FLAG_SWITCH, .help = "whole numbers in y are targets, not classes"}
 #define FLAGS_RIDGE                                                                                                          \
     {.name = "ridge", .type = FLAG_NUMBER, .value = "R", .help = "added to the diagonal (default: 0)"},                        \

@@ -1,13 +1,15 @@
 /*
  * JSON from the tree: only what the user wrote, one layer a line.
  *
- * Seventeen significant digits name every double; the decimal point is a point in every locale.  Nothing here needs
+ * Fifteen to seventeen significant digits name every double; the decimal point is a point in every locale.  Nothing here needs
  * escapes, since every name stands in a table.  Nothing is allocated.
  */
 #include "network.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Counts all that is written, keeps what fits. */
@@ -30,11 +32,24 @@ static void write_integer(writer *w, double value)
     write_text(w, text);
 }
 
-/* 17 digits survive to the bit; a number without point or exponent gets one, so that it reads back as a number. */
+/* As few digits, of 15 to 17, as read back to the same bits: 1.4, not 1.3999999999999999.  Reading and printing in one locale, with a point. */
+static void print_number(char *text, size_t size, double value)
+{
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = (locale_t)0;
+    if (c) before = uselocale(c);
+    for (int digits = 15; digits <= 17; ++digits) {
+        snprintf(text, size, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    if (before) uselocale(before);
+    if (c) freelocale(c);
+}
+
+/* The bits survive; a number without point or exponent gets one, so that it reads back as a number. */
 static void write_number(writer *w, double value)
 {
     char text[64];
-    ntk_print(text, sizeof text, "%.17g", value);
+    print_number(text, sizeof text, value);
     write_text(w, text);
     if (!strpbrk(text, ".e")) write_text(w, ".0");
 }

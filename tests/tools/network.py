@@ -6,7 +6,7 @@ import unittest
 
 import numpy as np
 
-from kit import ToolTest, network
+from kit import ToolTest, network, save
 
 CNN = [{"op": "conv", "units": 3, "kernel": [3, 2], "strides": 2, "padding": "same", "w_std": 1.5, "b_std": 0.1}, {"op": "erf"},
        {"op": "avg_pool", "window": 2}, {"op": "global_sum_pool"}, {"op": "dense", "units": 2, "w_std": 0.5}]
@@ -52,6 +52,18 @@ class Images(ToolTest):
 
     def test_forward(self):
         self.close(self.result(*self.arguments("forward")), forward(self.theta, self.pixels.astype(float)), 1e-14)
+
+    def test_selection(self):
+        """--limit and --unit-norm, of outputs, Jacobian and kernel: those of the selected inputs."""
+        norms = np.sqrt((self.pixels.astype(float) ** 2).sum((1, 2, 3), keepdims=True))
+        save("few.npy", (self.pixels / norms)[:3])
+        for command in (self.arguments("forward"), self.arguments("jacobian"), ("kernel", "--empirical") + self.arguments("forward")[2:]):
+            few = command[:-1] + ("few.npy",)
+            self.close(self.result(*command, "--limit", 3, "--unit-norm"), self.result(*few), 1e-14)
+        self.assertEqual(self.result(*self.arguments("forward"), "--limit", 9).shape, (4, 2))
+        cross = self.result("kernel", "--empirical", *self.arguments("forward")[2:], "--x2", "x.npy", "--limit", 2)
+        self.assertEqual(cross.shape, (4, 8))
+        self.ntk(*self.arguments("forward"), "--limit", 0, "--out", "f.npy", code=2, saying="--limit")
 
     def test_shapes_of_images(self):
         want = self.result(*self.arguments("forward"))

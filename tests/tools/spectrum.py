@@ -32,6 +32,13 @@ class Spectrum(kit.ToolTest):
             self.close(g @ np.load("v.npy"), np.load("u.npy") * np.sqrt(want[:4]), 1e-10)
             self.close(g.T @ np.load("u.npy"), np.load("v.npy") * np.sqrt(want[:4]), 1e-10)
         self.ntk(*base, "--top", 15, "--out", "s.npy", code=2, saying="k is 15; expected 1 ... 14")
+        report = json.loads(self.ntk(*base, "--top", 14, "--dtype", "f32", "--out", "s.npy", "--out-parameter-vectors", "v.npy", "--json"))
+        self.close(np.load("s.npy"), want, 1e-5)
+        rank = int((want > np.finfo(np.float32).eps * sum(g.shape) * want[0]).sum())
+        self.assertEqual((report["rank"], np.load("v.npy").shape), (rank, (g.shape[1], rank)))
+        self.ntk(*base, "--dtype", "f32", "--out", "s.npy", code=2, saying="--dtype needs --top")
+        self.ntk("spectrum", "--gram", "k.npy", "--top", 2, "--dtype", "f32", "--out", "s.npy", code=2, saying="needs --params and --top")
+        self.close(self.result(*base, "--limit", 3), np.linalg.svd(g[:6])[1] ** 2, 1e-13)
 
     def test_interpolation(self):
         base, _ = self.finite()
@@ -45,6 +52,7 @@ class Spectrum(kit.ToolTest):
         self.assertLess(report["gap"], 1e-9)
         y[5] = y[6]
         self.assertTrue(json.loads(self.ntk(*base, "--y", save("y.npy", y), "--out", "s.npy", "--json"))["interpolates"])
+        self.assertEqual(json.loads(self.ntk(*base, "--y", "y.npy", "--limit", 6, "--out", "s.npy", "--json"))["size"], 12)
         k = np.diag([2.0, 1, 0])
         report = json.loads(self.ntk("spectrum", "--gram", save("k.npy", k), "--y", save("y.npy", [1.0, 1, 1]), "--out", "s.npy", "--json"))
         self.assertAlmostEqual(report["unreachable"], 1 / 3)

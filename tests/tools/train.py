@@ -107,6 +107,21 @@ class Train(kit.ToolTest):
                                      "--y-test", "yt.npy", "--json"))
         self.assertEqual(report["accuracy"], 1)
 
+    def test_selection(self):
+        """--limit and --unit-norm, as of a file with those samples alone; test inputs get the norm too."""
+        flags = ["--optimizer", "gd", "--learning-rate", 0.1, "--steps", 5, "--out", "p2.npy", "--json"]
+        norms = np.linalg.norm(self.x, axis=1, keepdims=True)
+        save("xt.npy", 3 * self.x)
+        save("yt.npy", self.labels)
+        test = ["--x-test", "xt.npy", "--y-test", "yt.npy"]
+        got = json.loads(self.ntk(*self.base, *flags, "--limit", 7, "--unit-norm", *test)), np.load("p2.npy")
+        self.assertEqual(len(set(self.labels[:7])), 3)
+        few = ["train", "--network", "net.json", "--params", "p.npy", "--x", save("few.npy", (self.x / norms)[:7]), "--y", save("yf.npy", self.labels[:7])]
+        save("xt.npy", self.x / norms)
+        want = json.loads(self.ntk(*few, *flags, *test)), np.load("p2.npy")
+        self.close(got[1], want[1], 1e-13)
+        self.assertEqual((got[0]["train"], got[0]["accuracy"]), (7, want[0]["accuracy"]))
+
     def test_refusals(self):
         run = ["--optimizer", "gd", "--learning-rate", 0.1, "--steps", 3, "--out", "p2.npy"]
         self.ntk(*self.base[:-1], save("y2.npy", np.ones((10, 2))), *run, code=2, saying="has 2 targets per sample; the network has 3 outputs")

@@ -19,6 +19,14 @@ class Usage(kit.ToolTest):
             self.assertIn(command, self.ntk("--help"))
         self.assertIn("0.1.0", self.ntk("--version"))
 
+    def test_group(self):
+        """`network` alone is no command: what begins with it."""
+        text = self.ntk("network", "--help")
+        self.assertEqual(text, self.ntk("help", "network"))
+        for command in COMMANDS:
+            self.assertEqual(f"ntk {command} " in text, command.startswith("network "))
+        self.ntk("network", code=2, saying="`ntk help network` lists them")
+
     def test_no_command(self):
         p = subprocess.run([kit.TOOL], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual((p.returncode, p.stdout), (2, b""))
