@@ -113,11 +113,6 @@ typedef struct norms_of_image {
     void *spread;
 } norms_of_image;
 
-static double number_at(ntk_dtype dtype, const void *x, int64_t i)
-{
-    return dtype == NTK_F64 ? ((const double *)x)[i] : (double)((const float *)x)[i];
-}
-
 static void put_norms(const norms_of_image *m, int64_t count)
 {
     for (int64_t k = 0; k < count; ++k)
@@ -131,11 +126,11 @@ static void spread_of(norms_of_image *m, int64_t s, double *out)
     const norms_job *j = m->job;
     const ntk_plane_layer *pool = &j->planes->layers[j->planes->section[s].end];
     ntk_plane_sides self = {1, m->from, m->to, m->units};
-    ntk_plane_job job = {{0, 0}, s, -1, m->desk.rows, m->units, m->desk.block, m->desk.units, m->desk.planes, m->desk.rings, m->desk.sums, m->spread};
+    ntk_plane_job job = {{0, 0}, s, -1, m->desk.rows, m->units, m->desk.block, m->desk.units, m->desk.planes, m->desk.rings, m->desk.sums, m->spread, NULL};
     ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &self, m->desk.rows);
     ntk_plane_block_variants[j->dtype][j->cpu](j->planes, &self, 0, m->desk.block, m->desk.units);
     ntk_plane_pool_variants[j->dtype][j->cpu](j->planes, &job);
-    for (int64_t i = 0; i < pool->out[0] * pool->out[1]; ++i) out[i] = number_at(j->dtype, m->spread, i);
+    for (int64_t i = 0; i < pool->out[0] * pool->out[1]; ++i) out[i] = ntk_plane_number(j->dtype, m->spread, i);
 }
 
 /* Norms before every activation, one layer after the other. */
@@ -177,7 +172,7 @@ static void some_norms(void *user, int64_t begin, int64_t end, int worker)
         m.from = (const char *)j->x + i * j->inputs * bytes;
         m.to = (char *)j->norms + i * size * bytes;
         m.units = j->units + i * (j->planes->count + 1);
-        for (int64_t k = 0; k < j->inputs; ++k) m.x[k] = number_at(j->dtype, m.from, k);
+        for (int64_t k = 0; k < j->inputs; ++k) m.x[k] = ntk_plane_number(j->dtype, m.from, k);
         for (int64_t k = 0; k < size; ++k) m.norms[k] = 0;
         for (int64_t k = 0; k <= j->planes->count; ++k) m.units[k] = 1;
         put_norms(&m, size);

@@ -16,6 +16,8 @@
 
 #include <float.h>
 
+#define EPSILON (sizeof(real) == sizeof(float) ? REAL(FLT_EPSILON) : REAL(DBL_EPSILON))
+
 typedef struct pools {
     walk w;
     real *rings; /* of all pools */
@@ -128,7 +130,7 @@ static range range_of(const ring *r, int axis, int64_t offset)
     return (range){NTK_MAX(-r->reach[axis], floor_of(offset - wide + step - 1, step)), NTK_MIN(r->reach[axis], floor_of(offset + wide, step))};
 }
 
-/* near and far of the plane at hand to miss and both, in their place. */
+/* near and far of the plane at hand to miss and both, in their place; beside a zero patch both are 0, not what rounding left. */
 static void straighten(const walk *w, int64_t l, bool signs)
 {
     level v = level_of(w, l);
@@ -136,12 +138,12 @@ static void straighten(const walk *w, int64_t l, bool signs)
         for (int64_t cell = cell_at(w->p, y, 0); cell < cell_at(w->p, y, side_in(w, l, 1)); ++cell)
             for (int part = 0; part < LANES; part += WIDTH) {
                 int64_t at = cell * LANES + part;
-                vector e = v.to * v.a[cell] - v.from[part / WIDTH] * load(v.b + at), g = apart(e * e);
-                vector miss = larger(REAL(0.5) * (load(w->in.near + at) - g), all(0));
+                vector a = all(v.to * v.a[cell]), b = v.from[part / WIDTH] * load(v.b + at), e = a - b, g = apart(e * e), most = 2 * a * b;
+                vector miss = between_zero_and(REAL(0.5) * (load(w->in.near + at) - g), most);
                 if (w->in.exact[cell]) miss = load(w->in.miss + at);
                 keep(w->in.near + at, miss);
                 if (!signs) continue;
-                miss = larger(REAL(0.5) * (load(w->in.far + at) - g), all(0));
+                miss = between_zero_and(REAL(0.5) * (load(w->in.far + at) - g), most);
                 if (w->in.exact[cell]) miss = load(w->in.both + at);
                 keep(w->in.far + at, miss);
             }
@@ -175,8 +177,21 @@ static inline vector straight(vector norm, vector own)
     return root(norm * norm + own);
 }
 
+/*
+ * miss is a difference: noise eps (c c' M + c² V/2 + c'² V'/2), which moves the angle t = sqrt(2 miss/s) by noise/(s t), and Theta' by about as much of
+ * what is carried.  Where norms are equal and the difference is exactly 0, the windows are equal.
+ */
+static inline void doubt_cell(real *doubt, vector noise, vector s, vector difference, vector apart_norms, vector carried)
+{
+    vector size = larger(difference, -difference), tiny = all(sizeof(real) == sizeof(float) ? REAL(FLT_MIN) : REAL(DBL_MIN));
+    vector share = noise / root(larger(2 * s * larger(size, noise), tiny)), all_of = larger(carried, -carried);
+    share = choose_less(all(0), smaller(s, larger(size, apart_norms)), share, all(0));
+    keep(doubt, load(doubt) + share * all_of);
+    keep(doubt + LANES, load(doubt + LANES) + all_of);
+}
+
 /* All in units of c and c' of equal weights; else A, V with theirs. */
-static inline void load_cell(const walk *w, const ring *r, const level *v, const cell_weights *k, int64_t cell, int part, const real *sums)
+static inline void load_cell(const walk *w, const ring *r, const level *v, const cell_weights *k, int64_t cell, int part, const real *sums, real *doubt)
 {
     int64_t at = cell * LANES + part, size = cells_of(r) * LANES;
     real both = k->row * k->block, ratio = k->row / k->block, other = k->block / k->row;
@@ -184,18 +199,23 @@ static inline void load_cell(const walk *w, const ring *r, const level *v, const
     vector less = ratio * own, less_block = other * own_block, square = k->row * k->row * own, square_block = k->block * k->block * own_block;
     vector c = straight(a, square), d = straight(b, square_block), tiny = all(sizeof(real) == sizeof(float) ? REAL(FLT_MIN) : REAL(DBL_MIN));
     vector bend = (square / larger(c + a, tiny) - square_block / larger(d + b, tiny)) * ((c + a) - (d + b));
-    vector sum = load(sums), miss = larger(both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend, all(0));
+    vector sum = load(sums), difference = both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend, miss = larger(difference, all(0));
+    vector carried = both * load(sums + 2 * size), noise = EPSILON * (both * sum + REAL(0.5) * (square + square_block));
     keep(w->in.near + at, g + 2 * miss);
     keep(w->in.miss + at, miss);
-    keep(w->in.carried + at, both * load(sums + 2 * size));
+    keep(w->in.carried + at, carried);
+    if (doubt) doubt_cell(doubt + part, noise, a * b, difference, larger(a - b, b - a), carried);
     if (!r->signs) return;
     sum = load(sums + size);
-    miss = larger(both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend, all(0));
+    difference = both * ((sum - REAL(0.5) * less) - REAL(0.5) * less_block) + REAL(0.5) * bend;
+    miss = larger(difference, all(0));
+    noise = EPSILON * (both * sum + REAL(0.5) * (square + square_block));
+    if (doubt) doubt_cell(doubt + part, noise, a * b, difference, larger(a - b, b - a), carried);
     keep(w->in.far + at, g + 2 * miss);
     keep(w->in.both + at, miss);
 }
 
-static void load_plane(const walk *w, const ring *r, int64_t first, int64_t jy, int64_t jx)
+static void load_plane(const walk *w, const ring *r, int64_t first, int64_t jy, int64_t jx, real *doubt)
 {
     int64_t to[2] = {jy * r->spread[0], jx * r->spread[1]}, width = r->pool->out[1];
     const real *sums = sums_at(r, jy, jx);
@@ -204,7 +224,7 @@ static void load_plane(const walk *w, const ring *r, int64_t first, int64_t jy, 
         for (int64_t x = 0; x < width - magnitude(to[1]); ++x) {
             cell_weights k = weights_at(r, to, y, x);
             w->in.exact[cell_at(w->p, y, x)] = 1;
-            for (int part = 0; part < LANES; part += WIDTH) load_cell(w, r, &v, &k, cell_at(w->p, y, x), part, sums + (y * width + x) * LANES + part);
+            for (int part = 0; part < LANES; part += WIDTH) load_cell(w, r, &v, &k, cell_at(w->p, y, x), part, sums + (y * width + x) * LANES + part, doubt);
         }
 }
 
@@ -224,7 +244,7 @@ static void run_plane(pools *d, ntk_plane_job *job, int64_t s, int64_t dy, int64
     if (s == 0) NTK_HOT_NAME(plane_start)(&d->w);
     else {
         ring r = ring_of(d, s - 1);
-        load_plane(&d->w, &r, section->first, dy, dx);
+        load_plane(&d->w, &r, section->first, dy, dx, job->doubt ? (real *)job->doubt + 2 * s * LANES : NULL);
     }
     NTK_HOT_NAME(plane_section)(&d->w, section->first, section->end);
     if (is_result(d, s)) NTK_HOT_NAME(plane_sum)(&d->w);

@@ -5,6 +5,9 @@
  */
 #include "planes.h"
 
+#include <float.h>
+#include <string.h>
+
 typedef struct tile_job {
     const ntk_planes *planes;
     ntk_cpu cpu;
@@ -15,6 +18,8 @@ typedef struct tile_job {
     const ntk_results *out;
     char *scratch; /* per worker */
     int64_t scratch_size;
+    unsigned char *doubtful; /* [rows, columns]; where there are pools */
+    int64_t *again;          /* the pairs that are */
     atomic_llong bad;
 } tile_job;
 
@@ -45,14 +50,14 @@ int64_t ntk_plane_lay_out(const ntk_planes *p, ntk_dtype dtype, int64_t rows, in
 {
     int64_t size = (int64_t)ntk_dtype_size(dtype), lanes = NTK_PLANE_BYTES / size;
     int64_t sizes[] = {ntk_plane_scratch_bytes(p), rings_size(p), ntk_plane_block_numbers(p, dtype) * size, row_size(p, dtype) * rows,
-                       (p->count + 1) * lanes * (int64_t)sizeof(double), group * 2 * lanes * (int64_t)sizeof(double)};
-    char *at[6];
+                       (p->count + 1) * lanes * (int64_t)sizeof(double), group * 2 * lanes * (int64_t)sizeof(double), 2 * p->sections * NTK_PLANE_BYTES};
+    char *at[7];
     int64_t total = 0;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 7; ++i) {
         at[i] = memory ? memory + total : NULL;
         total += padded_size(sizes[i]);
     }
-    *desk = (ntk_plane_desk){at[0], at[1], at[2], at[3], (double *)(void *)at[4], (double *)(void *)at[5]};
+    *desk = (ntk_plane_desk){at[0], at[1], at[2], at[3], (double *)(void *)at[4], (double *)(void *)at[5], at[6]};
     return total;
 }
 
@@ -61,12 +66,26 @@ static int64_t lay_out(const tile_job *j, char *memory, ntk_plane_desk *desk)
     return ntk_plane_lay_out(j->planes, j->dtype, rows_at_once(j), j->group, memory, desk);
 }
 
+static int64_t inputs_of(const ntk_planes *p)
+{
+    return p->layers[0].in[0] * p->layers[0].in[1] * p->channels;
+}
+
+/* Of a worker who does a pair again, in twice the precision; 0: not done, since K of all pairs of positions behind a pool would take too much. */
+#define LARGEST_AGAIN ((int64_t)1 << 28)
+
+static int64_t twice_bytes(const ntk_planes *p)
+{
+    int64_t bytes = (2 * inputs_of(p) + ntk_plane_twice_numbers(p)) * (int64_t)sizeof(double);
+    return p->sections > 1 && bytes <= LARGEST_AGAIN ? bytes : 0;
+}
+
 int64_t ntk_planes_worker_bytes(const ntk_planes *planes, ntk_dtype dtype)
 {
     tile_job j = {.planes = planes, .dtype = dtype, .lanes = NTK_PLANE_BYTES / (int64_t)ntk_dtype_size(dtype), .group = NTK_PLANE_ROWS};
     ntk_plane_desk unused;
     if (!planes->pooled) j.group = 128;
-    return lay_out(&j, NULL, &unused);
+    return NTK_MAX(lay_out(&j, NULL, &unused), twice_bytes(planes));
 }
 
 /* Of every pair of positions and layer, with the window's sums. */
@@ -83,7 +102,7 @@ double ntk_planes_pair_flops(const ntk_planes *p)
 
 static ntk_plane_sides side_from(const tile_job *j, const ntk_plane_sides *s, int64_t first)
 {
-    int64_t size = (int64_t)ntk_dtype_size(j->dtype), inputs = j->planes->layers[0].in[0] * j->planes->layers[0].in[1] * j->planes->channels;
+    int64_t size = (int64_t)ntk_dtype_size(j->dtype), inputs = inputs_of(j->planes);
     return (ntk_plane_sides){s->n - first, (const char *)s->x + first * inputs * size, (const char *)s->norms + first * j->planes->norms * size,
                              s->units + first * (j->planes->count + 1)};
 }
@@ -111,13 +130,34 @@ static void prepare_row(const tile_job *j, const piece *p, const ntk_plane_desk 
     ntk_plane_row_variants[j->dtype][j->cpu](j->planes, &row, row_at(j, b, i));
 }
 
+/* What may be wrong of Theta behind pools, relative to it; if it is more than this, the pair is done again in twice the precision (plane_twice.c). */
+static const double tolerated[2] = {[NTK_F64] = 128 * DBL_EPSILON, [NTK_F32] = 8 * (double)FLT_EPSILON};
+
+static double doubt_of(const tile_job *j, const ntk_plane_desk *b, int64_t lane)
+{
+    double share = 0;
+    for (int64_t s = 1; s < j->planes->sections; ++s) {
+        double lost = ntk_plane_number(j->dtype, b->doubt, 2 * s * j->lanes + lane), all = ntk_plane_number(j->dtype, b->doubt, (2 * s + 1) * j->lanes + lane);
+        if (lost > 0) share += lost / all;
+    }
+    return share;
+}
+
+static void note_doubts(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i)
+{
+    for (int64_t lane = 0; lane < j->lanes; ++lane)
+        if (wanted(j, p->row + i, p->column + lane) && doubt_of(j, b, lane) > tolerated[j->dtype]) j->doubtful[(p->row + i) * j->columns->n + p->column + lane] = 1;
+}
+
 static void run_plane(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t dy, int64_t dx)
 {
     for (int64_t i = 0; i < p->rows; ++i) {
         ntk_plane_job job = {{dy, dx}, j->planes->sections - 1, p->only, row_at(j, b, i), j->rows->units + (p->row + i) * (j->planes->count + 1),
-                             b->block, b->units, b->planes, b->rings, b->sums + i * 2 * j->lanes, NULL};
+                             b->block, b->units, b->planes, b->rings, b->sums + i * 2 * j->lanes, NULL, b->doubt};
         if (!j->planes->pooled) prepare_row(j, p, b, i);
+        memset(b->doubt, 0, (size_t)(2 * j->planes->sections * NTK_PLANE_BYTES));
         (j->planes->sections > 1 ? ntk_plane_pool_variants : ntk_plane_run_variants)[j->dtype][j->cpu](j->planes, &job);
+        if (j->doubtful) note_doubts(j, p, b, i);
     }
 }
 
@@ -151,26 +191,32 @@ static void put(tile_job *j, void *plane, int64_t where, int64_t pair, double va
     if (!isfinite(j->dtype == NTK_F64 ? value : (double)(float)value)) atomic_store(&j->bad, pair);
 }
 
-static void put_pair(tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i, int64_t lane)
+/* K and Theta before the dense layers. */
+static void put_pair(tile_job *j, int64_t only, int64_t row, int64_t column, double k, double theta)
 {
     const ntk_results *out = j->out;
-    int64_t row = p->row + i, column = p->column + lane, where = j->each ? row : row * out->ld + column, last = j->planes->count, pair = row * j->columns->n + column;
-    double scale = j->planes->weight * j->rows->units[row * (last + 1) + last] * b->units[last * j->lanes + lane];
-    double k = scale * b->sums[i * 2 * j->lanes + lane], theta = scale * b->sums[(i * 2 + 1) * j->lanes + lane];
-    finish(j->planes, p->only, &k, &theta);
-    if (p->only < 0) {
+    int64_t where = j->each ? row : row * out->ld + column, pair = row * j->columns->n + column;
+    finish(j->planes, only, &k, &theta);
+    if (only < 0) {
         put(j, out->ntk, where, pair, theta);
         put(j, out->nngp, where, pair, k);
     } else {
-        put(j, out->layers, p->only * out->layer_stride + where, pair, theta);
+        put(j, out->layers, only * out->layer_stride + where, pair, theta);
     }
+}
+
+static void put_lane(tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i, int64_t lane)
+{
+    int64_t row = p->row + i, last = j->planes->count;
+    double scale = j->planes->weight * j->rows->units[row * (last + 1) + last] * b->units[last * j->lanes + lane];
+    put_pair(j, p->only, row, p->column + lane, scale * b->sums[i * 2 * j->lanes + lane], scale * b->sums[(i * 2 + 1) * j->lanes + lane]);
 }
 
 static void put_piece(tile_job *j, const piece *p, const ntk_plane_desk *b)
 {
     for (int64_t i = 0; i < p->rows; ++i)
         for (int64_t lane = 0; lane < j->lanes; ++lane)
-            if (wanted(j, p->row + i, p->column + lane)) put_pair(j, p, b, i, lane);
+            if (wanted(j, p->row + i, p->column + lane)) put_lane(j, p, b, i, lane);
 }
 
 /* ---- all of them -------------------------------------------------------------------------------------------------- */
@@ -224,6 +270,57 @@ static int64_t group_of(const ntk_context *ctx, const ntk_planes *planes, int64_
     return NTK_MAX(1, NTK_MIN(NTK_MIN(share, most), rows));
 }
 
+/* ---- pairs in doubt, again --------------------------------------------------------------------------------------- */
+
+/* Its image over a power of two; where there are biases, not so small a one that they would be too large beside it. */
+static double load_image(const tile_job *j, const ntk_plane_sides *side, int64_t at, double *x)
+{
+    int64_t n = inputs_of(j->planes);
+    double unit = side->units[at * (j->planes->count + 1)];
+    if (j->planes->biased) unit = NTK_MAX(unit, 1);
+    for (int64_t i = 0; i < n; ++i) x[i] = ntk_plane_number(j->dtype, side->x, at * n + i) / unit;
+    return unit;
+}
+
+static void pair_again(tile_job *j, int64_t pair, double *memory)
+{
+    int64_t row = pair / j->columns->n, column = pair % j->columns->n, n = inputs_of(j->planes);
+    double sums[2];
+    ntk_plane_twice_job job = {{memory, memory + n}, {1, 1}, -1, memory + 2 * n, sums};
+    job.unit[0] = load_image(j, j->rows, row, memory);
+    job.unit[1] = load_image(j, j->columns, column, memory + n);
+    for (job.only = j->out->ntk || j->out->nngp ? -1 : 0; job.only < (j->out->layers ? layers_of(j->planes) : 0); ++job.only) {
+        double scale = j->planes->weight * job.unit[0] * job.unit[1];
+        ntk_plane_twice_variants[j->cpu](j->planes, &job);
+        put_pair(j, job.only, row, column, scale * sums[0], scale * sums[1]);
+    }
+}
+
+static void some_pairs(void *user, int64_t begin, int64_t end, int worker)
+{
+    tile_job *j = user;
+    for (int64_t i = begin; i < end; ++i) pair_again(j, j->again[i], (double *)(void *)(j->scratch + worker * j->scratch_size));
+}
+
+static ntk_status run_again(ntk_context *ctx, tile_job *j)
+{
+    ntk_status status = NTK_OK;
+    int64_t count = 0, pairs = j->rows->n * j->columns->n;
+    for (int64_t i = 0; i < pairs; ++i) count += j->doubtful[i];
+    if (count == 0) return NTK_OK;
+    NTK_TRY(NTK_NEW_RAW(ctx, count, &j->again));
+    count = 0;
+    for (int64_t i = 0; i < pairs; ++i)
+        if (j->doubtful[i]) j->again[count++] = i;
+    j->scratch_size = twice_bytes(j->planes);
+    NTK_TRY(ntk_memory_require(ctx, "a pair of images in twice the precision", (double)j->scratch_size * ntk_parallel_workers(ctx)));
+    NTK_TRY(ntk_allocate_raw(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
+    ntk_parallel(ctx, count, 1, some_pairs, j);
+done:
+    ntk_free(j->again);
+    return status;
+}
+
 ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu cpu, ntk_dtype dtype, const ntk_plane_sides *rows, const ntk_plane_sides *columns,
                            int64_t diagonal, bool each, const ntk_results *out)
 {
@@ -238,9 +335,14 @@ ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu c
     atomic_init(&j.bad, -1);
     NTK_TRY(ntk_memory_require(ctx, "the planes of a pair of images", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));
+    if (twice_bytes(planes) > 0) NTK_TRY(NTK_NEW(ctx, rows->n * columns->n, &j.doubtful));
     ntk_parallel(ctx, blocks * ((rows->n + j.group - 1) / j.group), 1, some_pieces, &j);
+    ntk_free(j.scratch);
+    j.scratch = NULL;
+    if (j.doubtful) NTK_TRY(run_again(ctx, &j));
     status = ntk_reading_check(ctx, dtype, columns->n, atomic_load(&j.bad));
 done:
+    ntk_free(j.doubtful);
     ntk_free(j.scratch);
     return status;
 }

@@ -11,6 +11,7 @@
  *   plane_pool.c     chains with pools: all planes of a pair, a section for each stretch between pools
  *   plane_exact.h    pairs of patches that nearly agree and differ in norm
  *   plane_walk.h     a plane on its way, as these loops see it
+ *   plane_twice.c    a pair whose pooled windows nearly agree, in twice the precision
  *   plane_tile.c     all planes of all pairs of a tile, in parallel
  *
  * A convolution takes the pair of positions (p, p + offset) from pairs with the same offset, times its stride.  So one plane of such
@@ -98,11 +99,29 @@ struct ntk_plane_job {
     void *rings;               /* of all pools, the sum of ntk_plane_ring_bytes */
     double *sums;              /* K and Theta, [2, lanes]: added to */
     void *spread;              /* V at the positions of the target, of lane 0 */
+    void *doubt;               /* [sections, 2, lanes], or NULL: of what is carried behind each pool, what may be wrong, and all of it; added to */
 };
+
+/** A pair in twice the precision. */
+typedef struct ntk_plane_twice_job {
+    const double *x[2];  /* the images over their units, powers of two */
+    double unit[2];
+    int64_t only;
+    double *memory;      /* ntk_plane_twice_numbers */
+    double *sums;        /* K and Theta, over both units */
+} ntk_plane_twice_job;
+
+typedef void (*ntk_plane_twice_fn)(const ntk_planes *planes, const ntk_plane_twice_job *job);
+int64_t ntk_plane_twice_numbers(const ntk_planes *planes);
 
 int64_t ntk_plane_row_numbers(const ntk_planes *planes);
 int64_t ntk_plane_block_numbers(const ntk_planes *planes, ntk_dtype dtype);
 int64_t ntk_plane_scratch_bytes(const ntk_planes *planes);
+
+static inline double ntk_plane_number(ntk_dtype dtype, const void *x, int64_t i)
+{
+    return dtype == NTK_F64 ? ((const double *)x)[i] : (double)((const float *)x)[i];
+}
 
 /** Largest offset of a section along an axis. */
 static inline int64_t ntk_plane_reach(const ntk_planes *planes, int64_t target, int64_t section, int axis)
@@ -114,6 +133,7 @@ static inline int64_t ntk_plane_reach(const ntk_planes *planes, int64_t target, 
 typedef struct ntk_plane_desk {
     char *planes, *rings, *block, *rows;
     double *units, *sums; /* [layers + 1, lanes]; [group, 2, lanes] */
+    char *doubt;
 } ntk_plane_desk;
 
 /** Lays it out for `rows` row images and the sums of `group`; memory NULL: its size. */
@@ -131,6 +151,7 @@ static inline double ntk_plane_factor(const ntk_planes *planes, int64_t l, const
 
 extern const ntk_plane_fn ntk_plane_run_variants[2][NTK_CPU_COUNT]; /* one plane; for chains without pools */
 extern const ntk_plane_fn ntk_plane_pool_variants[2][NTK_CPU_COUNT]; /* all that the target needs */
+extern const ntk_plane_twice_fn ntk_plane_twice_variants[NTK_CPU_COUNT];
 extern const ntk_plane_row_fn ntk_plane_row_variants[2][NTK_CPU_COUNT];
 extern const ntk_plane_block_fn ntk_plane_block_variants[2][NTK_CPU_COUNT];
 
