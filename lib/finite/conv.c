@@ -26,6 +26,7 @@ static ntk_status add_product(const ntk_tape *t, const ntk_step *s, const ntk_co
 {
     ntk_status status = NTK_OK;
     int64_t total = t->n * c->positions;
+    if (ntk_conv_goes_direct(t->ctx)) return ntk_conv_direct(t, s, c, scale, x, theta, z);
     for (int64_t row = 0; row < total; row += c->rows) {
         int64_t rows = NTK_MIN(c->rows, total - row);
         ntk_columns_gather(c, x, row, 1, rows);
@@ -133,11 +134,12 @@ done:
     return status;
 }
 
-/* dX += colᵀ(scale delta W). */
-static ntk_status add_input(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, real *dx)
+/* dX = or += colᵀ(scale delta W), by the columns. */
+static ntk_status add_columns(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, bool fresh, real *dx)
 {
     ntk_status status = NTK_OK;
     int64_t total = t->rows * c->positions;
+    if (fresh) memset(dx, 0, (size_t)(t->rows * c->in) * sizeof *dx);
     for (int64_t row = 0; row < total; row += c->rows) {
         int64_t rows = NTK_MIN(c->rows, total - row);
         NTK_TRY(ntk_gemm(t->ctx, NTK_REAL, NTK_PLAIN, NTK_PLAIN, rows, s->fan_in, s->units, scale, t->cotangent[s->output] + row * s->units,
@@ -148,16 +150,27 @@ done:
     return status;
 }
 
+static ntk_status add_input(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, bool fresh, real *dx)
+{
+    bool direct = false;
+    ntk_status status = NTK_OK;
+    if (ntk_conv_goes_direct(t->ctx)) NTK_TRY(ntk_conv_direct_back(t, s, c, scale, fresh, dx, &direct));
+    if (!direct) NTK_TRY(add_columns(t, s, c, scale, fresh, dx));
+done:
+    return status;
+}
+
 static ntk_status backward(ntk_tape *t, const ntk_step *s)
 {
     ntk_affine affine = ntk_step_affine(s);
     ntk_columns c;
     ntk_status status;
     real *dx;
+    bool fresh;
     NTK_TRY(ntk_columns_open(t, s, &c));
     if (t->gradient) NTK_TRY((t->sum ? add_sum : write_rows)(t, s, &c, &affine));
-    NTK_TRY(ntk_tape_cotangent(t, s->inputs[0], &dx));
-    if (dx) NTK_TRY(add_input(t, s, &c, affine.weight_scale, dx));
+    NTK_TRY(ntk_tape_cotangent_fresh(t, s->inputs[0], &dx, &fresh));
+    if (dx) NTK_TRY(add_input(t, s, &c, affine.weight_scale, fresh, dx));
 done:
     ntk_columns_close(&c);
     return status;

@@ -5,6 +5,7 @@
  *   tape.c         runs the program: forward, tangent, backward; owns the values
  *   dense.c activation.c branch.c layer_norm.c    the finite reading of one op each
  *   columns.c      what the windows of a convolution read, as a matrix      conv.c conv_local.c      the convolutions over it
+ *   conv_direct.c conv_hot.c      the same without that matrix
  *   linear.c       ops that are linear and without parameters      pool.c global_pool.c copy.c      of that kind
  *   max_pool.c attention.c aggregate.c
  *   sites.c        samples with masks and graphs, one at a time
@@ -138,6 +139,11 @@ void ntk_columns_close(ntk_columns *c);
 void ntk_columns_gather(const ntk_columns *c, const ntk_real *x, int64_t first, int64_t step, int64_t rows);
 /** dx += the block, each number where it would have been gathered from. */
 void ntk_columns_scatter(const ntk_columns *c, int64_t first, int64_t step, int64_t rows, ntk_real *dx);
+
+/** Do convolutions go without columns (conv_direct.c)?  Then Z += scale conv(X), and dX = (fresh) or += scale convᵀ(cotangent); false in *done: not this one. */
+bool ntk_conv_goes_direct(const ntk_context *ctx);
+ntk_status ntk_conv_direct(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, const ntk_real *x, const ntk_real *theta, ntk_real *z);
+ntk_status ntk_conv_direct_back(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, bool fresh, ntk_real *dx, bool *done);
 
 /** A linear map without parameters: y = A x (written), and dx += Aᵀ dy, row by row. */
 typedef struct ntk_linear {

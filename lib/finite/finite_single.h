@@ -32,6 +32,9 @@
 #define ntk_tape_share ntk_tape_share_f32
 #define ntk_tape_tangent ntk_tape_tangent_f32
 
+#define ntk_conv_direct ntk_conv_direct_f32
+#define ntk_conv_direct_back ntk_conv_direct_back_f32
+#define ntk_conv_goes_direct ntk_conv_goes_direct_f32
 #define ntk_columns_bytes ntk_columns_bytes_f32
 #define ntk_columns_close ntk_columns_close_f32
 #define ntk_columns_gather ntk_columns_gather_f32
