@@ -121,7 +121,9 @@ static ntk_status write_rows(const ntk_tape *t, const ntk_step *s, const ntk_col
     ntk_status status = NTK_OK;
     ntk_share share = ntk_tape_share(t, s);
     int64_t out = c->positions * s->units;
-    for (int64_t r = 0, end; share.units > 0 && r < t->rows; r = end) {
+    bool direct = share.units > 0 && ntk_conv_gradient_goes_direct(t->ctx, c);
+    if (direct) NTK_TRY(ntk_conv_direct_rows(t, s, c, &share, affine->weight_scale));
+    for (int64_t r = 0, end; !direct && share.units > 0 && r < t->rows; r = end) {
         for (end = r + 1; end < t->rows && ntk_tape_sample(t, end) == ntk_tape_sample(t, r);) ++end;
         NTK_TRY(write_sample(t, s, c, &share, affine->weight_scale, r, end));
     }

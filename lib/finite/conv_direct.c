@@ -17,6 +17,7 @@
 #define PIECE 96
 
 static const ntk_conv_fn loops[2][NTK_CPU_COUNT] = NTK_CONV_VARIANTS(ntk_conv);
+static const ntk_conv_gradient_fn gradients[2][NTK_CPU_COUNT] = NTK_CONV_VARIANTS(ntk_conv_gradient);
 static const ntk_conv_width_fn widths[2][NTK_CPU_COUNT] = NTK_CONV_VARIANTS(ntk_conv_width);
 
 bool ntk_conv_goes_direct(const ntk_context *ctx)
@@ -126,5 +127,44 @@ done:
     ntk_free(writes);
     ntk_free(zeros);
     ntk_free(w);
+    return status;
+}
+
+/* ---- rows of J --------------------------------------------------------------------------------------------------- */
+
+typedef struct gradient_job {
+    ntk_conv_gradient_fn run;
+    ntk_conv_gradient gradient;
+    const ntk_tape *t;
+    const ntk_step *s;
+    int64_t unit, in;
+} gradient_job;
+
+static void gradient_rows(void *user, int64_t begin, int64_t end, int worker)
+{
+    const gradient_job *j = user;
+    const ntk_tape *t = j->t;
+    const ntk_step *s = j->s;
+    (void)worker;
+    for (int64_t r = begin; r < end; ++r)
+        j->run(&j->gradient, t->value[s->inputs[0]] + ntk_tape_sample(t, r) * j->in, t->cotangent[s->output] + r * j->gradient.positions * s->units + j->unit,
+               ntk_tape_place(t, r, s->offset + j->unit * s->fan_in));
+}
+
+bool ntk_conv_gradient_goes_direct(const ntk_context *ctx, const ntk_columns *c)
+{
+    return ntk_conv_goes_direct(ctx) && c->channels % widths[NTK_REAL][ctx->cpu](1, 0) == 0;
+}
+
+ntk_status ntk_conv_direct_rows(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_share *share, double scale)
+{
+    ntk_status status;
+    real *zeros = NULL;
+    gradient_job j = {gradients[NTK_REAL][t->ctx->cpu], {c->positions, c->taps, c->channels, share->units, s->units, c->reads, NULL, scale}, t, s, share->unit, c->in};
+    NTK_TRY(NTK_NEW(t->ctx, c->channels, &zeros));
+    j.gradient.zeros = zeros;
+    ntk_parallel(t->ctx, t->rows, 1 + ((int64_t)1 << 18) / NTK_MAX(1, c->positions * s->fan_in * share->units), gradient_rows, &j);
+done:
+    ntk_free(zeros);
     return status;
 }

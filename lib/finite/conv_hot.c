@@ -119,3 +119,50 @@ void NAME(ntk_conv)(const ntk_conv_loop *l, const void *samples, int64_t begin, 
         w += l->taps * l->channels * width;
     }
 }
+
+/* ---- gradients of weights ---------------------------------------------------------------------------------------- */
+
+/* Units [0, rows) of delta by `registers` of channels of one tap: `ld` from one unit's weights to the next. */
+static inline __attribute__((always_inline)) void outer(const int rows, const int registers, const ntk_conv_gradient *g, int64_t tap, const real *x, const real *zeros, const real *delta,
+                                                        int64_t ld, real *w)
+{
+    vec sum[ROWS][MOST];
+    real scale = (real)g->scale;
+    UNROLL for (int r = 0; r < rows; ++r)
+        UNROLL for (int v = 0; v < registers; ++v) sum[r][v] = (vec){0};
+    for (int64_t p = 0; p < g->positions; ++p, delta += g->stride) {
+        int64_t at = g->reads[p * g->taps + tap];
+        const real *from = at < 0 ? zeros : x + at * g->channels;
+        vec column[MOST];
+        UNROLL for (int v = 0; v < registers; ++v) column[v] = *(const vec *)(from + v * LANES);
+        UNROLL for (int r = 0; r < rows; ++r)
+            UNROLL for (int v = 0; v < registers; ++v) sum[r][v] += delta[r] * column[v];
+    }
+    UNROLL for (int r = 0; r < rows; ++r)
+        UNROLL for (int v = 0; v < registers; ++v) *(vec *)(w + r * ld + v * LANES) = scale * sum[r][v];
+}
+
+static inline __attribute__((always_inline)) void outers(const int registers, const ntk_conv_gradient *g, int64_t tap, const real *x, const real *zeros, const real *delta, real *w)
+{
+    int64_t u = 0, ld = g->taps * g->channels;
+    for (; u + ROWS <= g->units; u += ROWS) outer(ROWS, registers, g, tap, x, zeros, delta + u, ld, w + u * ld);
+#if ROWS > 4
+    if (u + 4 <= g->units) outer(4, registers, g, tap, x, zeros, delta + u, ld, w + u * ld), u += 4;
+#endif
+    if (u + 2 <= g->units) outer(2, registers, g, tap, x, zeros, delta + u, ld, w + u * ld), u += 2;
+    for (; u < g->units; ++u) outer(1, registers, g, tap, x, zeros, delta + u, ld, w + u * ld);
+}
+
+void NAME(ntk_conv_gradient)(const ntk_conv_gradient *g, const void *samples, const void *cotangents, void *weights)
+{
+    const real *x = samples, *delta = cotangents, *zeros = g->zeros;
+    real *w = weights;
+    for (int64_t t = 0; t < g->taps; ++t, w += g->channels) {
+        int64_t c = 0;
+#if MOST == 4
+        for (; c + 4 * LANES <= g->channels; c += 4 * LANES) outers(4, g, t, x + c, zeros + c, delta, w + c);
+#endif
+        for (; c + 2 * LANES <= g->channels; c += 2 * LANES) outers(2, g, t, x + c, zeros + c, delta, w + c);
+        for (; c + LANES <= g->channels; c += LANES) outers(1, g, t, x + c, zeros + c, delta, w + c);
+    }
+}

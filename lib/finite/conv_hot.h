@@ -24,9 +24,22 @@ typedef void (*ntk_conv_fn)(const ntk_conv_loop *loop, const void *x, int64_t be
 /** Columns of the block that begins at column `at`, and numbers of all blocks of w with k rows. */
 typedef int64_t (*ntk_conv_width_fn)(int64_t units, int64_t at);
 
+/**
+ * The gradient of weights of one row of J:  w[u, (t, c)] = scale sum over p of delta[p, u] x[reads[p, t], c], units [0, units) of delta's `stride` to a
+ * position, row stride of w taps channels; channels fill whole registers.
+ */
+typedef struct ntk_conv_gradient {
+    int64_t positions, taps, channels, units, stride;
+    const int64_t *reads;
+    const void *zeros; /* [channels] */
+    double scale;
+} ntk_conv_gradient;
+typedef void (*ntk_conv_gradient_fn)(const ntk_conv_gradient *g, const void *x, const void *delta, void *w);
+
 #define NTK_CONV_DECLARE(type, cpu)                                                          \
     void ntk_conv_##type##_##cpu(const ntk_conv_loop *, const void *, int64_t, int64_t, void *); \
-    int64_t ntk_conv_width_##type##_##cpu(int64_t, int64_t);
+    int64_t ntk_conv_width_##type##_##cpu(int64_t, int64_t);                                 \
+    void ntk_conv_gradient_##type##_##cpu(const ntk_conv_gradient *, const void *, const void *, void *);
 #define NTK_CONV_DECLARE_ALL(type) NTK_CONV_DECLARE(type, c) NTK_CONV_DECLARE(type, avx2) NTK_CONV_DECLARE(type, avx512)
 NTK_CONV_DECLARE_ALL(f64)
 NTK_CONV_DECLARE_ALL(f32)

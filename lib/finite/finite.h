@@ -145,6 +145,10 @@ bool ntk_conv_goes_direct(const ntk_context *ctx);
 ntk_status ntk_conv_direct(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, const ntk_real *x, const ntk_real *theta, ntk_real *z);
 ntk_status ntk_conv_direct_back(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, double scale, bool fresh, ntk_real *dx, bool *done);
 
+/** And the rows' gradients of weights, where channels fill registers. */
+bool ntk_conv_gradient_goes_direct(const ntk_context *ctx, const ntk_columns *c);
+ntk_status ntk_conv_direct_rows(const ntk_tape *t, const ntk_step *s, const ntk_columns *c, const ntk_share *share, double scale);
+
 /** A linear map without parameters: y = A x (written), and dx += Aᵀ dy, row by row. */
 typedef struct ntk_linear {
     ntk_status (*apply)(ntk_tape *t, const ntk_step *s, int64_t rows, const ntk_real *x, ntk_real *y);

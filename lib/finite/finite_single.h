@@ -34,6 +34,8 @@
 
 #define ntk_conv_direct ntk_conv_direct_f32
 #define ntk_conv_direct_back ntk_conv_direct_back_f32
+#define ntk_conv_direct_rows ntk_conv_direct_rows_f32
+#define ntk_conv_gradient_goes_direct ntk_conv_gradient_goes_direct_f32
 #define ntk_conv_goes_direct ntk_conv_goes_direct_f32
 #define ntk_columns_bytes ntk_columns_bytes_f32
 #define ntk_columns_close ntk_columns_close_f32
