@@ -90,6 +90,9 @@ ntk_status ntk_tape_rows(ntk_tape *t, int64_t first, int64_t count, ntk_real *ou
 /** Columns [column, column + columns) of those rows, dense [count, columns]. */
 ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t column, int64_t columns, ntk_real *out);
 
+/** out: dense [n, parameters of the step] = the gradients of one step by the cotangents delta [n, size] of its output, which go to the tape. */
+ntk_status ntk_tape_step_rows(ntk_tape *t, const ntk_step *s, ntk_real *delta, ntk_real *out);
+
 /** For the ops: what of a step's parameters is wanted, rows of weights [unit, unit + units) and biases; and the place of a parameter in row r of J. */
 typedef struct ntk_share {
     int64_t unit, units, bias, biases;
@@ -310,6 +313,11 @@ bool ntk_strip_next(const ntk_network *network, int64_t most, bool single, ntk_s
 /** out [n o, columns] = a strip of J D^-1/2 of n samples; optimizer NULL: of J. */
 ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_real *theta, int64_t n, const ntk_real *x,
                           const ntk_strip *strip, ntk_real *out);
+/** Of a layer with positions whose outputs share their cotangents (factors_shared.c) one row for all of them: M_i = gradient by s_i D^-1/2, out [n,
+ *  parameters of the step], so that row (i, q) of J D^-1/2 is w_qu M_iu.  Is it one, and are pairs of outputs few? */
+bool ntk_strip_shares(const ntk_network *network, const ntk_step *s, ntk_outputs outputs);
+ntk_status ntk_strip_shared_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const ntk_real *theta, int64_t n, const ntk_real *x,
+                                 const ntk_step *s, ntk_real *out);
 /** Memory that it holds beside out. */
 double ntk_strip_bytes(const ntk_context *ctx, const ntk_network *network, int64_t n);
 

@@ -74,6 +74,9 @@
 #define ntk_jacobian_restricted ntk_jacobian_restricted_f32
 #define ntk_jacobian_stacked ntk_jacobian_stacked_f32
 
+#define ntk_tape_step_rows ntk_tape_step_rows_f32
+#define ntk_strip_shared_rows ntk_strip_shared_rows_f32
+#define ntk_strip_shares ntk_strip_shares_f32
 #define ntk_strip_bytes ntk_strip_bytes_f32
 #define ntk_strip_next ntk_strip_next_f32
 #define ntk_strip_rows ntk_strip_rows_f32

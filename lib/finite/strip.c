@@ -133,3 +133,46 @@ ntk_status ntk_strip_rows(ntk_context *ctx, const ntk_network *network, const nt
 done:
     return status;
 }
+
+/* ---- one row for all outputs -------------------------------------------------------------------------------------- */
+
+bool ntk_strip_shares(const ntk_network *network, const ntk_step *s, ntk_outputs outputs)
+{
+    int64_t o = ntk_network_outputs(network);
+    bool few = o <= NTK_SHARED_PANEL && o * (o + 1) / 2 <= NTK_SHARED_PANEL;
+    if (s->parametric < 0 || s->rate <= 0 || outputs == NTK_OUTPUTS_DIAGONAL) return false;
+    return s->op != &ntk_op_attention && ntk_factor_is_shared(network, s) && ntk_factor_positions(network, s) > 1 && (few || outputs == NTK_OUTPUTS_TRACE);
+}
+
+static ntk_status shared_chunk(ntk_context *ctx, const ntk_network *network, const real *theta, int64_t n, const real *x, const ntk_step *s, real *out)
+{
+    ntk_tape t;
+    real *slopes = NULL;
+    ntk_status status = ntk_tape_open(ctx, network, n, theta, x, &t);
+    if (status != NTK_OK) return status;
+    NTK_TRY(ntk_tape_forward(&t, true));
+    NTK_TRY(ntk_tape_block(&t, n, s->output, &slopes));
+    NTK_TRY(ntk_shared_slopes(&t, s, slopes));
+    status = ntk_tape_step_rows(&t, s, slopes, out);
+    slopes = NULL;
+done:
+    ntk_free(slopes);
+    ntk_tape_close(&t);
+    return status;
+}
+
+ntk_status ntk_strip_shared_rows(ntk_context *ctx, const ntk_network *network, const ntk_optimizer *optimizer, const real *theta, int64_t n, const real *x,
+                                 const ntk_step *s, real *out)
+{
+    ntk_status status = NTK_OK;
+    ntk_strip strip = {s->offset, s->n_parameters, NULL};
+    int64_t step = samples_at_once(ctx, network), d = ntk_network_input_size(network);
+    for (int64_t i = 0; i < n; i += step) {
+        int64_t count = NTK_MIN(step, n - i);
+        real *rows = out + i * strip.columns;
+        NTK_TRY_PART(ctx, (double)i / (double)n, (double)(i + count) / (double)n, shared_chunk(ctx, network, theta, count, x + i * d, s, rows));
+        ntk_parallel(ctx, count, NTK_MAX(8, GRAIN / strip.columns), scale_rows, &(scale_job){network, optimizer, &strip, rows});
+    }
+done:
+    return status;
+}

@@ -223,3 +223,18 @@ ntk_status ntk_tape_columns(ntk_tape *t, int64_t first, int64_t count, int64_t c
 done:
     return status;
 }
+
+ntk_status ntk_tape_step_rows(ntk_tape *t, const ntk_step *s, real *delta, real *out)
+{
+    ntk_status status;
+    t->rows = t->n;
+    t->first = 0;
+    t->per_sample = 1;
+    t->sum = false;
+    want(t, s->offset, s->n_parameters);
+    t->gradient = out;
+    t->cotangent[s->output] = delta;
+    status = s->op->finite[NTK_REAL]->backward(t, s);
+    release(t->cotangent, s->output);
+    return status;
+}

@@ -6,6 +6,7 @@
  *   fill.c         tiles, symmetry, progress         evaluate.c  into the caller's arrays
  *   fill_packed.c  the same into half the memory     storage.c   how a gram keeps its entries
  *   gram_ways.c  K of a Jacobian, by the ways there are
+ *   strips_shared.c     one row of J for all outputs
  *   strips.c       J strip by strip, for empirical kernels and grams of networks
  *   factors_fill.c factors_diagonal.c     from its factors      pairing.h pairing.c pairing_shared.c    how those of a layer meet
  *   infinite.c spatial.c planes.c empirical.c structured.c monte_carlo.c callback.c blend.c      one class of kernel each (of empirical kernels two: algorithms)
@@ -208,6 +209,11 @@ ntk_status ntk_strips_add(ntk_context *ctx, const ntk_kernel *k, const bool *wit
                           int64_t column, int64_t n, const ntk_tile *tile);
 ntk_status ntk_strips_add_diagonal(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_tile *tile);
 ntk_status ntk_strips_add_gram(ntk_context *ctx, const ntk_jacobian *j, const ntk_optimizer *optimizer, const bool *without, ntk_real *k);
+
+/** The term of one layer that shares its cotangents (ntk_strip_shares), added so; and memory that it takes beside rows of n samples. */
+ntk_status ntk_strips_add_shared(ntk_context *ctx, const ntk_kernel *k, const ntk_step *s, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b, int64_t column,
+                                 int64_t n, const ntk_tile *tile);
+double ntk_strips_shared_bytes(const ntk_network *network, double n);
 
 /** Samples [row, row + m) of a against [column, column + n) of b; a == b: pairs above the diagonal need not be filled. */
 typedef struct ntk_factors_block {

@@ -21,6 +21,8 @@
 #define ntk_strips_add ntk_strips_add_f32
 #define ntk_strips_add_diagonal ntk_strips_add_diagonal_f32
 #define ntk_strips_add_gram ntk_strips_add_gram_f32
+#define ntk_strips_add_shared ntk_strips_add_shared_f32
+#define ntk_strips_shared_bytes ntk_strips_shared_bytes_f32
 #define ntk_strips_block ntk_strips_block_f32
 #define ntk_strips_bytes ntk_strips_bytes_f32
 #define ntk_strips_diagonal ntk_strips_diagonal_f32

@@ -37,7 +37,7 @@ static double widest(const ntk_network *network)
 double ntk_strips_bytes(const ntk_context *ctx, const ntk_network *network, double rows, int64_t n)
 {
     double p = (double)network->n_parameters, columns = fmax(widest(network), (double)columns_at_once(ctx, rows));
-    return sizeof(real) * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n);
+    return sizeof(real) * rows * fmin(p, columns) + ntk_strip_bytes(ctx, network, n) + ntk_strips_shared_bytes(network, (double)n);
 }
 
 /* ---- one strip meets another ----------------------------------------------------------------------------------- */
@@ -161,8 +161,17 @@ done:
     return status;
 }
 
-ntk_status ntk_strips_add(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
-                          int64_t column, int64_t n, const ntk_tile *tile)
+/* left_out: the layers that do not go by strips, `without` and those that outputs share. */
+static void leave_out(const ntk_kernel *k, const bool *without, bool *left_out)
+{
+    for (int64_t i = 0; i < k->network->n_steps; ++i) {
+        const ntk_step *s = &k->network->steps[i];
+        if (s->parametric >= 0) left_out[s->parametric] = (without && without[s->parametric]) || ntk_strip_shares(k->network, s, k->outputs);
+    }
+}
+
+static ntk_status add_strips(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                             int64_t column, int64_t n, const ntk_tile *tile)
 {
     ntk_status status = NTK_OK;
     ntk_strip strip = {k->network->n_parameters, 0, without};
@@ -177,6 +186,24 @@ done:
     ntk_free(sides[1].numbers);
     ntk_free(sides[0].numbers);
     ntk_free(w.plane);
+    return status;
+}
+
+ntk_status ntk_strips_add(ntk_context *ctx, const ntk_kernel *k, const bool *without, const ntk_points *a, int64_t row, int64_t m, const ntk_points *b,
+                          int64_t column, int64_t n, const ntk_tile *tile)
+{
+    ntk_status status;
+    bool *left_out = NULL;
+    NTK_TRY(NTK_NEW(ctx, k->network->n_parametric, &left_out));
+    leave_out(k, without, left_out);
+    for (int64_t i = 0; i < k->network->n_steps; ++i) {
+        const ntk_step *s = &k->network->steps[i];
+        if (s->parametric < 0 || (without && without[s->parametric]) || !left_out[s->parametric]) continue;
+        NTK_TRY_PART(ctx, 0, 0.1, ntk_strips_add_shared(ctx, k, s, a, row, m, b, column, n, tile));
+    }
+    NTK_TRY_PART(ctx, 0.1, 1, add_strips(ctx, k, left_out, a, row, m, b, column, n, tile));
+done:
+    ntk_free(left_out);
     return status;
 }
 

@@ -30,6 +30,8 @@ static const ending endings[] = {
     {"a residual branch: two readers", NET("[4]", DENSE("6") ", {\"op\": \"branch\", \"merge\": \"sum\", \"branches\": [[], [{\"op\": \"erf\"}, " DENSE("6") "]]}, " DENSE("3")), 40, 30},
     {"positions and their mean", NET("[6, 2]", "{\"op\": \"conv\", \"units\": 4, \"kernel\": [3], \"padding\": \"same\", \"b_std\": 0.2}, {\"op\": \"erf\"}, {\"op\": \"global_avg_pool\"}, "
                                                "{\"op\": \"erf\"}, " DENSE("3")), 20, 9},
+    {"many positions: rows of J", NET("[9, 8, 3]", "{\"op\": \"conv\", \"units\": 5, \"kernel\": [3, 3], \"padding\": \"same\"}, {\"op\": \"relu\"}, "
+                                               "{\"op\": \"conv\", \"units\": 4, \"kernel\": [3, 3], \"b_std\": 0.3, \"lr\": 0.7}, {\"op\": \"erf\"}, {\"op\": \"global_avg_pool\"}, " DENSE("3")), 70, 30},
     {"positions and their sum", NET("[6, 2]", "{\"op\": \"conv\", \"units\": 4, \"kernel\": [3]}, {\"op\": \"global_sum_pool\"}, " DENSE("3")), 20, 9},
 };
 enum { ENDINGS = sizeof endings / sizeof *endings };
@@ -77,6 +79,7 @@ static void eval(const world *w, const ntk_optimizer *d, ntk_outputs outputs, nt
     ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs, .algorithm = algorithm};
     ntk_kernel *k = NULL;
     kit_ok(w->ctx, ntk_kernel_empirical(w->ctx, w->network, &w->theta, d, &options, &k));
+    if (algorithm == NTK_ALGORITHM_AUTO) assert_int_equal(ntk_kernel_algorithm(k), NTK_ALGORITHM_MIXED);
     kit_ok(w->ctx, ntk_kernel_eval(w->ctx, k, x1, x2, &(ntk_request){NTK_REQUEST_INIT, .ntk = sum, .layers = layers}));
     ntk_kernel_destroy(k);
 }
@@ -154,11 +157,41 @@ static void test_endings(void **state)
     for (int i = 0; i < ENDINGS; ++i) check(*state, &endings[i]);
 }
 
+/* Rows of J for all outputs of the last convolution, where memory has room for some of the samples and blocks of their grams are several. */
+static void test_blocks_of_rows(void **state)
+{
+    enum { N1 = 260, N2 = 100 };
+    static const char json[] = NET("[7, 6, 9]", "{\"op\": \"conv\", \"units\": 2, \"kernel\": [2, 2], \"b_std\": 0.2}, {\"op\": \"relu\"}, "
+                                                "{\"op\": \"conv\", \"units\": 60, \"kernel\": [4, 4], \"b_std\": 0.2}, {\"op\": \"relu\"}, {\"op\": \"global_avg_pool\"}, " DENSE("3"));
+    world w = {.ctx = *state, .network = kit_network(*state, json), .o = 3};
+    int64_t p = ntk_network_parameters(w.network), in = ntk_network_input_size(w.network);
+    double *theta = numbers(p), *x1 = numbers(N1 * in), *x2 = numbers(N2 * in), *got = numbers(9 * N1 * N1), *want = numbers(9 * N1 * N1);
+    ntk_array a, b;
+    kit_random(1, p, theta);
+    kit_random(2, N1 * in, x1);
+    kit_random(3, N2 * in, x2);
+    w.theta = ntk_vector_f64(theta, p);
+    a = points(&w, x1, N1);
+    b = points(&w, x2, N2);
+    for (int i = 0; i < 4; ++i) {
+        ntk_outputs outputs = i % 2 ? NTK_OUTPUTS_TRACE : NTK_OUTPUTS_FULL;
+        int64_t each = i % 2 ? 1 : 3, shape[] = {N1 * each, (i < 2 ? N1 : N2) * each};
+        ntk_array k = ntk_array_dense(got, NTK_F64, 2, shape), naive = ntk_array_dense(want, NTK_F64, 2, shape);
+        w.ctx->options.memory_limit = 28 << 20;
+        eval(&w, NULL, outputs, NTK_ALGORITHM_AUTO, &a, i < 2 ? NULL : &b, &k, NULL);
+        w.ctx->options.memory_limit = 0;
+        eval(&w, NULL, outputs, NTK_ALGORITHM_CONTRACTION, &a, i < 2 ? NULL : &b, &naive, NULL);
+        near("rows for all outputs", i < 2 ? "one set" : "two sets", shape[0] * shape[1], got, want);
+    }
+    ntk_network_destroy(w.network);
+    free(theta); free(x1); free(x2); free(got); free(want);
+}
+
 /* Which layers share, from the last on. */
 static void test_which(void **state)
 {
     static const struct { int ending; bool shares[3]; } cases[] = {
-        {0, {false, true, true}}, {2, {true, true}}, {3, {false, true, true}}, {4, {false, true}}, {7, {false, false, true}}, {8, {true, true}}, {9, {true, true}},
+        {0, {false, true, true}}, {2, {true, true}}, {3, {false, true, true}}, {4, {false, true}}, {7, {false, false, true}}, {8, {true, true}}, {9, {false, true, true}}, {10, {true, true}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         ntk_network *network = kit_network(*state, endings[cases[i].ending].json);
@@ -173,6 +206,6 @@ static void test_which(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(test_endings), kit_test(test_which)};
+    const struct CMUnitTest tests[] = {kit_test(test_endings), kit_test(test_blocks_of_rows), kit_test(test_which)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

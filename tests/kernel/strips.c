@@ -17,6 +17,12 @@ static const char image[] = "{\"format\": \"ntk-network\", \"version\": 1, \"inp
                             "{\"op\": \"conv_local\", \"units\": 2, \"kernel\": [2, 2], \"padding\": \"valid\", \"b_std\": 0.1}, {\"op\": \"relu\"},"
                             "{\"op\": \"global_avg_pool\"}, {\"op\": \"dense\", \"units\": 3, \"b_std\": 0.1}]}";
 
+/* The second convolution's outputs share their cotangents. */
+static const char shared[] = "{\"format\": \"ntk-network\", \"version\": 1, \"input\": [4, 3, 2], \"layers\": ["
+                             "{\"op\": \"conv\", \"units\": 3, \"kernel\": [3, 3], \"padding\": \"same\", \"b_std\": 0.3}, {\"op\": \"erf\"},"
+                             "{\"op\": \"conv\", \"units\": 2, \"kernel\": [2, 2], \"b_std\": 0.1, \"lr\": 0.7}, {\"op\": \"relu\"},"
+                             "{\"op\": \"global_avg_pool\"}, {\"op\": \"dense\", \"units\": 3, \"b_std\": 0.1}]}";
+
 enum { M = 6, N = 4, O = 3 };
 
 typedef struct model {
@@ -203,6 +209,7 @@ static void blocks_are_loops(void **state)
     for (int with_d = 0; with_d < 2; ++with_d) {
         check_model(*state, dense, with_d, 0);
         check_model(*state, image, with_d, 0);
+        check_model(*state, shared, with_d, 0);
     }
 }
 
