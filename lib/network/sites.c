@@ -168,6 +168,20 @@ static void pack_graph(int64_t nodes, int64_t valid, double *graph)
     for (int64_t i = 0; i < valid; ++i) memmove(graph + i * valid, graph + i * nodes, (size_t)valid * sizeof *graph);
 }
 
+/* Whose size it has to have, says the layer that reads it. */
+static ntk_status check_graph(ntk_context *ctx, const ntk_step *aggregate, const char *name, const ntk_array *graph, int ndim, const int64_t *shape)
+{
+    char title[64], is[NTK_SHAPE_TEXT], should[NTK_SHAPE_TEXT];
+    ntk_status status;
+    ntk_print(title, sizeof title, "the graph of %s", name);
+    NTK_TRY(ntk_check_array(ctx, title, graph));
+    if (graph->ndim != ndim || memcmp(graph->shape, shape, (size_t)ndim * sizeof *shape) != 0)
+        status = ntk_fail_at(ctx, NTK_ERROR_SHAPE, aggregate->layer->path, "%s has shape %s; expected %s", title, ntk_shape_text(is, graph->ndim, graph->shape),
+                             ntk_shape_text(should, ndim, shape));
+done:
+    return status;
+}
+
 static ntk_status read_graph(ntk_context *ctx, const ntk_network *network, const char *name, const ntk_array *graph, ntk_sites *s)
 {
     ntk_status status = NTK_OK;
@@ -178,6 +192,7 @@ static ntk_status read_graph(ntk_context *ctx, const ntk_network *network, const
     if (!graph) return ntk_fail_at(ctx, NTK_ERROR_ARGUMENT, first->layer->path, "aggregate needs the graph of %s", name);
     s->nodes = ntk_network_nodes(network);
     for (int64_t c = 0; c < s->n_crops; ++c) NTK_TRY(check_nodes(ctx, s->crops[c]));
+    NTK_TRY(check_graph(ctx, first, name, graph, NTK_SHAPE(s->n, s->nodes, s->nodes)));
     NTK_TRY(read_array(ctx, "graph", name, graph, NTK_SHAPE(s->n, s->nodes, s->nodes), &s->graph));
     for (int64_t i = 0; i < s->n; ++i) pack_graph(s->nodes, ntk_network_nodes(s->crops[s->crop[i]]), s->graph + i * s->nodes * s->nodes);
 done:

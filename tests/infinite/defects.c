@@ -1,5 +1,5 @@
 /*
- * What other implementations of these kernels get wrong, as tests that pass here: a diagonal of rectified monomials that is not a number,
+ * What other implementations of these kernels get wrong, D1 to D7 of a list of ours, as tests that pass here: a diagonal of rectified monomials that is not a number,
  * polynomials of a zero input that are not, half of the digits of a diagonal of a deep chain, and indefinite grams in single precision;
  * weights scaled by the number of outputs; a rate of dropout that means what is kept; branches that share what they read, added as if they were
  * independent.
@@ -13,7 +13,7 @@ enum { D = 3 };
 static const double x[D] = {0.3, -1.1, 0.7}, zero[D] = {0, 0, 0};
 
 /* K = ½ (2d-1)!! q^d on the diagonal; q of the second layer follows. */
-static void a_diagonal_of_rectified_monomials(void **state)
+static void d1_a_diagonal_of_rectified_monomials(void **state)
 {
     double q = (x[0] * x[0] + x[1] * x[1] + x[2] * x[2]) / D, once = 1.5 * q * q;
     kernels one = kernels_of(*state, D, "ntk", "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"rectified_monomial\", \"degree\": 2}", x, x);
@@ -26,7 +26,7 @@ static void a_diagonal_of_rectified_monomials(void **state)
 }
 
 /* phi = 1 + 2 x + 3 x²: K(0, x) = E[phi(0) phi(v)] = 1 + 3 q, K(0, 0) = 1. */
-static void a_polynomial_of_zero(void **state)
+static void d2_a_polynomial_of_zero(void **state)
 {
     const char *layers = "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"polynomial\", \"coef\": [1, 2, 3]}";
     double q = (x[0] * x[0] + x[1] * x[1] + x[2] * x[2]) / D;
@@ -38,7 +38,7 @@ static void a_polynomial_of_zero(void **state)
 }
 
 /* L layers of variance 2: Theta(x, x) = 2 (L + 1) |x|²/d. */
-static void a_deep_diagonal(void **state)
+static void d3_a_deep_diagonal(void **state)
 {
     static const int depths[] = {3, 20, 100};
     for (int i = 0; i < 3; ++i) {
@@ -56,7 +56,7 @@ static void a_deep_diagonal(void **state)
  * Two inputs of one length, an angle t apart: lambda_min = Theta(x, x) - Theta(x, y), to first order in t for a ReLU chain
  * Theta(x, x) (t/pi) L/2 (each K. loses t/pi, and the term of layer l passes L - l of them); here only its sign and size are asked for.
  */
-static void a_single_precision_gram_is_definite(void **state)
+static void d4_a_single_precision_gram_is_definite(void **state)
 {
     static const int depths[] = {3, 20, 50, 100};
     for (int i = 0; i < 4; ++i) {
@@ -79,7 +79,7 @@ static void a_single_precision_gram_is_definite(void **state)
 }
 
 /* The variance of a unit is w² |x|² / fan_in + b², whatever the number of units, in both parameterizations. */
-static void weights_scale_by_their_inputs(void **state)
+static void d5_weights_scale_by_their_inputs(void **state)
 {
     static const char *const parameterizations[] = {"ntk", "standard"}, *const layers[] = {
         "{\"op\": \"dense\", \"units\": 1, \"w_std\": 1.5, \"b_std\": 0.5}", "{\"op\": \"dense\", \"units\": 1000, \"w_std\": 1.5, \"b_std\": 0.5}"};
@@ -88,7 +88,7 @@ static void weights_scale_by_their_inputs(void **state)
 }
 
 /* `keep` is the probability to keep, by that name alone: a sample with itself grows by 1/keep, 1.25 for 0.8, not by 1/0.2. */
-static void dropout_says_what_is_kept(void **state)
+static void d6_dropout_says_what_is_kept(void **state)
 {
     double q = (x[0] * x[0] + x[1] * x[1] + x[2] * x[2]) / D, k;
     ntk_array ax = ntk_matrix_f64(x, 1, D), ak = ntk_vector_f64(&k, 1);
@@ -106,7 +106,7 @@ static void dropout_says_what_is_kept(void **state)
 
 /* Weights of their own: kernels add.  Branches that share what they read and have none, f + f or f + relu(f), are not
  * independent, and adding their kernels would be wrong: a sentence. */
-static void branches_that_share_weights(void **state)
+static void d7_branches_that_share_weights(void **state)
 {
     static const char *const own = "{\"op\": \"dense\", \"units\": 8}", *const shared[] = {"", "{\"op\": \"relu\"}"};
     const char *f = "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 8}";
@@ -129,8 +129,8 @@ static void branches_that_share_weights(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(a_diagonal_of_rectified_monomials), kit_test(a_polynomial_of_zero), kit_test(a_deep_diagonal),
-                                       kit_test(a_single_precision_gram_is_definite), kit_test(weights_scale_by_their_inputs), kit_test(dropout_says_what_is_kept),
-                                       kit_test(branches_that_share_weights)};
+    const struct CMUnitTest tests[] = {kit_test(d1_a_diagonal_of_rectified_monomials), kit_test(d2_a_polynomial_of_zero), kit_test(d3_a_deep_diagonal),
+                                       kit_test(d4_a_single_precision_gram_is_definite), kit_test(d5_weights_scale_by_their_inputs), kit_test(d6_dropout_says_what_is_kept),
+                                       kit_test(d7_branches_that_share_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

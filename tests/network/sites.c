@@ -137,7 +137,8 @@ static void test_graphs_refused(void **state)
     ntk_sites s;
     refuse(*state, "3, 2", "{\"op\": \"relu\"}", NULL, &graph, NTK_ERROR_ARGUMENT, "no layer of the network aggregates");
     refuse(*state, "3, 2", AGGREGATE, NULL, NULL, NTK_ERROR_ARGUMENT, "aggregate needs the graph of x1");
-    refuse(*state, "3, 2", AGGREGATE, NULL, &small, NTK_ERROR_SHAPE, "the graph of x1");
+    refuse(*state, "3, 2", AGGREGATE, NULL, &small, NTK_ERROR_SHAPE, "layers[0]: the graph of x1 has shape [1, 2, 2]; expected [1, 3, 3]");
+    refuse(*state, "3, 2", "{\"op\": \"repeat\", \"times\": 2, \"layers\": [{\"op\": \"relu\"}, " AGGREGATE "]}", NULL, &small, NTK_ERROR_SHAPE, "layers[0].layers[1]: the graph of x1");
     refuse(*state, "3, 2", AGGREGATE ", {\"op\": \"slice\", \"stop\": 2}, " AGGREGATE, NULL, &graph, NTK_ERROR_ARGUMENT, "one graph has one size");
     g[4] = INFINITY;
     refuse(*state, "3, 2", AGGREGATE, NULL, &graph, NTK_ERROR_NOT_FINITE, "the graph of x1");
