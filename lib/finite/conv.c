@@ -5,7 +5,8 @@
  *     dz = a (col(dX) Wᵀ + col(X) dWᵀ) + c db,
  *     backward, delta = d/dz:   dX += colᵀ(a delta W),   gradient of W = a deltaᵀ col(X),   of b = c sum of the rows of delta,
  *
- * in blocks of rows (sample, position).  A row of J is the same gradient with the positions of one sample.
+ * in blocks of rows (sample, position).  A row of J is the same gradient with the positions of one sample.  With vector instructions at hand the first, dX and
+ * rows of J go without columns (conv_direct.c).
  */
 #include "finite.h"
 #include "linalg.h"
