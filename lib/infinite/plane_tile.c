@@ -18,7 +18,7 @@ typedef struct tile_job {
     const ntk_results *out;
     char *scratch; /* per worker */
     int64_t scratch_size;
-    unsigned char *doubtful; /* [rows, columns]; where there are pools */
+    unsigned char *doubtful; /* [rows, columns], or [rows] of each with itself; where there are pools */
     int64_t *again;          /* the pairs that are */
     atomic_llong bad;
 } tile_job;
@@ -143,10 +143,17 @@ static double doubt_of(const tile_job *j, const ntk_plane_desk *b, int64_t lane)
     return share;
 }
 
+static int64_t pairs_of(const tile_job *j)
+{
+    return j->each ? j->rows->n : j->rows->n * j->columns->n;
+}
+
 static void note_doubts(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t i)
 {
+    int64_t row = p->row + i;
     for (int64_t lane = 0; lane < j->lanes; ++lane)
-        if (wanted(j, p->row + i, p->column + lane) && doubt_of(j, b, lane) > tolerated[j->dtype]) j->doubtful[(p->row + i) * j->columns->n + p->column + lane] = 1;
+        if (wanted(j, row, p->column + lane) && doubt_of(j, b, lane) > tolerated[j->dtype])
+            j->doubtful[j->each ? row : row * j->columns->n + p->column + lane] = 1;
 }
 
 static void run_plane(const tile_job *j, const piece *p, const ntk_plane_desk *b, int64_t dy, int64_t dx)
@@ -284,7 +291,7 @@ static double load_image(const tile_job *j, const ntk_plane_sides *side, int64_t
 
 static void pair_again(tile_job *j, int64_t pair, double *memory)
 {
-    int64_t row = pair / j->columns->n, column = pair % j->columns->n, n = inputs_of(j->planes);
+    int64_t row = j->each ? pair : pair / j->columns->n, column = j->each ? pair : pair % j->columns->n, n = inputs_of(j->planes);
     double sums[2];
     ntk_plane_twice_job job = {{memory, memory + n}, {1, 1}, -1, memory + 2 * n, sums};
     job.unit[0] = load_image(j, j->rows, row, memory);
@@ -305,7 +312,7 @@ static void some_pairs(void *user, int64_t begin, int64_t end, int worker)
 static ntk_status run_again(ntk_context *ctx, tile_job *j)
 {
     ntk_status status = NTK_OK;
-    int64_t count = 0, pairs = j->rows->n * j->columns->n;
+    int64_t count = 0, pairs = pairs_of(j);
     for (int64_t i = 0; i < pairs; ++i) count += j->doubtful[i];
     if (count == 0) return NTK_OK;
     NTK_TRY(NTK_NEW_RAW(ctx, count, &j->again));
@@ -335,7 +342,7 @@ ntk_status ntk_planes_tile(ntk_context *ctx, const ntk_planes *planes, ntk_cpu c
     atomic_init(&j.bad, -1);
     NTK_TRY(ntk_memory_require(ctx, "the planes of a pair of images", (double)j.scratch_size * ntk_parallel_workers(ctx)));
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j.scratch_size, 1, (void **)&j.scratch));
-    if (twice_bytes(planes) > 0) NTK_TRY(NTK_NEW(ctx, rows->n * columns->n, &j.doubtful));
+    if (twice_bytes(planes) > 0) NTK_TRY(NTK_NEW(ctx, pairs_of(&j), &j.doubtful));
     ntk_parallel(ctx, blocks * ((rows->n + j.group - 1) / j.group), 1, some_pieces, &j);
     ntk_free(j.scratch);
     j.scratch = NULL;

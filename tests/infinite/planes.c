@@ -326,6 +326,27 @@ static void the_textbook_agrees_with_pools(void **state)
     }
 }
 
+/* Pairs in twice the precision, by the loops of every instruction set there is here. */
+static void every_instruction_set(void **state)
+{
+    static const int kinds[] = {NEAR_3, NEAR_7, TRIPLE, SPARSE};
+    for (int i = 0; i < 6; ++i) {
+        net n = random_net(i % 2, 2, 1);
+        ntk_kernel *kernel = kernel_of(*state, &n, "ntk");
+        ntk_cpu best = kernel->reading->cpu;
+        for (int cpu = NTK_CPU_C; cpu <= (int)best; ++cpu)
+            for (int k = 0; k < 4; ++k) {
+                double x[MOST * 3], y[MOST * 3];
+                kernels want[3];
+                kernel->reading->cpu = (ntk_cpu)cpu;
+                make_pair(&n, kinds[k], x, y);
+                textbook(&n, x, y, want);
+                close_to(pair_of(*state, kernel, &n, NTK_F64, x, y), want, 1e-13, "double", &n, kinds[k]);
+            }
+        ntk_kernel_destroy(kernel);
+    }
+}
+
 /* ---- many images, the other path ------------------------------------------------------------------------------------ */
 
 enum { MANY = 19 };
@@ -412,6 +433,29 @@ static void diagonals_are_those_of_the_matrix(void **state)
     }
 }
 
+/* Of pairs in twice the precision too: Theta is the sum of the layers' terms, each of which by the general path as well (at the general path's digits). */
+static void terms_of_near_pairs_add_up(void **state)
+{
+    static matrices fast, slow;
+    for (int t = 0; t < 6; ++t) {
+        double x[MOST * 3], y[MOST * 3];
+        net n = random_net(t % 2, 2, 1);
+        ntk_kernel *kernel = kernel_of(*state, &n, t % 3 ? "ntk" : "standard");
+        double sum = 0;
+        make_pair(&n, NEAR_7, x, y);
+        evaluate(*state, kernel, &n, x, 1, y, 1, &fast);
+        kernel->class = &ntk_spatial_kernel;
+        kernel->tile = kernel->wide = 8;
+        evaluate(*state, kernel, &n, x, 1, y, 1, &slow);
+        for (int l = 0; l <= weighted(&n); ++l) {
+            sum += fast.layers[l];
+            kit_near(fast.layers[l], slow.layers[l], 1e-8 * slow.ntk[0]);
+        }
+        kit_near(sum, fast.ntk[0], 1e-13 * fast.ntk[0]);
+        ntk_kernel_destroy(kernel);
+    }
+}
+
 /* Huge beside tiny images: squares of pixels would not fit into a double. */
 static void scale_does_not_matter(void **state)
 {
@@ -435,7 +479,8 @@ static void scale_does_not_matter(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {kit_test(the_textbook_agrees), kit_test(the_textbook_agrees_with_pools), kit_test(the_general_path_agrees), kit_test(diagonals_are_those_of_the_matrix),
+    const struct CMUnitTest tests[] = {kit_test(the_textbook_agrees), kit_test(the_textbook_agrees_with_pools), kit_test(every_instruction_set), kit_test(terms_of_near_pairs_add_up),
+                                       kit_test(the_general_path_agrees), kit_test(diagonals_are_those_of_the_matrix),
                                        kit_test(scale_does_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
