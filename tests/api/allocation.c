@@ -278,6 +278,150 @@ done:
     return status;
 }
 
+/* A network in f32: passes, J and what is made of it, the kernel by each way, training. */
+typedef struct single_numbers {
+    float theta[P], x[N * D], y[ROWS], numbers[P * ROWS], out[ROWS * ROWS];
+} single_numbers;
+
+static ntk_array floats(float *numbers, int ndim, const int64_t *shape)
+{
+    return ntk_array_dense(numbers, NTK_F32, ndim, shape);
+}
+#define FLOATS(numbers, ...) floats(numbers, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+
+static void round_numbers(single_numbers *f)
+{
+    for (int i = 0; i < P; ++i) f->theta[i] = (float)w.theta[i];
+    for (int i = 0; i < N * D; ++i) f->x[i] = (float)w.x[i];
+    for (int i = 0; i < ROWS; ++i) f->y[i] = (float)w.y[i];
+}
+
+static ntk_status single_grams(ntk_context *ctx, const ntk_jacobian *j, single_numbers *f)
+{
+    ntk_status status = NTK_OK;
+    ntk_array block = FLOATS(f->out, 3, ROWS), line = FLOATS(f->out, ROWS), v = FLOATS(f->numbers, ROWS, 1), out = FLOATS(f->out, ROWS, 1);
+    for (int a = NTK_ALGORITHM_AUTO; a <= NTK_ALGORITHM_PRODUCTS; ++a) {
+        ntk_gram *gram = NULL;
+        status = ntk_gram_from_jacobian_by(ctx, j, a == NTK_ALGORITHM_STRUCTURED ? NULL : w.optimizer, (ntk_algorithm)a, &gram);
+        if (status == NTK_OK) status = ntk_gram_get_block(ctx, gram, NTK_KIND_NTK, 0, 0, &block);
+        if (status == NTK_OK) status = ntk_gram_get_diagonal(ctx, gram, NTK_KIND_NTK, &line);
+        if (status == NTK_OK) status = ntk_gram_multiply(ctx, gram, NTK_KIND_NTK, &v, &out);
+        ntk_gram_destroy(gram);
+        TRY(status);
+    }
+done:
+    return status;
+}
+
+static ntk_status single_spectrum(ntk_context *ctx, const ntk_jacobian *j)
+{
+    ntk_status status;
+    double vectors[2 * P * 3], trace, error;
+    ntk_array v = STRIDED(vectors, P, 3), step = STRIDED(vectors, P);
+    ntk_top_options side = {NTK_TOP_OPTIONS_INIT, .space = NTK_SPACE_FUNCTION, .rank_tolerance = 1e-6, .tolerance = 1e-6};
+    ntk_spectrum *s = NULL;
+    TRY(ntk_spectrum_top_of_jacobian(ctx, j, w.optimizer, 3, &side, &s));
+    TRY(ntk_spectrum_get_parameter_vectors(ctx, s, &v));
+    ntk_spectrum_destroy(s);
+    s = NULL;
+    TRY(ntk_spectrum_from_jacobian(ctx, j, w.optimizer, NULL, &s));
+    TRY(ntk_spectrum_project_null(ctx, s, &step, &step));
+    TRY(ntk_fisher_trace(ctx, j, w.optimizer, &(ntk_trace_options){NTK_TRACE_OPTIONS_INIT, .samples = 4}, &trace, &error));
+    TRY(ntk_fisher_trace(ctx, j, w.optimizer, NULL, &trace, NULL));
+done:
+    ntk_spectrum_destroy(s);
+    return status;
+}
+
+static ntk_status single_jacobians(ntk_context *ctx)
+{
+    ntk_status status;
+    single_numbers f;
+    const ntk_range ranges[] = {{1, 3}, {10, 5}};
+    const char *paths[] = {"layers[2]"};
+    ntk_array theta = FLOATS(f.theta, P), x = FLOATS(f.x, N, D), u = FLOATS(f.y, ROWS), jv = FLOATS(f.out, ROWS), g = FLOATS(f.numbers, P);
+    ntk_array rows = FLOATS(f.numbers, ROWS, P), few = FLOATS(f.out, 2, 8), outputs = FLOATS(f.out, N, O), cotangents = FLOATS(f.y, N, O);
+    ntk_jacobian *j = NULL, *chosen = NULL, *layers = NULL, *stack = NULL;
+    double error;
+    round_numbers(&f);
+    TRY(ntk_network_forward(ctx, w.network, &theta, &x, &outputs));
+    TRY(ntk_network_jvp(ctx, w.network, &theta, &x, &theta, &outputs));
+    TRY(ntk_network_vjp(ctx, w.network, &theta, &x, &cotangents, &g));
+    TRY(ntk_jacobian_from_network(ctx, w.network, &theta, &x, &j));
+    TRY(ntk_jacobian_apply(ctx, j, &theta, &jv));
+    TRY(ntk_jacobian_apply_transposed(ctx, j, &u, &g));
+    TRY(ntk_jacobian_adjoint_error(ctx, j, 1, &error));
+    TRY(ntk_jacobian_get_rows(ctx, j, 0, &rows));
+    TRY(ntk_jacobian_restrict(ctx, j, ranges, 2, &chosen));
+    TRY(ntk_jacobian_get_rows(ctx, chosen, 3, &few));
+    TRY(ntk_jacobian_restrict_layers(ctx, j, paths, 1, &layers));
+    TRY(ntk_jacobian_stack(ctx, (const ntk_jacobian *[]){j, j}, 2, &stack));
+    TRY(ntk_jacobian_apply_transposed(ctx, stack, &(ntk_array){.data = f.numbers, .dtype = NTK_F32, .ndim = 1, .shape = {2 * ROWS}, .strides = {1}}, &theta));
+    round_numbers(&f);
+    TRY(single_grams(ctx, j, &f));
+    TRY(single_spectrum(ctx, j));
+done:
+    ntk_jacobian_destroy(stack);
+    ntk_jacobian_destroy(layers);
+    ntk_jacobian_destroy(chosen);
+    ntk_jacobian_destroy(j);
+    return status;
+}
+
+static ntk_status single_kernel(ntk_context *ctx, ntk_algorithm algorithm, ntk_outputs outputs, const ntk_optimizer *optimizer)
+{
+    ntk_status status;
+    single_numbers f;
+    float ntk[ROWS * ROWS], nngp[ROWS * ROWS], layers[2 * ROWS * ROWS];
+    int64_t n = outputs == NTK_OUTPUTS_FULL ? ROWS : N;
+    ntk_array theta = FLOATS(f.theta, P), x = FLOATS(f.x, N, D), a = FLOATS(ntk, n, n), b = FLOATS(nngp, n, n), c = FLOATS(layers, 2, n, n), d = FLOATS(ntk, n);
+    ntk_request all = {NTK_REQUEST_INIT, .ntk = &a, .nngp = &b, .layers = &c}, diagonal = {NTK_REQUEST_INIT, .ntk = &d};
+    ntk_kernel_options options = {NTK_KERNEL_OPTIONS_INIT, .outputs = outputs, .algorithm = algorithm};
+    ntk_kernel *k = NULL;
+    round_numbers(&f);
+    TRY(ntk_kernel_empirical(ctx, w.network, &theta, optimizer, &options, &k));
+    TRY(ntk_kernel_eval(ctx, k, &x, NULL, &all));
+    TRY(ntk_kernel_eval(ctx, k, &x, &x, &all));
+    TRY(ntk_kernel_diagonal(ctx, k, &x, &diagonal));
+done:
+    ntk_kernel_destroy(k);
+    return status;
+}
+
+static ntk_status single_kernels(ntk_context *ctx)
+{
+    ntk_status status;
+    TRY(single_kernel(ctx, NTK_ALGORITHM_STRUCTURED, NTK_OUTPUTS_FULL, NULL));
+    TRY(single_kernel(ctx, NTK_ALGORITHM_STRUCTURED, NTK_OUTPUTS_TRACE, NULL));
+    TRY(single_kernel(ctx, NTK_ALGORITHM_CONTRACTION, NTK_OUTPUTS_FULL, w.optimizer));
+    TRY(single_kernel(ctx, NTK_ALGORITHM_CONTRACTION, NTK_OUTPUTS_TRACE, w.optimizer));
+done:
+    return status;
+}
+
+static ntk_status single_training(ntk_context *ctx)
+{
+    ntk_status status = NTK_OK;
+    single_numbers f;
+    float moments[2 * P];
+    ntk_array theta = FLOATS(f.theta, P), x = FLOATS(f.x, N, D), y = FLOATS(f.y, N, O), out = FLOATS(f.out, N, O), m = FLOATS(moments, P), v = FLOATS(moments + P, P);
+    round_numbers(&f);
+    for (int linearised = 0; linearised < 2; ++linearised) {
+        ntk_trainer_options options = {NTK_TRAINER_OPTIONS_INIT, .descent = NTK_DESCENT_ADAM, .learning_rate = 0.01, .linearised = linearised};
+        ntk_trainer *t = NULL;
+        double loss;
+        status = ntk_trainer_create(ctx, w.network, &theta, &x, &y, &options, &t);
+        if (status == NTK_OK) status = ntk_trainer_run(ctx, t, 2);
+        if (status == NTK_OK) status = ntk_trainer_get_outputs(ctx, t, &out);
+        if (status == NTK_OK) status = ntk_trainer_get_loss(ctx, t, &loss);
+        if (status == NTK_OK) status = ntk_trainer_get_moments(ctx, t, &m, &v);
+        ntk_trainer_destroy(t);
+        TRY(status);
+    }
+done:
+    return status;
+}
+
 /* Every storage; the factor in the place of the entries. */
 static ntk_status stored(ntk_context *ctx)
 {
@@ -745,6 +889,9 @@ done:
     X(blends, 20) \
     X(infinite, 10) \
     X(single, 8) \
+    X(single_jacobians, 40) \
+    X(single_kernels, 40) \
+    X(single_training, 20) \
     X(stored, 10) \
     X(matrices, 10) \
     X(duality, 10) \
