@@ -19,6 +19,7 @@ static ntk_status activation_plan(ntk_context *ctx, ntk_reading *reading, ntk_pl
     p = ntk_layer_parameters(s->layer);
     a->dual->constants(p, plan->k);
     plan->columns = a->dual->columns_of ? a->dual->columns_of(p) : a->dual->columns;
+    plan->rest = reading->natures[s->inputs[0]].rest;
     out->gaussian = out->zero_mean = false;
     out->root = reading->natures[s->inputs[0]].root;
     return a->dual->norms == ntk_lookup_norms ? ntk_lookup_open(ctx, reading, plan) : NTK_OK;

@@ -10,7 +10,9 @@
  * Without a bias the angle between two samples does not change, so rho and gap stay; with one, the distance gains
  * ½ (s/alpha' - s/beta')² and nothing is subtracted.
  *
- * Differences of lengths.  r = g alpha/alpha' and b = s/alpha' are rounded once per sample, so of r - r' for lengths that differ in the last digits
+ * Differences of lengths.  Where r is near 1, r - r' is the difference of 1 - r = b²/(1 + r), which has all its digits.
+ *
+ * r = g alpha/alpha' and b = s/alpha' are rounded once per sample, so of r - r' for lengths that differ in the last digits
  * nothing is left.  That is harmless but where several layers jump: sign turns a squared distance into its root, m of them into the 2^m-th, and
  * the kernel depends on every digit of it.  After one such layer all lengths are alike, so it is the first layer that matters: for such networks it
  * keeps r and b in twice the precision, from |x| in twice the precision (ntk_length_rests), and r - r' = (hi - hi') + (rest - rest').
@@ -18,8 +20,10 @@
 #include "hot.h"
 
 enum { GAIN2 = NTK_AFFINE_GAIN2, OWN_K = NTK_AFFINE_OWN_K, OWN_1 = NTK_AFFINE_OWN_1, GAIN = NTK_AFFINE_GAIN, BIAS = NTK_AFFINE_BIAS }; /* plan->k */
-enum { SHARE, BIAS_SHARE, PLAIN_COLUMNS, /* own table columns: g alpha / alpha' and s / alpha' */
-       SHARE_REST = PLAIN_COLUMNS, BIAS_REST, SHARE_REST_F32, BIAS_REST_F32, LENGTH_REST, FINE_COLUMNS }; /* what rounding them, to either type, left; of alpha */
+enum { SHARE, BIAS_SHARE, MISSING, PLAIN_COLUMNS, /* own table columns: r = g alpha / alpha', b = s / alpha', 1 - r */
+       SHARE_REST = PLAIN_COLUMNS, BIAS_REST, SHARE_REST_F32, BIAS_REST_F32, FINE_COLUMNS }; /* what rounding them, to either type, left */
+enum { LENGTH_REST, AFTER_REST, AFTER_REST_F32, REST_COLUMNS };                           /* after these, of the first layer: the same of alpha and alpha' */
+enum { FINE = NTK_CONSTANTS - 2, RESTS };                                                 /* plan->k: 1: r and b in twice the precision; where the rests begin, or 0 */
 
 #if defined(NTK_HOT)
 
@@ -61,18 +65,19 @@ void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run)
 {
     state in = state_of(run, plan->input_slot), out = state_of(run, plan->output_slot);
     own_and_carried(plan, run, in, out);
-    if (plan->columns == 0) {
+    if (plan->k[BIAS] == 0) {
         NTK_RUN_LOOP(j, run) out.rho[j] = in.rho[j];
         NTK_RUN_LOOP(j, run) out.gap[j] = in.gap[j];
-    } else if (plan->columns == FINE_COLUMNS) {
+    } else if (plan->k[FINE] > 0) {
         mix_fine(plan, run, in, out);
     } else {
-        real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE);
-        const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE);
+        real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE), missing = row_of(run, plan->first_column + MISSING);
+        const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE),
+                   *missings = column_of(run, plan->first_column + MISSING);
         NTK_RUN_LOOP(j, run)
         {
-            real rho = in.rho[j], gap = in.gap[j];
-            mix_bias(r, s[j], b, c[j], &rho, &gap);
+            real rho = in.rho[j], gap = in.gap[j], apart = NTK_MAX(missing, missings[j]) < REAL(0.5) ? missings[j] - missing : r - s[j];
+            mix_shares(r * s[j], apart, b, c[j], &rho, &gap);
             out.rho[j] = rho;
             out.gap[j] = gap;
         }
@@ -96,22 +101,32 @@ static const rule rules[2][3] = {
     /* first layer  */ {{false, false, true}, {false, true, false}, {true, true, false}},
 };
 
+/* Columns for what rounding the lengths before and after the first layer leaves. */
+static void open_rests(ntk_reading *reading, ntk_plan *plan)
+{
+    int first = plan->first_column + plan->columns;
+    plan->k[RESTS] = first;
+    plan->columns += REST_COLUMNS;
+    reading->length_rests = first + LENGTH_REST;
+    reading->natures[plan->step->output].rest = first + AFTER_REST;
+}
+
 ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *plan)
 {
     const ntk_step *s = plan->step;
     const rule *r = &rules[s->first][s->parameterization];
     double n = (double)s->fan_in, gain = s->w_std * (r->gain_sums ? sqrt(n) : 1), bias = s->bias ? s->b_std : 0;
+    bool first = reading->network->ndim == 1 && plan->input_alpha == 0 && reading->length_rests == 0;
     (void)ctx;
     plan->k[GAIN] = gain;
     plan->k[GAIN2] = s->w_std * s->w_std * (r->gain_sums ? n : 1);
     plan->k[BIAS] = bias;
     plan->k[OWN_K] = s->rate * (r->own_by_variance ? s->w_std * s->w_std : r->own_sums ? n : 1);
     plan->k[OWN_1] = s->rate * (r->own_by_variance ? bias * bias : s->bias);
-    plan->columns = bias > 0 ? PLAIN_COLUMNS : 0;
-    if (bias > 0 && reading->network->ndim == 1 && plan->input_alpha == 0 && ntk_wants_exact_gaps(reading->network)) {
-        plan->columns = FINE_COLUMNS;
-        reading->length_rests = plan->first_column + LENGTH_REST;
-    }
+    plan->k[RESTS] = 0;
+    plan->k[FINE] = first && bias > 0 && ntk_wants_exact_gaps(reading->network);
+    plan->columns = plan->k[FINE] > 0 ? FINE_COLUMNS : bias > 0 ? PLAIN_COLUMNS : 0;
+    if (first && (plan->k[FINE] > 0 || ntk_has_sharp(reading->network))) open_rests(reading, plan);
     reading->natures[s->output].gaussian = reading->natures[s->output].zero_mean = true;
     reading->natures[s->output].root = s->output;
     return NTK_OK;
@@ -151,14 +166,36 @@ static void keep_fine(double *column, double *rest, double *rest_f32, twofold v)
 
 #define LONGEST 1e100 /* squares of longer ones than this, or shorter than its inverse, are not taken: the bias or x is then nothing */
 
+/* alpha' in twice the precision. */
+static twofold length_after(const ntk_plan *plan, double alpha, double rest)
+{
+    double bias = plan->k[BIAS];
+    twofold x = product_of(plan->k[GAIN], alpha);
+    x.lo += plan->k[GAIN] * rest;
+    if (!(x.hi > 1 / LONGEST && x.hi < LONGEST && bias > 1 / LONGEST)) return x.hi > bias ? x : (twofold){hypot(x.hi, bias), 0};
+    return hypotenuse(x, bias);
+}
+
+static void rest_norms(const ntk_plan *plan, int64_t n, double *table)
+{
+    const double *in = table + plan->input_alpha * n, *before = table + ((int64_t)plan->k[RESTS] + LENGTH_REST) * n;
+    double *out = table + plan->output_alpha * n, *after = table + ((int64_t)plan->k[RESTS] + AFTER_REST) * n;
+    for (int64_t i = 0; i < n; ++i) {
+        twofold length = length_after(plan, in[i], before[i]);
+        out[i] = length.hi;
+        after[i] = length.lo;
+        after[n + i] = isfinite(length.hi) ? (length.hi - (double)(float)length.hi) + length.lo : 0;
+    }
+}
+
 static void fine_norms(const ntk_plan *plan, int64_t n, double *table)
 {
-    const double *in = table + plan->input_alpha * n;
+    const double *in = table + plan->input_alpha * n, *rest = table + ((int64_t)plan->k[RESTS] + LENGTH_REST) * n;
     double *own = table + plan->first_column * n, gain = plan->k[GAIN], bias = plan->k[BIAS];
     for (int64_t i = 0; i < n; ++i) {
         twofold x = product_of(gain, in[i]), length;
         if (!(x.hi > 1 / LONGEST && x.hi < LONGEST && bias > 1 / LONGEST && bias < LONGEST)) continue;
-        x.lo += gain * own[LENGTH_REST * n + i];
+        x.lo += gain * rest[i];
         length = hypotenuse(x, bias);
         keep_fine(own + SHARE * n + i, own + SHARE_REST * n + i, own + SHARE_REST_F32 * n + i, quotient(x, length));
         keep_fine(own + BIAS_SHARE * n + i, own + BIAS_REST * n + i, own + BIAS_REST_F32 * n + i, quotient((twofold){bias, 0}, length));
@@ -171,11 +208,13 @@ static void dense_norms(const ntk_plan *plan, int64_t n, double *table)
     double *out = table + plan->output_alpha * n, *share = table + (plan->first_column + SHARE) * n;
     double gain = plan->k[GAIN], bias = plan->k[BIAS];
     for (int64_t i = 0; i < n; ++i) out[i] = bias > 0 ? hypot(gain * in[i], bias) : gain * in[i];
-    for (int64_t i = 0; plan->columns > 0 && i < n; ++i) {
+    if (plan->k[RESTS] > 0) rest_norms(plan, n, table);
+    for (int64_t i = 0; bias > 0 && i < n; ++i) {
         share[i] = gain * in[i] / out[i];
         share[n + i] = bias / out[i];
+        share[MISSING * n + i] = share[n + i] * share[n + i] / (1 + share[i]);
     }
-    if (plan->columns == FINE_COLUMNS) fine_norms(plan, n, table);
+    if (plan->k[FINE] > 0) fine_norms(plan, n, table);
 }
 
 static const ntk_pairs_variants *dense_pairs(const ntk_plan *plan)

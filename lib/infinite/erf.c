@@ -193,7 +193,7 @@ static const ntk_key erf_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallba
                                    {0}};
 
 extern const ntk_activation ntk_activation_erf, ntk_activation_sigmoid_like;
-const ntk_activation ntk_activation_erf = {"erf", erf_keys, erf_value, erf_derivative, &erf_dual, "a erf(b x) + c", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_sigmoid_like = {"sigmoid_like", NULL, sigmoid_like_value, sigmoid_like_derivative, &sigmoid_like_dual, "(1 + erf(x / 2.402...)) / 2, close to the logistic function", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_erf = {"erf", erf_keys, erf_value, erf_derivative, &erf_dual, "a erf(b x) + c", NTK_LAW_PRICE | NTK_LAW_SHARP};
+const ntk_activation ntk_activation_sigmoid_like = {"sigmoid_like", NULL, sigmoid_like_value, sigmoid_like_derivative, &sigmoid_like_dual, "(1 + erf(x / 2.402...)) / 2, close to the logistic function", NTK_LAW_PRICE | NTK_LAW_SHARP};
 
 #endif

@@ -46,7 +46,7 @@ static inline real unequal(real e1, real e2, real difference)
     return REAL(0.5) * difference * difference * sum;
 }
 
-static inline void gabor_pair(real alpha, real beta, real a, real b, real *rho, real *gap, real *theta)
+static inline void gabor_pair(real alpha, real beta, real between, real a, real b, real *rho, real *gap, real *theta)
 {
     real sign = *rho < 0 ? REAL(-1) : REAL(1), mu = ntk_abs(*rho), ab = alpha * beta, q = ab * mu, s = alpha * alpha + beta * beta;
     real d = 4 * ab * ab * *gap * (2 - *gap), one = 1 + 2 * s, den = one + d, outer = ntk_exp(-(s + d + 2 * q) / (2 * den)), z = 2 * q / den;
@@ -57,7 +57,7 @@ static inline void gabor_pair(real alpha, real beta, real a, real b, real *rho, 
         *gap = 1 - r;
         *rho = sign * r;
     } else {
-        real p1 = 1 + 4 * alpha * alpha, p2 = 1 + 4 * beta * beta, root_p = ntk_sqrt(p1) * ntk_sqrt(p2), apart = (alpha - beta) * (alpha + beta);
+        real p1 = 1 + 4 * alpha * alpha, p2 = 1 + 4 * beta * beta, root_p = ntk_sqrt(p1) * ntk_sqrt(p2), apart = between * (alpha + beta);
         real e1 = alpha * alpha / p1, e2 = beta * beta / p2, difference = apart / p1 / p2, square = apart * difference;
         real step = ab / one * (4 * apart * (apart / root_p) / (one + root_p) + mu * d / den + *gap);
         real sum = ntk_log1p(4 * square) / 4 + ntk_log1p(d / one) / 2 + square / one + d / den * ((1 + s) / (2 * one));
@@ -72,10 +72,11 @@ void NTK_HOT_NAME(gabor_pairs)(const ntk_plan *plan, const ntk_run *run)
     state in = state_of(run, plan->input_slot), out = state_of(run, plan->output_slot);
     real alpha = row_of(run, plan->input_alpha), a = row_of(run, plan->output_alpha);
     const real *beta = column_of(run, plan->input_alpha), *b = column_of(run, plan->output_alpha);
+    two_lengths l = lengths_of(plan, run);
     NTK_RUN_LOOP(j, run)
     {
         real rho = in.rho[j], gap = in.gap[j], theta = in.theta[j];
-        gabor_pair(alpha, beta[j], a, b[j], &rho, &gap, &theta);
+        gabor_pair(alpha, beta[j], apart_at(&l, j), a, b[j], &rho, &gap, &theta);
         out.rho[j] = rho;
         out.gap[j] = gap;
         out.theta[j] = theta;
@@ -118,6 +119,6 @@ static double gabor_derivative(const double *p, double x)
 static const ntk_dual gabor_dual = {0, NULL, gabor_constants, gabor_norms, &gabor_pairs};
 
 extern const ntk_activation ntk_activation_gabor;
-const ntk_activation ntk_activation_gabor = {"gabor", NULL, gabor_value, gabor_derivative, &gabor_dual, "exp(-x^2) sin x", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_gabor = {"gabor", NULL, gabor_value, gabor_derivative, &gabor_dual, "exp(-x^2) sin x", NTK_LAW_PRICE | NTK_LAW_SHARP};
 
 #endif

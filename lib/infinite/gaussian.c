@@ -21,9 +21,10 @@ void NTK_HOT_NAME(gaussian_pairs)(const ntk_plan *plan, const ntk_run *run)
     state in = state_of(run, plan->input_slot), out = state_of(run, plan->output_slot);
     real alpha = row_of(run, plan->input_alpha), a2 = REAL(plan->k[A2]), b = REAL(plan->k[B]);
     const real *beta = column_of(run, plan->input_alpha);
+    two_lengths l = lengths_of(plan, run);
     NTK_RUN_LOOP(j, run)
     {
-        real ab = alpha * beta[j], s = alpha * alpha + beta[j] * beta[j], d = (alpha - beta[j]) * (alpha + beta[j]);
+        real ab = alpha * beta[j], s = alpha * alpha + beta[j] * beta[j], d = apart_at(&l, j) * (alpha + beta[j]);
         real e = ab * ab * in.gap[j] * (2 - in.gap[j]), one = 1 - 2 * b * s, det2 = one + 4 * b * b * e;
         real x = 4 * b * b * (d * d + 2 * e * one + 4 * b * b * e * e), gap = -ntk_expm1(REAL(0.25) * ntk_log1p(-x / (det2 * det2)));
         out.theta[j] = in.theta[j] * 4 * a2 * b * b * ab * in.rho[j] / (det2 * ntk_sqrt(det2));
@@ -70,6 +71,6 @@ static const ntk_key gaussian_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .f
                                         {0}};
 
 extern const ntk_activation ntk_activation_gaussian;
-const ntk_activation ntk_activation_gaussian = {"gaussian", gaussian_keys, gaussian_value, gaussian_derivative, &gaussian_dual, "a exp(b x^2)", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_gaussian = {"gaussian", gaussian_keys, gaussian_value, gaussian_derivative, &gaussian_dual, "a exp(b x^2)", NTK_LAW_PRICE | NTK_LAW_SHARP};
 
 #endif

@@ -58,6 +58,22 @@ static inline const real *column_of(const ntk_run *run, int column)
     return (const real *)run->column + column * run->column_stride;
 }
 
+/** alpha - beta of the inputs of a step: what rounding the lengths left counts where that is known (plan->rest). */
+typedef struct two_lengths {
+    const real *beta, *rests;
+    real alpha, rest;
+} two_lengths;
+static const real no_rests[NTK_RUN];
+static inline two_lengths lengths_of(const ntk_plan *plan, const ntk_run *run)
+{
+    int rest = plan->rest + (int)(sizeof(real) == sizeof(float));
+    return (two_lengths){column_of(run, plan->input_alpha), plan->rest ? column_of(run, rest) : no_rests, row_of(run, plan->input_alpha), plan->rest ? row_of(run, rest) : 0};
+}
+static inline real apart_at(const two_lengths *l, int64_t j)
+{
+    return (l->alpha - l->beta[j]) + (l->rest - l->rests[j]);
+}
+
 /**
  * Input and output of a step may be the same slot; entry j of one never depends on another entry of the other.  The count is
  * rounded up to whole vectors: no pair ever goes through a scalar remainder, whose last bits may differ.
@@ -85,13 +101,17 @@ static inline real opposite_of(real rho, real gap)
  * A weighted sum of two independent parts, one of them the same for all samples (a bias):  u = r_u û + b_u,  r² + b² = 1
  * on either side.  Squared distances of independent parts add (mathematics §4.2, step 4); all terms are non-negative.
  */
-static inline void mix_bias(real r, real s, real b, real c, real *rho, real *gap)
+static inline void mix_shares(real rs, real apart, real b, real c, real *rho, real *gap) /* rs = r s, apart = r - s */
 {
-    real half = REAL(0.5) * (r - s) * (r - s), rs = r * s;
+    real half = REAL(0.5) * apart * apart;
     real omega = half + rs * omega_of(*rho, *gap) + REAL(0.5) * (b - c) * (b - c);
     real opposite = half + rs * opposite_of(*rho, *gap) + REAL(0.5) * (b + c) * (b + c);
     *rho = rs * *rho + b * c;
     *gap = *rho >= 0 ? omega : opposite;
+}
+static inline void mix_bias(real r, real s, real b, real c, real *rho, real *gap)
+{
+    mix_shares(r * s, r - s, b, c, rho, gap);
 }
 
 #else

@@ -178,6 +178,7 @@ struct ntk_plan {
     int input_alpha, output_alpha; /* table columns */
     int first_column;     /* of the plan's own table columns */
     int columns;
+    int rest;             /* of the input's alpha: see ntk_nature */
     const int *input_slots;   /* branch: of every input */
     const int *input_alphas;
     double k[NTK_CONSTANTS];
@@ -192,6 +193,7 @@ typedef struct ntk_nature {
     bool zero_mean; /* over the weights */
     int root;       /* independent of every value before this one, where its weights begin */
     int slot;
+    int rest;       /* the table columns of what rounding its alpha to double and to float left; 0: not known */
 } ntk_nature;
 
 struct ntk_reading {
@@ -409,7 +411,7 @@ typedef struct ntk_gaps {
     const ntk_inner *block;  /* its gaps below `near` are taken from the vectors */
     const void *products;    /* x·x' of the BLAS [rows, product_ld] from which all gaps are made; NULL: inner.c has made them */
     int64_t product_ld;
-    bool exact;              /* and those near to full relative precision, whatever it costs */
+    double exact;            /* and those near of a sample with 1/|x| up to this to full relative precision, whatever it costs; 0: none */
     int64_t itself;          /* the column that is the same sample as row 0, or NTK_ALL_PAIRS */
 } ntk_gaps;
 typedef void (*ntk_gaps_fn)(const ntk_gaps *g);
@@ -426,6 +428,10 @@ extern const ntk_start_fn ntk_start_variants[2][NTK_CPU_COUNT];
 
 /** An activation that jumps, and another one to see what it makes of near inputs: they want every digit of the first distance. */
 bool ntk_wants_exact_gaps(const ntk_network *network);
+
+/** The largest 1/|x| of the samples of a side that are long for a sharp activation of the network, from their table [columns, n]; 0: there is none. */
+bool ntk_has_sharp(const ntk_network *network);
+double ntk_longest_inverse(const ntk_reading *reading, int64_t n, const double *inverse, const double *table);
 
 /** rest = |x|/sqrt(d) - alpha for alpha its rounded value, to full precision of the rest. */
 void ntk_length_rests(ntk_dtype dtype, int64_t n, int64_t d, const void *x, const double *alpha, double *rest);

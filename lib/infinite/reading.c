@@ -3,6 +3,8 @@
  * state lives.  A slot is free again after the last use of its value, so a chain of any depth needs one.
  */
 #include "infinite.h"
+
+#include <math.h>
 #include "lookup.h"
 
 /* ---- slots ------------------------------------------------------------------------------------------------------ */
@@ -69,6 +71,39 @@ bool ntk_wants_exact_gaps(const ntk_network *network)
         jumps += jumps_at(network->steps[i].layer);
     }
     return jumps > 0 && activations > 1;
+}
+
+/* ---- sharp activations ------------------------------------------------------------------------------------------ */
+
+#define LONG 8.0 /* eps times this is an error like any other */
+
+/* Numbers of the activation stretch its input; which of them do is of no matter, for too many pairs cost time alone.  0: it is not sharp. */
+static double sharpness_of(const ntk_layer *layer)
+{
+    const ntk_activation *a = layer->activation;
+    double most = 1;
+    if (!a || !(a->laws & NTK_LAW_SHARP)) return 0;
+    for (int k = 0; a->keys && a->keys[k].name; ++k) most = fmax(most, fabs(ntk_layer_parameters(layer)[k]));
+    return most;
+}
+
+bool ntk_has_sharp(const ntk_network *network)
+{
+    for (int64_t s = 0; s < network->n_steps; ++s)
+        if (sharpness_of(network->steps[s].layer) > 0) return true;
+    return false;
+}
+
+double ntk_longest_inverse(const ntk_reading *reading, int64_t n, const double *inverse, const double *table)
+{
+    double most = 0;
+    for (int64_t s = 0; s < reading->network->n_steps; ++s) {
+        double sharpness = sharpness_of(reading->network->steps[s].layer);
+        const double *alpha = table + reading->plans[s].input_alpha * n;
+        for (int64_t i = 0; sharpness > 0 && i < n; ++i)
+            if (sharpness * alpha[i] > LONG) most = fmax(most, inverse[i]);
+    }
+    return most;
 }
 
 /* ---- plans ------------------------------------------------------------------------------------------------------ */

@@ -59,20 +59,20 @@ static inline real odd_part(real g, real kappa, real eta, real e)
 }
 
 /* 1 - f(g)/F for F e^(-(X + Y)/2) given. */
-static inline real across_of(const ntk_plan *plan, const sample *i, const sample *j, real g, real kappa, real lengths)
+static inline real across_of(const ntk_plan *plan, const sample *i, const sample *j, real apart, real g, real kappa, real lengths)
 {
     real b2 = REAL(plan->k[B2]), c = REAL(plan->k[C]), d = REAL(plan->k[ONE_MINUS_C]), eta = -ntk_expm1(-2 * kappa), near = ntk_exp(-kappa), far = ntk_exp(-2 * g - kappa);
-    real e = (i->e > j->e ? i->e : j->e) * ntk_expm1(-b2 * ntk_abs((i->alpha - j->alpha) * (i->alpha + j->alpha))), top = g < 1 ? d * near + c * far * ntk_expm1(2 * g) : near - c * far;
+    real e = (i->e > j->e ? i->e : j->e) * ntk_expm1(-b2 * ntk_abs(apart * (i->alpha + j->alpha))), top = g < 1 ? d * near + c * far * ntk_expm1(2 * g) : near - c * far;
     real n = odd_part(g, kappa, eta, e * e) + d * ((1 + c) * eta * far * far + e * e);
     return n / lengths / (lengths + top);
 }
 
-static inline void sin_pair(const ntk_plan *plan, const sample *i, const sample *j, real *rho, real *gap, real *theta)
+static inline void sin_pair(const ntk_plan *plan, const sample *i, const sample *j, real apart, real *rho, real *gap, real *theta)
 {
     real half_a2 = REAL(plan->k[HALF_A2]), b2 = REAL(plan->k[B2]), c = REAL(plan->k[C]), d = REAL(plan->k[ONE_MINUS_C]);
     bool fold = *rho < 0 && (c == 1 || c == -1);
     real sign = fold ? -c : 1, r = fold ? -*rho : *rho; /* K(u, -v) = -C K(u, v) */
-    real g = b2 * i->alpha * j->alpha, kappa = b2 / 2 * (i->alpha - j->alpha) * (i->alpha - j->alpha);
+    real g = b2 * i->alpha * j->alpha, kappa = b2 / 2 * apart * apart;
     real same = g * omega_of(r, *gap), other = g * opposite_of(r, *gap), m = 2 * g * r; /* g - c, g + c */
     real near = ntk_exp(-kappa - same), far = ntk_exp(-kappa - other), lengths = i->out * j->out / half_a2;
     real k = m * m < 1 ? d * near + c * far * ntk_expm1(m) : near - c * far;
@@ -85,7 +85,7 @@ static inline void sin_pair(const ntk_plan *plan, const sample *i, const sample 
     r = k / lengths;
     if (r > REAL(0.5)) {
         real turn = -ntk_expm1(-same), both = ntk_expm1(-other);
-        real omega = across_of(plan, i, j, g, kappa, lengths) + turn * ntk_exp(-kappa) * ((1 + c) * (1 + both) - both) / lengths;
+        real omega = across_of(plan, i, j, apart, g, kappa, lengths) + turn * ntk_exp(-kappa) * ((1 + c) * (1 + both) - both) / lengths;
         *gap = omega > 0 ? omega : 0;
         *rho = sign * (1 - *gap);
     } else {
@@ -101,11 +101,12 @@ void NTK_HOT_NAME(sin_pairs)(const ntk_plan *plan, const ntk_run *run)
     state in = state_of(run, plan->input_slot), out = state_of(run, plan->output_slot);
     const real *alpha = column_of(run, plan->input_alpha), *after = column_of(run, plan->output_alpha), *e = column_of(run, plan->first_column + E_);
     sample i = {row_of(run, plan->input_alpha), row_of(run, plan->output_alpha), row_of(run, plan->first_column + E_)};
+    two_lengths l = lengths_of(plan, run);
     NTK_RUN_LOOP(j, run)
     {
         sample other = {alpha[j], after[j], e[j]};
         real rho = in.rho[j], gap = in.gap[j], theta = in.theta[j];
-        sin_pair(plan, &i, &other, &rho, &gap, &theta);
+        sin_pair(plan, &i, &other, apart_at(&l, j), &rho, &gap, &theta);
         out.rho[j] = rho;
         out.gap[j] = gap;
         out.theta[j] = theta;
@@ -197,8 +198,8 @@ static const ntk_key wave_keys[] = {{.name = "a", .type = NTK_KEY_NUMBER, .fallb
 static const ntk_key rbf_keys[] = {{.name = "gamma", .type = NTK_KEY_NUMBER, .fallback = 1, .least = 0}, {0}};
 
 extern const ntk_activation ntk_activation_sin, ntk_activation_cos, ntk_activation_rbf;
-const ntk_activation ntk_activation_sin = {"sin", wave_keys, sin_value, sin_derivative, &sin_dual, "a sin(b x + c)", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_cos = {"cos", wave_keys, cos_value, cos_derivative, &cos_dual, "a cos(b x + c) = a sin(b x + c + pi/2)", NTK_LAW_PRICE};
-const ntk_activation ntk_activation_rbf = {"rbf", rbf_keys, rbf_value, rbf_derivative, &rbf_dual, "sqrt 2 sin(sqrt(2 gamma) x + pi/4): the Gaussian kernel exp(-gamma |u - v|^2)", NTK_LAW_PRICE};
+const ntk_activation ntk_activation_sin = {"sin", wave_keys, sin_value, sin_derivative, &sin_dual, "a sin(b x + c)", NTK_LAW_PRICE | NTK_LAW_SHARP};
+const ntk_activation ntk_activation_cos = {"cos", wave_keys, cos_value, cos_derivative, &cos_dual, "a cos(b x + c) = a sin(b x + c + pi/2)", NTK_LAW_PRICE | NTK_LAW_SHARP};
+const ntk_activation ntk_activation_rbf = {"rbf", rbf_keys, rbf_value, rbf_derivative, &rbf_dual, "sqrt 2 sin(sqrt(2 gamma) x + pi/4): the Gaussian kernel exp(-gamma |u - v|^2)", NTK_LAW_PRICE | NTK_LAW_SHARP};
 
 #endif

@@ -10,8 +10,9 @@
  * (docs/mathematics.md §4.2 step 8; the second factor, measured, is that deep chains forget the angle).  So where the gap is below the
  * threshold at which A(w) delta is three quarters of the error allowed, 4e-15 (1 + L/10) or 1e-6 (1 + L/10), it is taken from the vectors,
  * gap = ½ |x/|x| ∓ x'/|x'||², whose error is relative.  It is never below 2e-2 in double and 5e-2 in single precision: erf of large inputs
- * amplifies more than a ReLU.  A second activation after one that jumps sees the fourth root of the squared distance: such networks take the
- * gap of the stored numbers to full precision (exact_gap()).  For d = 784 and L = 3 inner.c stays there; one long sum wants 5e-2 and 0.15.
+ * amplifies more than a ReLU.  A second activation after one that jumps sees the fourth root of the squared distance, and one whose kernel is a peak
+ * of width 1/length (NTK_LAW_SHARP) amplifies an error of the angle by the length: they take the gap of the stored numbers to full precision
+ * (exact_gap()).  For d = 784 and L = 3 inner.c stays there; one long sum wants 5e-2 and 0.15.
  */
 #include "hot.h"
 
@@ -60,36 +61,62 @@ static int64_t to_gaps(int64_t count, real near, real *s)
     return below;
 }
 
-/* x·x, x·y of vectors times powers of two. */
-static void two_products(int64_t d, const real *x, double scale, const real *y, double y_scale, double *xx, double *xy)
+/* A vector times a power of two. */
+typedef struct scaled {
+    const real *x;
+    double scale;
+} scaled;
+
+static double scaled_at(const scaled *v, int64_t k)
 {
-    double squares[LANES] = {0}, products[LANES] = {0};
-    *xx = *xy = 0;
-    for (int64_t k = 0; k < d; ++k) {
-        double a = (double)x[k] * scale, b = (double)y[k] * y_scale;
-        squares[k % LANES] += a * a;
-        products[k % LANES] += a * b;
-    }
-    for (int l = 0; l < LANES; ++l) {
-        *xx += squares[l];
-        *xy += products[l];
+    return (double)v->x[k] * v->scale;
+}
+
+/* x·x, x·y: `lanes` terms from k on to the partial sums. */
+static inline void add_products(const scaled *x, const scaled *y, int64_t k, int lanes, double *squares, double *products)
+{
+    for (int l = 0; l < lanes; ++l) {
+        double a = scaled_at(x, k + l), b = scaled_at(y, k + l);
+        squares[l] += a * a;
+        products[l] += a * b;
     }
 }
 
 /* e·x and e·e of e = y - r x - rest x, whose entries have few roundings of their own: fma rounds y - r x once. */
-static void residual(int64_t d, const real *x, double scale, const real *y, double y_scale, double r, double rest, double *ex, double *ee)
+static inline void add_residual(const scaled *x, const scaled *y, double r, double rest, int64_t k, int lanes, double *products, double *squares)
+{
+    for (int l = 0; l < lanes; ++l) {
+        double a = scaled_at(x, k + l), e = fma(-r, a, scaled_at(y, k + l)) - rest * a;
+        products[l] += e * a;
+        squares[l] += e * e;
+    }
+}
+
+static double sum_of(const double *partial)
+{
+    double sum = 0;
+    for (int l = 0; l < LANES; ++l) sum += partial[l];
+    return sum;
+}
+
+static void two_products(int64_t d, const scaled *x, const scaled *y, double *xx, double *xy)
+{
+    double squares[LANES] = {0}, products[LANES] = {0};
+    int64_t k = 0;
+    for (; k + LANES <= d; k += LANES) add_products(x, y, k, LANES, squares, products);
+    add_products(x, y, k, (int)(d - k), squares, products);
+    *xx = sum_of(squares);
+    *xy = sum_of(products);
+}
+
+static void residual(int64_t d, const scaled *x, const scaled *y, double r, double rest, double *ex, double *ee)
 {
     double products[LANES] = {0}, squares[LANES] = {0};
-    *ex = *ee = 0;
-    for (int64_t k = 0; k < d; ++k) {
-        double a = (double)x[k] * scale, e = fma(-r, a, (double)y[k] * y_scale) - rest * a;
-        products[k % LANES] += e * a;
-        squares[k % LANES] += e * e;
-    }
-    for (int l = 0; l < LANES; ++l) {
-        *ex += products[l];
-        *ee += squares[l];
-    }
+    int64_t k = 0;
+    for (; k + LANES <= d; k += LANES) add_residual(x, y, r, rest, k, LANES, products, squares);
+    add_residual(x, y, r, rest, k, (int)(d - k), products, squares);
+    *ex = sum_of(products);
+    *ee = sum_of(squares);
 }
 
 static double power_of_two(double inverse)
@@ -104,11 +131,12 @@ static double power_of_two(double inverse)
  */
 static real exact_gap(int64_t d, const real *x, double inverse, const real *y, double y_inverse)
 {
-    double scale = power_of_two(inverse), y_scale = power_of_two(y_inverse), xx, xy, r, ex, ee, t;
-    two_products(d, x, scale, y, y_scale, &xx, &xy);
+    scaled a = {x, power_of_two(inverse)}, b = {y, power_of_two(y_inverse)};
+    double xx, xy, r, ex, ee, t;
+    two_products(d, &a, &b, &xx, &xy);
     r = xy / xx;
-    residual(d, x, scale, y, y_scale, r, 0, &ex, &ee);
-    residual(d, x, scale, y, y_scale, r, ex / xx, &xy, &ee);
+    residual(d, &a, &b, r, 0, &ex, &ee);
+    residual(d, &a, &b, r, ex / xx, &xy, &ee);
     r += ex / xx;
     t = ee / (r * r * xx);
     return REAL(t / (1 + t + sqrt(1 + t)));
@@ -122,7 +150,7 @@ static void refine(const ntk_gaps *g, int64_t i, int64_t j, int64_t end, real *s
         const real *x = (const real *)b->rows + i * b->d, *y = (const real *)b->columns + j * b->d;
         double sign = signbit(s[j]) ? -1 : 1;
         if (!(ntk_abs(s[j]) < REAL(g->block->near))) continue;
-        s[j] = REAL(sign) * (g->exact ? exact_gap(b->d, x, b->row_inverse[i], y, b->column_inverse[j])
+        s[j] = REAL(sign) * (NTK_MIN(b->row_inverse[i], b->column_inverse[j]) <= g->exact ? exact_gap(b->d, x, b->row_inverse[i], y, b->column_inverse[j])
                                       : half_square_distance(b->d, x, b->row_inverse[i], y, sign * b->column_inverse[j]));
     }
 }
@@ -157,7 +185,7 @@ static void refine_some(const ntk_gaps *g, int64_t i, int64_t j, int64_t width)
     int64_t below = 0, end = NTK_MIN(j + width, g->block->count);
     bool occurs[2] = {false, false};
     for (int r = 0; r < NTK_INNER_BLOCK; ++r) below += count_below(width, near, s + r * NTK_BLOCK_LD);
-    if (g->exact || below * DENSE < NTK_INNER_BLOCK * width) {
+    if (g->exact > 0 || below * DENSE < NTK_INNER_BLOCK * width) {
         for (int64_t r = 0; r < NTK_MIN(NTK_INNER_BLOCK, g->block->row_count - i); ++r) refine(g, i + r, j, end, s + r * NTK_BLOCK_LD - j);
         return;
     }

@@ -36,11 +36,13 @@ static void round_table(int64_t count, double *table)
     }
 }
 
-static ntk_status make_table(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, double **table)
+/* *exact grows to the largest 1/|x| of a sample whose distances want every digit. */
+static ntk_status make_table(ntk_context *ctx, const ntk_reading *r, ntk_dtype dtype, int64_t d, const ntk_side *side, double **table, double *exact)
 {
     ntk_status status = NTK_NEW(ctx, side->n * r->columns + NTK_LANES, table); /* the last run may read a vector beyond */
     if (status != NTK_OK) return status;
     fill_table(r, dtype, d, side, *table);
+    *exact = fmax(*exact, ntk_longest_inverse(r, side->n, side->inverse, *table));
     if (dtype == NTK_F32) round_table(side->n * r->columns, *table);
     return NTK_OK;
 }
@@ -58,8 +60,7 @@ typedef struct tile_job {
     const ntk_results *out;
     const void *products; /* [m, product_ld]; NULL: made block by block */
     int64_t product_ld;
-    double near; /* start.c */
-    bool exact;
+    double near, exact; /* start.c */
     bool stream; /* results go past the caches */
     char *scratch; /* per worker: slots, one more for the start kept while layers are taken one by one, room for inner.c */
     int64_t scratch_size;
@@ -343,16 +344,16 @@ static ntk_status open_job(ntk_context *ctx, tile_job *j)
 {
     ntk_status status;
     j->near = near_of(j);
-    j->exact = ntk_wants_exact_gaps(j->r->network);
+    j->exact = ntk_wants_exact_gaps(j->r->network) ? INFINITY : 0;
     j->stream = (double)j->out->ld * (double)j->out->ld * (double)j->size > CACHED_BYTES;
     j->scratch_size = scratch_numbers(j->r, j->d, j->products) * (int64_t)j->size;
     atomic_init(&j->bad, -1);
     NTK_TRY(ntk_allocate(ctx, ntk_parallel_workers(ctx) * j->scratch_size, 1, (void **)&j->scratch));
     NTK_TRY(NTK_NEW(ctx, ntk_parallel_workers(ctx), &j->packed));
     for (int w = 0; w < ntk_parallel_workers(ctx); ++w) j->packed[w] = -1;
-    NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table));
+    NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->rows, &j->row_table, &j->exact));
     if (j->columns == j->rows) j->column_table = j->row_table;
-    else NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->columns, &j->column_table));
+    else NTK_TRY(make_table(ctx, j->r, j->dtype, j->d, j->columns, &j->column_table, &j->exact));
 done:
     return status;
 }

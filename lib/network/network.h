@@ -120,13 +120,14 @@ typedef struct ntk_activation {
     double (*derivative)(const double *p, double x); /* at a kink the left derivative */
     const struct ntk_dual *dual;                     /* NULL: no closed form */
     const char *note;                                /* its famous names and special cases */
-    unsigned laws;                                   /* NTK_LAW_*: what the tests may demand of it */
+    unsigned laws;                                   /* NTK_LAW_*: what the tests may demand of it, and the library */
 } ntk_activation;
 
 /** Laws of an activation's kernels that tests loop over the table by. */
 enum {
     NTK_LAW_PRICE = 1,        /* E[phi' phi'] = d E[phi phi] / d q12: phi has no jumps (Price 1958) */
     NTK_LAW_HOMOGENEOUS = 2,  /* phi(c x) = c phi(x) for c > 0: K and Theta of (c x, c x') are c² times those of (x, x') */
+    NTK_LAW_SHARP = 4,        /* its kernels of long inputs depend on how far these are apart, not on their angle alone: of erf K. is a peak of width 1/length */
 };
 
 extern const ntk_activation *const ntk_activations[]; /* NULL-terminated */
