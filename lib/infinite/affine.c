@@ -23,7 +23,8 @@ enum { GAIN2 = NTK_AFFINE_GAIN2, OWN_K = NTK_AFFINE_OWN_K, OWN_1 = NTK_AFFINE_OW
 enum { SHARE, BIAS_SHARE, MISSING, PLAIN_COLUMNS, /* own table columns: r = g alpha / alpha', b = s / alpha', 1 - r */
        SHARE_REST = PLAIN_COLUMNS, BIAS_REST, SHARE_REST_F32, BIAS_REST_F32, FINE_COLUMNS }; /* what rounding them, to either type, left */
 enum { LENGTH_REST, AFTER_REST, AFTER_REST_F32, REST_COLUMNS };                           /* after these, of the first layer: the same of alpha and alpha' */
-enum { FINE = NTK_CONSTANTS - 2, RESTS };                                                 /* plan->k: 1: r and b in twice the precision; where the rests begin, or 0 */
+enum { WAY = NTK_CONSTANTS - 2, RESTS };                                                  /* plan->k: how lengths differ; where the rests begin, or 0 */
+enum { ROUNDED, NEAR_ONE, FINE }; /* r - r' as it is rounded; of r near 1 from 1 - r, for sharp activations; of r and b in twice the precision */
 
 #if defined(NTK_HOT)
 
@@ -60,6 +61,20 @@ static void mix_fine(const ntk_plan *plan, const ntk_run *run, state in, state o
     }
 }
 
+static inline void mix_near_one(const ntk_plan *plan, const ntk_run *run, state in, state out)
+{
+    real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE), missing = row_of(run, plan->first_column + MISSING);
+    const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE),
+               *missings = column_of(run, plan->first_column + MISSING);
+    NTK_RUN_LOOP(j, run)
+    {
+        real rho = in.rho[j], gap = in.gap[j], apart = NTK_MAX(missing, missings[j]) < REAL(0.5) ? missings[j] - missing : r - s[j];
+        mix_shares(r * s[j], apart, b, c[j], &rho, &gap);
+        out.rho[j] = rho;
+        out.gap[j] = gap;
+    }
+}
+
 void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run);
 void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run)
 {
@@ -68,16 +83,17 @@ void NTK_HOT_NAME(affine_pairs)(const ntk_plan *plan, const ntk_run *run)
     if (plan->k[BIAS] == 0) {
         NTK_RUN_LOOP(j, run) out.rho[j] = in.rho[j];
         NTK_RUN_LOOP(j, run) out.gap[j] = in.gap[j];
-    } else if (plan->k[FINE] > 0) {
+    } else if (plan->k[WAY] == FINE) {
         mix_fine(plan, run, in, out);
+    } else if (plan->k[WAY] == NEAR_ONE) {
+        mix_near_one(plan, run, in, out);
     } else {
-        real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE), missing = row_of(run, plan->first_column + MISSING);
-        const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE),
-                   *missings = column_of(run, plan->first_column + MISSING);
+        real r = row_of(run, plan->first_column + SHARE), b = row_of(run, plan->first_column + BIAS_SHARE);
+        const real *s = column_of(run, plan->first_column + SHARE), *c = column_of(run, plan->first_column + BIAS_SHARE);
         NTK_RUN_LOOP(j, run)
         {
-            real rho = in.rho[j], gap = in.gap[j], apart = NTK_MAX(missing, missings[j]) < REAL(0.5) ? missings[j] - missing : r - s[j];
-            mix_shares(r * s[j], apart, b, c[j], &rho, &gap);
+            real rho = in.rho[j], gap = in.gap[j];
+            mix_bias(r, s[j], b, c[j], &rho, &gap);
             out.rho[j] = rho;
             out.gap[j] = gap;
         }
@@ -116,7 +132,7 @@ ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *pla
     const ntk_step *s = plan->step;
     const rule *r = &rules[s->first][s->parameterization];
     double n = (double)s->fan_in, gain = s->w_std * (r->gain_sums ? sqrt(n) : 1), bias = s->bias ? s->b_std : 0;
-    bool first = reading->network->ndim == 1 && plan->input_alpha == 0 && reading->length_rests == 0;
+    bool sharp = ntk_has_sharp(reading->network), first = reading->network->ndim == 1 && plan->input_alpha == 0 && reading->length_rests == 0;
     (void)ctx;
     plan->k[GAIN] = gain;
     plan->k[GAIN2] = s->w_std * s->w_std * (r->gain_sums ? n : 1);
@@ -124,9 +140,9 @@ ntk_status ntk_affine_plan(ntk_context *ctx, ntk_reading *reading, ntk_plan *pla
     plan->k[OWN_K] = s->rate * (r->own_by_variance ? s->w_std * s->w_std : r->own_sums ? n : 1);
     plan->k[OWN_1] = s->rate * (r->own_by_variance ? bias * bias : s->bias);
     plan->k[RESTS] = 0;
-    plan->k[FINE] = first && bias > 0 && ntk_wants_exact_gaps(reading->network);
-    plan->columns = plan->k[FINE] > 0 ? FINE_COLUMNS : bias > 0 ? PLAIN_COLUMNS : 0;
-    if (first && (plan->k[FINE] > 0 || ntk_has_sharp(reading->network))) open_rests(reading, plan);
+    plan->k[WAY] = first && bias > 0 && ntk_wants_exact_gaps(reading->network) ? FINE : sharp ? NEAR_ONE : ROUNDED;
+    plan->columns = plan->k[WAY] == FINE ? FINE_COLUMNS : bias > 0 ? PLAIN_COLUMNS : 0;
+    if (first && (plan->k[WAY] == FINE || sharp)) open_rests(reading, plan);
     reading->natures[s->output].gaussian = reading->natures[s->output].zero_mean = true;
     reading->natures[s->output].root = s->output;
     return NTK_OK;
@@ -214,7 +230,7 @@ static void dense_norms(const ntk_plan *plan, int64_t n, double *table)
         share[n + i] = bias / out[i];
         share[MISSING * n + i] = share[n + i] * share[n + i] / (1 + share[i]);
     }
-    if (plan->k[FINE] > 0) fine_norms(plan, n, table);
+    if (plan->k[WAY] == FINE) fine_norms(plan, n, table);
 }
 
 static const ntk_pairs_variants *dense_pairs(const ntk_plan *plan)
