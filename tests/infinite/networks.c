@@ -6,6 +6,8 @@
 #define NAIVE_QUAD
 #define NAIVE_POSITIONS 16
 #pragma GCC diagnostic ignored "-Wpedantic" /* __float128 and its constants */
+#include "core.h"
+
 #include "naive.h"
 
 #include <string.h>
@@ -63,7 +65,7 @@ static void add(char *json, const char *format, ...)
     size_t at = strlen(json);
     va_list list;
     va_start(list, format);
-    vsnprintf(json + at, BYTES - at, format, list);
+    ntk_print_list(json + at, BYTES - at, format, list); /* a decimal point in every locale */
     va_end(list);
 }
 
